@@ -1,0 +1,48 @@
+"""Softmax (multinomial logistic) regression on CPUs: one fused pass over the data, exact answers.
+
+The functional interface needs NumPy alone; `SoftmaxRegression`, the scikit-learn classifier, is imported when it is first
+asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from ._build_config import version as __version__
+from .config import show_config
+from .fit import FitResult, fit
+from .functional import (
+    cross_entropy,
+    cross_entropy_grad,
+    log_softmax,
+    loss_grad,
+    predict_proba,
+    softmax,
+)
+
+if TYPE_CHECKING:
+    from .estimator import SoftmaxRegression
+
+__all__ = [
+    "FitResult",
+    "SoftmaxRegression",
+    "__version__",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "fit",
+    "log_softmax",
+    "loss_grad",
+    "predict_proba",
+    "show_config",
+    "softmax",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "SoftmaxRegression":
+        from .estimator import SoftmaxRegression
+
+        return SoftmaxRegression
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,195 @@
+"""Arguments as users pass them, turned into the arrays that the kernels read; every refusal names the argument.
+
+X is kept as it is wherever the kernels can read it: float32 or float64 of any strides. Integers and booleans become
+float64, float16 becomes float32.
+"""
+
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+FloatArray = NDArray[np.floating[Any]]
+
+# The kernels' name of a dtype: kernel[C_TYPE[dtype]] where the arguments alone do not tell, one being None.
+C_TYPE = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+
+DIMENSIONS = {1: "one-dimensional", 2: "two-dimensional"}
+
+
+class Targets(NamedTuple):
+    """What the samples should be: exactly one of the first two is not None."""
+
+    labels: NDArray[np.intp] | None  # (n_samples,), class indices in [0, n_classes)
+    rows: FloatArray | None  # (n_samples, n_classes), probabilities or counts
+    n_classes: int
+
+
+def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) -> FloatArray:
+    """Return a two-dimensional, non-empty float32 or float64 array that the kernels can read; `dtype` forces one."""
+    matrix = as_numbers(name, array, ndim=2, dtype=dtype)
+    if 0 in matrix.shape:
+        raise ValueError(f"{name} must not be empty, found shape {matrix.shape}")
+    return matrix
+
+
+def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | None = None) -> FloatArray:
+    """Return an aligned float32 or float64 array of `ndim` dimensions, without a copy where that is possible."""
+    if hasattr(array, "tocsr"):
+        raise ValueError(
+            f"{name} is a sparse matrix ({type(array).__name__}), which is not served; pass {name}.toarray()"
+        )
+    try:
+        numbers_ = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array of numbers: {error}") from None
+    if numbers_.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers, found dtype {numbers_.dtype}")
+    if numbers_.ndim != ndim:
+        raise ValueError(f"{name} must be {DIMENSIONS[ndim]}, found shape {numbers_.shape}")
+    if dtype is None:
+        single = numbers_.dtype.kind == "f" and numbers_.dtype.itemsize <= 4
+        dtype = np.float32 if single else np.float64
+    # Values too large for float32 become infinite, and are reported as that where it matters.
+    with np.errstate(over="ignore"):
+        numbers_ = numbers_.astype(dtype, copy=False)
+    readable = numbers_.flags.aligned and not any(s % numbers_.itemsize for s in numbers_.strides)
+    return numbers_ if readable else numbers_.copy()
+
+
+def check_finite(name: str, matrix: FloatArray) -> None:
+    """Raise ValueError, naming row and column, if a matrix holds NaN or infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(matrix.sum()):
+            return
+    # The sum may have overflowed although every term is finite, so look; in blocks, not to double the memory.
+    for start in range(0, len(matrix), 1024):
+        bad = np.argwhere(~np.isfinite(matrix[start : start + 1024]))
+        if len(bad):
+            row, column = start + bad[0][0], bad[0][1]
+            value = "NaN" if np.isnan(matrix[row, column]) else "infinity"
+            raise ValueError(f"{name} contains {value} at row {row}, column {column}")
+
+
+def as_targets(
+    y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y"
+) -> Targets:
+    """Return class indices (n_samples,) or rows of target probabilities (n_samples, n_classes).
+
+    n_classes None takes it from y: the largest index plus one, or the number of columns.
+    """
+    values = np.asarray(y)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name} must hold class indices 0, 1, ... or rows of target probabilities, found dtype {values.dtype}; "
+            "np.unique(y, return_inverse=True) or SoftmaxRegression turn labels into indices"
+        )
+    if values.ndim not in (1, 2):
+        raise ValueError(f"{name} must have shape (n_samples,) or (n_samples, n_classes), found {values.shape}")
+    if len(values) != n_samples:
+        raise ValueError(f"{name} must have one row for each of the {n_samples} samples, found {len(values)}")
+    if values.ndim == 2:
+        return _probability_targets(values, n_classes, dtype, name)
+    return _label_targets(values, n_classes, name)
+
+
+def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
+    with np.errstate(invalid="ignore"):
+        labels = np.ascontiguousarray(values, dtype=np.intp)
+    fractional = np.flatnonzero(labels != values)
+    if len(fractional):
+        found = f"{values[fractional[0]]} at row {fractional[0]}"
+        raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found}")
+    lowest, highest = labels.min(), labels.max()
+    bound = n_classes if n_classes is not None else highest + 1
+    if lowest < 0 or highest >= bound:
+        row = int(np.argmax((labels < 0) | (labels >= bound)))
+        limit = f"between 0 and {bound - 1}" if n_classes is not None else "not negative"
+        raise ValueError(f"{name} must hold class indices that are {limit}, found {labels[row]} at row {row}")
+    if n_classes is None and lowest == highest:
+        raise ValueError(f"{name} must hold at least two classes, found only class {lowest}")
+    return Targets(labels, None, int(bound))
+
+
+def _probability_targets(
+    values: NDArray[Any], n_classes: int | None, dtype: DTypeLike, name: str
+) -> Targets:
+    if values.shape[1] < 2 and n_classes is None:
+        raise ValueError(f"{name} must have a column for each of at least two classes, found shape {values.shape}")
+    if n_classes is not None and values.shape[1] != n_classes:
+        raise ValueError(f"{name} must have {n_classes} columns, one a class, found shape {values.shape}")
+    rows = as_numbers(name, values, ndim=2, dtype=dtype)
+    check_finite(name, rows)
+    if (rows < 0).any():
+        row, column = np.argwhere(rows < 0)[0]
+        raise ValueError(f"{name} must not be negative, found {rows[row, column]} at row {row}, column {column}")
+    empty = np.flatnonzero(rows.sum(axis=1) == 0)
+    if len(empty):
+        raise ValueError(f"{name} must not have rows that sum to zero, found row {empty[0]}")
+    return Targets(None, rows, values.shape[1])
+
+
+def as_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
+    """Return weights (n_samples,) with mean one, or None: their scale changes nothing, and so cannot overflow."""
+    if sample_weight is None:
+        return None
+    weights = as_numbers("sample_weight", sample_weight, ndim=1, dtype=np.float64)
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), found {weights.shape}")
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"sample_weight must be finite and not negative, found {weights[bad[0]]} at row {bad[0]}"
+        )
+    largest = weights.max()
+    if largest == 0:
+        raise ValueError("sample_weight must not be zero for all samples")
+    relative = weights / largest
+    return np.ascontiguousarray(relative / relative.mean())
+
+
+def as_offset(offset: ArrayLike | None, shape: tuple[int, int], dtype: DTypeLike) -> FloatArray | None:
+    """Return an offset (n_samples, n_classes) of the data's dtype, or None; −∞ rules a class out for a sample."""
+    if offset is None:
+        return None
+    matrix = as_matrix("offset", offset, dtype=dtype)
+    if matrix.shape != shape:
+        raise ValueError(f"offset must have shape {shape}, found {matrix.shape}")
+    bad = np.argwhere(np.isnan(matrix) | (matrix == np.inf))
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(f"offset must be finite or -inf, found {matrix[row, column]} at row {row}, column {column}")
+    ruled_out = np.flatnonzero(np.isneginf(matrix).all(axis=1))
+    if len(ruled_out):
+        raise ValueError(f"offset must leave a class to every sample, found -inf in all of row {ruled_out[0]}")
+    return matrix
+
+
+def as_parameters(
+    W: ArrayLike, b: ArrayLike, n_features: int, names: tuple[str, str] = ("W", "b")
+) -> tuple[FloatArray, FloatArray]:
+    """Return W (n_classes, n_features) and b (n_classes,), each float32 or float64."""
+    W_name, b_name = names
+    weights = as_matrix(W_name, W)
+    if weights.shape[1] != n_features:
+        raise ValueError(
+            f"{W_name} must have a column for each of the {n_features} features, found shape {weights.shape}"
+        )
+    intercept = as_numbers(b_name, b, ndim=1)
+    if intercept.shape != (len(weights),):
+        raise ValueError(
+            f"{b_name} must have shape ({len(weights)},), one entry a class, found {intercept.shape}"
+        )
+    return weights, intercept
+
+
+def as_number(name: str, value: object, *, positive: bool = False) -> float:
+    """Return a finite float that is not negative, or that is positive."""
+    kind = "positive" if positive else "non-negative"
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a {kind} number, found {value!r}")
+    number = float(value)
+    if not np.isfinite(number) or number < 0 or (positive and number == 0):
+        raise ValueError(f"{name} must be a {kind} finite number, found {value!r}")
+    return number

@@ -1,0 +1,251 @@
+"""SoftmaxRegression: the scikit-learn classifier. Parameters and names, no mathematics."""
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+
+from ._validation import check_finite
+from .fit import SOLVERS, FitResult, fit
+from .functional import decision_function, log_softmax, softmax
+from .progress import ProgressLine
+
+
+class SoftmaxRegression(ClassifierMixin, BaseEstimator):
+    """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
+
+    Minimises Σ_i s_i L_i + (1/C) · ½‖W‖² over the samples, as ``LogisticRegression`` does: where both converge, the
+    coefficients agree. Two classes have one row of coefficients.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty; ``np.inf`` for none.
+    l1_ratio : float, default=0.0
+        Must be 0: no solver of this version serves an L1 penalty.
+    tol : float, default=1e-4
+        Converged when no entry of the gradient of the mean loss is larger in absolute value.
+    fit_intercept : bool, default=True
+    class_weight : dict or "balanced", default=None
+        Multiplied with sample_weight.
+    random_state : int, RandomState instance or None, default=None
+        Accepted for solvers that draw random numbers; no solver of this version does.
+    solver : {"auto", "gd", "lbfgs"}, default="auto"
+        "gd" is gradient descent; "auto" is "lbfgs".
+    learning_rate : float or "auto", default="auto"
+        For "gd": the step, or one over a bound of the curvature, which never diverges.
+    max_iter : int, default=100
+    verbose : int, default=0
+        1 shows a line of progress on standard error.
+    warm_start : bool, default=False
+        Start from the coefficients of the previous fit.
+    n_jobs : int, default=None
+        Threads; None and -1 for all that the process may use. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Column numbers where the targets were probabilities.
+    coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+    n_iter_ : ndarray of shape (1,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X has names for its columns.
+    result_ : FitResult
+        What the solver returned, with a row of W for each class, two for two classes.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "random_state": ["random_state"],
+        "solver": [StrOptions(set(SOLVERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        *,
+        C: float = 1.0,
+        l1_ratio: float = 0.0,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        class_weight: dict | str | None = None,
+        random_state: Any = None,
+        solver: str = "auto",
+        learning_rate: float | str = "auto",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftmaxRegression":
+        """Fit to labels, or to rows of target probabilities.
+
+        Parameters
+        ----------
+        X : array_like or frame of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind; or, with two columns or more, probabilities or counts of the classes 0, 1, …
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values, or a parameter is not served by this version.
+        KeyboardInterrupt
+            On Ctrl-C, after the best coefficients so far have been kept as the fitted ones.
+        """
+        self._validate_params()
+        if self.l1_ratio:
+            raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
+        X = self._validate_X(X, reset=True)
+        targets, classes = self._encode(y, len(X))
+        weights = self._weights(sample_weight, X, y, targets)
+        total_weight = len(X) if weights is None else weights.sum()
+        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
+        rows_share_penalty = 2 if len(classes) == 2 else 1
+        line = ProgressLine() if self.verbose else None
+        result = fit(
+            X,
+            targets,
+            solver=self.solver,
+            l2=rows_share_penalty / (self.C * total_weight),
+            learning_rate=self.learning_rate,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            sample_weight=weights,
+            init=self._warm_start(classes),
+            fit_intercept=self.fit_intercept,
+            callback=line,
+            random_state=self.random_state,
+            num_threads=self._num_threads(),
+        )
+        if line is not None:
+            line.close(f"{result.status}: {result.message}")
+        self._keep(result, classes, X.dtype)
+        if result.status == "interrupted":
+            raise KeyboardInterrupt(result.message)
+        if result.status in ("max_iter", "diverged"):
+            warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits, (n_samples, n_classes); for two classes those of the second, (n_samples,)."""
+        check_is_fitted(self)
+        X = self._validate_X(X, reset=False)
+        logits = decision_function(X, self.coef_, self.intercept_, num_threads=self._num_threads())
+        return logits.ravel() if len(self.coef_) == 1 else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, (n_samples, n_classes), columns in the order of classes_."""
+        return softmax(self._class_logits(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of `predict_proba`, exact where a probability is too small to be written."""
+        return log_softmax(self._class_logits(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest class of every sample, (n_samples,)."""
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[best]
+
+    def _class_logits(self, X: Any) -> np.ndarray:
+        """Logits with a column for each class, for two classes too."""
+        scores = self.decision_function(X)
+        return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
+
+    def _validate_X(self, X: Any, *, reset: bool) -> np.ndarray:
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset)
+        if reset:
+            # predict finds NaN and infinity in its results, where looking for them costs less.
+            check_finite("X", X)
+        return X
+
+    def _encode(self, y: Any, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
+        """Targets as `fit` takes them, and the classes."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        values = np.asarray(y)
+        if values.ndim == 2 and values.shape[1] > 1:
+            return values, np.arange(values.shape[1])
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if len(y) != n_samples:
+            raise ValueError(f"y must have one label for each of the {n_samples} samples, found {len(y)}")
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"y must hold at least two classes, found one class only: {classes[0]!r}")
+        return labels, classes
+
+    def _weights(self, sample_weight: Any, X: np.ndarray, y: Any, targets: np.ndarray) -> np.ndarray | None:
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if self.class_weight is None:
+            return sample_weight
+        if targets.ndim == 2:
+            raise ValueError("class_weight must be None where y holds probabilities; weigh their columns instead")
+        of_class = compute_sample_weight(self.class_weight, column_or_1d(y))
+        return of_class if sample_weight is None else sample_weight * of_class
+
+    def _warm_start(self, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        if not self.warm_start or not hasattr(self, "coef_"):
+            return None
+        if self.coef_.shape != ((1 if len(classes) == 2 else len(classes)), self.n_features_in_):
+            raise ValueError(
+                f"warm_start needs the classes and features of the previous fit, whose coef_ has shape "
+                f"{self.coef_.shape}; found {len(classes)} classes and {self.n_features_in_} features"
+            )
+        intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
+        if len(classes) == 2:
+            return np.vstack([-self.coef_, self.coef_]) / 2, np.concatenate([-intercept, intercept]) / 2
+        return self.coef_, intercept
+
+    def _num_threads(self) -> int | None:
+        if self.n_jobs is None or self.n_jobs == -1:
+            return None
+        if self.n_jobs < 1:
+            raise ValueError(f"n_jobs must be None, -1 or a positive number of threads, found {self.n_jobs!r}")
+        return int(self.n_jobs)
+
+    def _keep(self, result: FitResult, classes: np.ndarray, dtype: np.dtype) -> None:
+        self.result_ = result
+        self.classes_ = classes
+        self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
+        W, b = result.W, result.b
+        if len(classes) == 2:
+            W, b = W[1:] - W[:1], b[1:] - b[:1]
+        self.coef_, self.intercept_ = W.astype(dtype), b.astype(dtype)

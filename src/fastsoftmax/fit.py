@@ -1,0 +1,218 @@
+"""fit: from data to parameters, by any of the solvers."""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._validation import (
+    as_matrix,
+    as_number,
+    as_offset,
+    as_parameters,
+    as_sample_weight,
+    as_targets,
+    check_finite,
+)
+from .objective import SoftmaxObjective
+from .solvers import LBFGS, GradientDescent, Method, Progress, minimize
+
+SOLVERS = ("auto", "gd", "lbfgs")
+
+Init = tuple[ArrayLike, ArrayLike]
+
+
+class FitState(NamedTuple):
+    """What a callback of `fit` sees after every iteration, the start being iteration 0."""
+
+    iteration: int
+    n_passes: int  # times that X was read so far
+    seconds: float  # since the start
+    loss: float  # F, penalty included
+    grad_norm: float  # largest absolute entry of ∂F
+    W: NDArray[np.float64]  # (n_classes, n_features)
+    b: NDArray[np.float64]  # (n_classes,)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Fitted parameters and how they were found.
+
+    Attributes
+    ----------
+    W, b : ndarray of shape (n_classes, n_features) and (n_classes,), float64
+    loss : float
+        F at (W, b), penalty included.
+    grad_norm : float
+        Largest absolute entry of ∂F at (W, b).
+    n_iter, n_passes : int
+        Iterations, and times that X was read.
+    status : str
+        "converged", "max_iter", "rounding", "diverged", "callback" or "interrupted".
+    message : str
+        The same in words, with the numbers.
+    history : structured ndarray
+        A row for the start and for each iteration: iteration, n_passes, seconds, loss, grad_norm.
+    """
+
+    W: NDArray[np.float64]
+    b: NDArray[np.float64]
+    loss: float
+    grad_norm: float
+    n_iter: int
+    n_passes: int
+    status: str
+    message: str
+    history: NDArray[np.void]
+
+
+def fit(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    solver: str = "auto",
+    l2: float = 0.0,
+    l1: float = 0.0,
+    learning_rate: float | str = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    init: Init | None = None,
+    fit_intercept: bool = True,
+    callback: Callable[[FitState], object] | None = None,
+    random_state: object = None,
+    num_threads: int | None = None,
+) -> FitResult:
+    """Fit a softmax regression by maximum (penalised) likelihood.
+
+    Minimises F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b + o_i)⟩) + ½ · l2 · ‖W‖².
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        float32 and float64 are read as they are, in any order and of any strides, and computed with in their precision.
+    y : array_like of shape (n_samples,) or (n_samples, n_classes)
+        Class indices 0, 1, …, or rows of target probabilities or counts.
+    solver : {"auto", "gd", "lbfgs"}
+        "gd" is gradient descent by a fixed learning rate; "auto" is "lbfgs".
+    l2 : float
+        Weight of ½‖W‖²; with scikit-learn's C it is 1/(C · Σs). b is not penalised.
+    l1 : float
+        Must be 0: no solver of this version serves an L1 penalty.
+    learning_rate : float or "auto"
+        For "gd": η, or 1/L with L a bound of the curvature, which never diverges.
+    tol : float
+        Converged when no entry of ∂F is larger in absolute value.
+    max_iter : int
+    sample_weight : array_like of shape (n_samples,), optional
+    offset : array_like of shape (n_samples, n_classes), optional
+        Added to the logits; −∞ rules a class out for a sample.
+    init : (W, b), optional
+        Where to start; zeros by default.
+    fit_intercept : bool
+        False holds b at zero.
+    callback : callable, optional
+        Called with a `FitState` after each iteration; a true return stops.
+    random_state : optional
+        Accepted for solvers that draw random numbers; no solver of this version does.
+    num_threads : int, optional
+        All that the process may use by default. The answer does not depend on it, bit for bit.
+
+    Returns
+    -------
+    FitResult
+        Failure is data: read `status`. Ctrl-C returns the best parameters so far, with status "interrupted".
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values.
+    """
+    X = as_matrix("X", X)
+    check_finite("X", X)
+    targets = as_targets(y, len(X), None, X.dtype)
+    objective = SoftmaxObjective(
+        X,
+        targets,
+        sample_weight=as_sample_weight(sample_weight, len(X)),
+        offset=as_offset(offset, (len(X), targets.n_classes), X.dtype),
+        l2=as_number("l2", l2),
+        fit_intercept=bool(fit_intercept),
+        num_threads=num_threads,
+    )
+    if as_number("l1", l1):
+        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {l1!r}")
+    method = _method(solver, learning_rate)
+
+    def report(progress: Progress) -> object:
+        W, b = objective.split(progress.theta)
+        return callback(FitState(*progress[:5], W, b)) if callback is not None else False
+
+    solution = minimize(
+        objective,
+        method,
+        _start(init, objective),
+        tol=as_number("tol", tol),
+        max_iter=_as_count("max_iter", max_iter),
+        callback=report,
+    )
+    W, b = objective.split(solution.theta)
+    return FitResult(
+        W=W.copy(),
+        b=b.copy(),
+        loss=solution.loss,
+        grad_norm=solution.grad_norm,
+        n_iter=solution.n_iter,
+        n_passes=objective.n_passes,
+        status=solution.status,
+        message=solution.message,
+        history=solution.history,
+    )
+
+
+def _method(solver: str, learning_rate: float | str) -> Method:
+    if solver not in SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))}, found {solver!r}")
+    if isinstance(learning_rate, str):
+        if learning_rate != "auto":
+            raise ValueError(f'learning_rate must be a positive number or "auto", found {learning_rate!r}')
+        return GradientDescent() if solver == "gd" else LBFGS()
+    if solver != "gd":
+        raise ValueError(
+            f'learning_rate is for solver="gd"; solver={solver!r} finds its own steps, found {learning_rate!r}'
+        )
+    return GradientDescent(as_number("learning_rate", learning_rate, positive=True))
+
+
+def _start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64]:
+    """Return theta of the parameters to start from."""
+    theta = np.zeros(objective.n_params)
+    if init is None:
+        return theta
+    if not isinstance(init, tuple | list) or len(init) != 2:
+        raise ValueError(f"init must be a pair (W, b), found {type(init).__name__}")
+    W, b = as_parameters(*init, objective.X.shape[1], names=("init[0]", "init[1]"))
+    if len(W) != objective.targets.n_classes:
+        raise ValueError(f"init[0] must have {objective.targets.n_classes} rows, one a class, found {len(W)}")
+    check_finite("init[0]", W)
+    check_finite("init[1]", b[None, :])
+    if b.any() and not objective.fit_intercept:
+        raise ValueError("init[1] must be zero where fit_intercept is false, found other values")
+    theta_W, theta_b = objective.split(theta)
+    theta_W[:] = W
+    theta_b[:] = b
+    return theta
+
+
+def _as_count(name: str, value: object) -> int:
+    try:
+        count = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        count = -1
+    if count < 0:
+        raise ValueError(f"{name} must be a whole number that is not negative, found {value!r}")
+    return count

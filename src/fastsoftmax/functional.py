@@ -1,0 +1,219 @@
+"""The functions of the public interface that have no state: arrays in, arrays out."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _kernels
+from ._validation import (
+    C_TYPE,
+    FloatArray,
+    as_matrix,
+    as_number,
+    as_parameters,
+    as_sample_weight,
+    as_targets,
+    check_finite,
+)
+from .objective import SoftmaxObjective
+from .threads import resolve_num_threads
+
+# Multiply-adds that an exponential costs, with the traffic around it.
+EXP_WORK = 20
+
+
+def loss_grad(
+    X: ArrayLike,
+    y: ArrayLike,
+    W: ArrayLike,
+    b: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    l2: float = 0.0,
+    num_threads: int | None = None,
+) -> tuple[float, FloatArray, FloatArray]:
+    """Loss of softmax regression and its gradient, in one pass over X.
+
+    F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b)⟩) + ½ · l2 · ‖W‖²
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        float32 and float64 are read as they are, in any order and of any strides.
+    y : array_like of shape (n_samples,) or (n_samples, n_classes)
+        Class indices, or rows of target probabilities or counts.
+    W, b : array_like of shape (n_classes, n_features) and (n_classes,)
+    sample_weight : array_like of shape (n_samples,), optional
+        Non-negative; the loss is the weighted mean.
+    l2 : float
+    num_threads : int, optional
+        All that the process may use by default. The answer does not depend on it, bit for bit.
+
+    Returns
+    -------
+    loss : float
+        In nats a sample.
+    grad_W, grad_b : ndarray of the shapes of W and b
+        Summed in float64 and returned in the dtypes of W and b.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values, or X, W or b holds NaN or infinity.
+    """
+    X = as_matrix("X", X)
+    W, b = as_parameters(W, b, X.shape[1])
+    objective = SoftmaxObjective(
+        X,
+        as_targets(y, len(X), len(W), X.dtype),
+        sample_weight=as_sample_weight(sample_weight, len(X)),
+        l2=as_number("l2", l2),
+        num_threads=num_threads,
+    )
+    loss, grad = objective.loss_grad(np.concatenate([W.ravel(), b], dtype=np.float64))
+    if not np.isfinite(loss):
+        _name_the_nonfinite(X, W, b)
+    grad_W, grad_b = objective.split(grad)
+    return loss, grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
+
+
+def predict_proba(
+    X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None
+) -> FloatArray:
+    """Probabilities of the classes, softmax(W x_i + b).
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+    W, b : array_like of shape (n_classes, n_features) and (n_classes,)
+    num_threads : int, optional
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), of X's dtype (float64 for integers); rows sum to one.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape or type, or X, W or b holds NaN or infinity.
+    """
+    logits = decision_function(X, W, b, num_threads=num_threads)
+    _softmax_into(logits, logits, log=False, num_threads=num_threads)
+    return logits
+
+
+def decision_function(
+    X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None
+) -> FloatArray:
+    """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
+    X = as_matrix("X", X)
+    W, b = as_parameters(W, b, X.shape[1])
+    logits = np.empty((len(X), len(W)), dtype=X.dtype)
+    threads = resolve_num_threads(num_threads, X.size * len(W))
+    with np.errstate(over="ignore"):
+        W_data, b_data = W.astype(X.dtype, copy=False), b.astype(X.dtype, copy=False)
+    _kernels.logits(logits, X, W_data, b_data, threads)
+    if not np.isfinite(logits).all():
+        _name_the_nonfinite(X, W, b)
+    return logits
+
+
+def softmax(logits: ArrayLike) -> FloatArray:
+    """exp(z_ik) / Σ_j exp(z_ij) for every row, without overflow.
+
+    Parameters
+    ----------
+    logits : array_like of shape (n_samples, n_classes)
+        −∞ gives a probability of zero.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes), float32 if logits is, else float64.
+
+    Raises
+    ------
+    ValueError
+        If logits is not a non-empty matrix of real numbers.
+    """
+    return _softmax(logits, log=False)
+
+
+def log_softmax(logits: ArrayLike) -> FloatArray:
+    """z_ik − log Σ_j exp(z_ij) for every row; arguments and errors as of `softmax`."""
+    return _softmax(logits, log=True)
+
+
+def cross_entropy(
+    logits: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    """Weighted mean of −⟨y_i, log softmax(z_i)⟩, in nats.
+
+    Parameters
+    ----------
+    logits : array_like of shape (n_samples, n_classes)
+    y : array_like of shape (n_samples,) or (n_samples, n_classes)
+        Class indices, or rows of target probabilities or counts.
+    sample_weight : array_like of shape (n_samples,), optional
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values.
+    """
+    loss, _ = _cross_entropy(logits, y, sample_weight, with_grad=False)
+    return loss
+
+
+def cross_entropy_grad(
+    logits: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> tuple[float, FloatArray]:
+    """`cross_entropy` and its gradient with respect to the logits, s_i (softmax(z_i) Σ_k y_ik − y_i) / Σs.
+
+    The gradient starts the chain rule for any model of the logits; its rows sum to zero. Arguments and errors as of
+    `cross_entropy`.
+
+    Returns
+    -------
+    loss : float
+    grad_logits : ndarray of shape (n_samples, n_classes)
+    """
+    loss, grad = _cross_entropy(logits, y, sample_weight, with_grad=True)
+    return loss, cast(FloatArray, grad)
+
+
+def _softmax(logits: ArrayLike, *, log: bool) -> FloatArray:
+    logits = as_matrix("logits", logits)
+    out = np.empty(logits.shape, dtype=logits.dtype)
+    _softmax_into(out, logits, log=log, num_threads=None)
+    return out
+
+
+def _softmax_into(
+    out: FloatArray, logits: FloatArray, *, log: bool, num_threads: int | None
+) -> None:
+    _kernels.softmax(out, logits, log, resolve_num_threads(num_threads, logits.size * EXP_WORK))
+
+
+def _cross_entropy(
+    logits: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, with_grad: bool
+) -> tuple[float, FloatArray | None]:
+    logits = as_matrix("logits", logits)
+    n_samples, n_classes = logits.shape
+    targets = as_targets(y, n_samples, n_classes, logits.dtype)
+    weights = as_sample_weight(sample_weight, n_samples)
+    grad = np.empty(logits.shape, dtype=logits.dtype) if with_grad else None
+    threads = resolve_num_threads(None, logits.size * EXP_WORK)
+    loss, _ = _kernels.cross_entropy[C_TYPE[logits.dtype]](
+        grad, logits, None, 0.0, targets.labels, targets.rows, weights, threads
+    )
+    if grad is not None:
+        grad /= n_samples
+    return loss / n_samples, grad
+
+
+def _name_the_nonfinite(X: FloatArray, W: FloatArray, b: FloatArray) -> None:
+    """Raise for the argument that made a result infinite or NaN; return if all are finite and it overflowed."""
+    check_finite("X", X)
+    check_finite("W", W)
+    check_finite("b", b[None, :])

@@ -1,0 +1,64 @@
+"""The strong-Wolfe line search, for a convex function of one variable whose evaluations are cheap."""
+
+import math
+from collections.abc import Callable
+
+SUFFICIENT_DECREASE = 1e-4
+CURVATURE = 0.9
+MAX_TRIALS = 60
+
+# Where phi changes by less than this share of its value, rounding hides the change and the slope alone is believed
+# (Hager & Zhang, SIAM Journal on Optimization 16, 2005: the approximate Wolfe conditions).
+ROUNDING = 1e-7
+
+
+def satisfies_wolfe(
+    loss0: float, slope0: float, t: float, loss: float, slope: float, curvature: float = CURVATURE
+) -> bool:
+    """Tell whether a step t, from (loss0, slope0) to (loss, slope), lowers the loss and flattens the slope enough."""
+    if not math.isfinite(loss) or not abs(slope) <= curvature * abs(slope0):
+        return False
+    decrease = loss <= loss0 + SUFFICIENT_DECREASE * t * slope0
+    approximate = loss <= loss0 + ROUNDING * abs(loss0) and slope <= (2 * SUFFICIENT_DECREASE - 1) * slope0
+    return decrease or approximate
+
+
+def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float) -> float | None:
+    """Return a step size that satisfies the strong Wolfe conditions, or None if rounding leaves none.
+
+    phi is convex: its slope only rises, so a negative slope is left of every acceptable step and a positive one right of
+    it. The bracket grows from t by doubling, then shrinks by the secant of the slopes (Nocedal & Wright, 2006, section
+    3.5), kept away from the ends.
+
+    Parameters
+    ----------
+    phi : callable
+        phi(t) → (value, slope); the slope at 0 is negative.
+    t : float
+        First trial, positive.
+    """
+    loss0, slope0 = phi(0.0)
+    if not slope0 < 0:
+        return None
+    low, slope_low = 0.0, slope0
+    high, slope_high = math.inf, math.inf
+    for _ in range(MAX_TRIALS):
+        loss, slope = phi(t)
+        if satisfies_wolfe(loss0, slope0, t, loss, slope):
+            return t
+        if math.isfinite(loss) and slope < 0 and loss <= loss0:
+            low, slope_low = t, slope
+        else:
+            high, slope_high = t, slope
+        if math.isinf(high):
+            t *= 4
+            continue
+        width = high - low
+        if width <= 1e-15 * high:
+            return None
+        secant = math.nan
+        if math.isfinite(slope_high) and slope_high > 0:
+            secant = low - slope_low * width / (slope_high - slope_low)
+        inside = low + 0.05 * width <= secant <= high - 0.05 * width
+        t = secant if inside else low + 0.5 * width
+    return None

@@ -1,0 +1,152 @@
+"""The iteration loop, written once: stopping, history, callback and status, for every method."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+# A loss this many times that of the start, or of a guess among a few classes, is on its way to infinity.
+DIVERGED = 1e3
+
+HISTORY_DTYPE = np.dtype(
+    [
+        ("iteration", np.int64),
+        ("n_passes", np.int64),
+        ("seconds", np.float64),
+        ("loss", np.float64),
+        ("grad_norm", np.float64),
+    ]
+)
+
+
+class Objective(Protocol):
+    """What a method may ask of a problem; every pass over the data is counted."""
+
+    n_params: int
+    n_passes: int
+
+    def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
+        """Value and gradient at theta: one pass."""
+
+    def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
+        """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""
+
+    def curvature_bound(self) -> float:
+        """Upper bound of the Hessian's largest eigenvalue."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A point that a method has reached; methods add to it what they remember.
+
+    `stuck` says why no further progress is possible, and is empty while it is.
+    """
+
+    theta: Vector
+    loss: float
+    grad: Vector
+    stuck: str = ""
+
+
+class Method(Protocol):
+    """A solver: where to start, and how to get from one state to the next."""
+
+    def init(self, objective: Objective, theta: Vector) -> Any:
+        """Return the State at theta."""
+
+    def step(self, objective: Objective, state: Any) -> Any:
+        """Return the next State."""
+
+
+class Progress(NamedTuple):
+    """What a callback sees after every iteration; W and b are the parameters then."""
+
+    iteration: int
+    n_passes: int
+    seconds: float
+    loss: float
+    grad_norm: float
+    theta: Vector
+
+
+class Solution(NamedTuple):
+    """Where the loop stopped, and why."""
+
+    theta: Vector
+    loss: float
+    grad_norm: float
+    n_iter: int
+    status: str
+    message: str
+    history: NDArray[np.void]
+
+
+def minimize(
+    objective: Objective,
+    method: Method,
+    theta: Vector,
+    *,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[Progress], object] | None = None,
+) -> Solution:
+    """Step until the largest absolute entry of the gradient is at most tol, or something else ends it.
+
+    Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "diverged"
+    (the loss is not finite, or a thousand times that of the start), "callback" (it returned true), "interrupted" (Ctrl-C). The last two
+    but one return the last parameters; "diverged" and "interrupted" those of the lowest loss.
+    """
+    started = time.perf_counter()
+    rows: list[tuple[int, int, float, float, float]] = []
+    last = best = Progress(0, 0, 0.0, math.nan, math.nan, theta)
+
+    def finish(at: Progress, status: str, message: str) -> Solution:
+        history = np.array(rows, dtype=HISTORY_DTYPE)
+        return Solution(at.theta, at.loss, at.grad_norm, last.iteration, status, message, history)
+
+    try:
+        state = method.init(objective, theta)
+        while True:
+            grad_norm = float(np.max(np.abs(state.grad)))
+            last = Progress(
+                len(rows), objective.n_passes, time.perf_counter() - started, state.loss, grad_norm, state.theta
+            )
+            rows.append(last[:5])
+            limit = DIVERGED * max(1.0, rows[0][3])
+            if not math.isfinite(state.loss + grad_norm) or state.loss > limit:
+                return finish(best, "diverged", _diverged_message(last))
+            if not last.loss >= best.loss:
+                best = last
+            stop = callback is not None and callback(last)
+            if grad_norm <= tol:
+                return finish(last, "converged", f"gradient norm {grad_norm:.3g} ≤ tol = {tol:.3g}")
+            if state.stuck:
+                reached = f"gradient norm {grad_norm:.3g} > tol = {tol:.3g}"
+                return finish(last, "rounding", f"{state.stuck}: {reached}")
+            if stop:
+                return finish(last, "callback", f"stopped by the callback after {last.iteration} iterations")
+            if last.iteration >= max_iter:
+                return finish(last, "max_iter", _max_iter_message(last, max_iter, tol))
+            state = method.step(objective, state)
+    except KeyboardInterrupt:
+        return finish(best, "interrupted", f"interrupted in iteration {last.iteration + 1}; the best so far is kept")
+
+
+def _diverged_message(last: Progress) -> str:
+    return (
+        f"the loss became {last.loss:.3g} in iteration {last.iteration}; the parameters of the lowest loss are kept; "
+        "a smaller learning_rate, or features of similar size, may help"
+    )
+
+
+def _max_iter_message(last: Progress, max_iter: int, tol: float) -> str:
+    return (
+        f"max_iter = {max_iter} iterations reached with gradient norm {last.grad_norm:.3g} > tol = {tol:.3g}; "
+        "raise max_iter, scale the features to similar size, or raise tol"
+    )

@@ -1,0 +1,58 @@
+"""How many threads a call may use."""
+
+import math
+import operator
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from . import _kernels
+
+# Multiply-adds below which starting threads costs more than they save.
+SMALL_WORK = 400_000
+
+_IMPORTING_PROCESS = os.getpid()
+
+
+@lru_cache(maxsize=1)
+def cgroup_quota() -> float:
+    """Processors that the control group of this process grants (Linux), infinity where there is no limit."""
+    v2, v1 = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu")
+    try:
+        if v2.exists():
+            quota, period = v2.read_text().split()
+        else:
+            quota = (v1 / "cpu.cfs_quota_us").read_text()
+            period = (v1 / "cpu.cfs_period_us").read_text()
+        return math.inf if quota == "max" or int(quota) <= 0 else int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
+
+
+def available_threads() -> int:
+    """Threads that this process may use: OpenMP's settings, its processors and its cgroup's quota.
+
+    A forked child uses one: the OpenMP runtime's threads do not exist there, and waiting for them would never end.
+    """
+    if os.getpid() != _IMPORTING_PROCESS:
+        return 1
+    return max(1, math.ceil(min(_kernels.max_threads(), cgroup_quota())))
+
+
+def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
+    """Threads for a call of `work` multiply-adds: num_threads if it is given, else what is available and pays.
+
+    Raises
+    ------
+    ValueError
+        If num_threads is not a positive integer or None.
+    """
+    if num_threads is None:
+        return available_threads() if work >= SMALL_WORK else 1
+    try:
+        count = operator.index(num_threads)
+    except TypeError:
+        count = 0
+    if count < 1 or isinstance(num_threads, bool):
+        raise ValueError(f"num_threads must be a positive integer or None, found {num_threads!r}")
+    return count if os.getpid() == _IMPORTING_PROCESS else 1
