@@ -1,7 +1,7 @@
 """Softmax (multinomial logistic) regression on CPUs: one fused pass over the data, exact answers.
 
-The functional interface needs NumPy alone; `SoftmaxRegression`, the scikit-learn classifier, is imported when it is first
-asked for.
+The functional interface needs NumPy alone; `SoftmaxRegression`, the scikit-learn classifier, is imported when it is
+first asked for.
 """
 
 from typing import TYPE_CHECKING

@@ -12,8 +12,8 @@ The samples are worked on in tiles that stay in the second-level cache: X is rea
 of logits never exists. Inside a tile, logits are stored transposed, (n_classes, rows), so that loops over samples
 vectorise for any number of classes.
 
-The samples are cut into slots by the problem's shape alone. Each slot sums into its own memory, and the slots are added in
-order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
+The samples are cut into slots by the problem's shape alone. Each slot sums into its own memory, and the slots are added
+in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
 float32 sum of n terms loses what a solver needs to converge.
 
 The `def` functions are the border: typed memoryviews come in, of any strides, and everything inside is plain pointers,
@@ -93,9 +93,9 @@ cdef struct Matrix:             # samples × something, of any strides; absent: 
     Py_ssize_t column           # and from one column to the next
 
 cdef struct Targets:
-    const Py_ssize_t* labels    # class indices, or NULL:
-    Matrix rows                 # then n_samples × n_classes probabilities or counts
-    const double* sample_weight # NULL: every sample counts once
+    const Py_ssize_t* labels        # class indices, or NULL:
+    Matrix rows                     # then n_samples × n_classes probabilities or counts
+    const double* sample_weight     # NULL: every sample counts once
 
 cdef const fs_simd* simd        # the one table of the instruction set in use, chosen when the module is imported
 
@@ -104,8 +104,8 @@ cdef const fs_simd* simd        # the one table of the instruction set in use, c
 # The instruction set's operations, by dtype
 # ---------------------------------------------------------------------------------------------------------------------
 
-cdef inline void tile_logits(real* z_out, const real* x, const real* W, const real* b, Py_ssize_t rows, Py_ssize_t n_classes,
-                             Py_ssize_t width, Py_ssize_t ldx, Py_ssize_t ldz) noexcept nogil:
+cdef inline void tile_logits(real* z_out, const real* x, const real* W, const real* b, Py_ssize_t rows,
+                             Py_ssize_t n_classes, Py_ssize_t width, Py_ssize_t ldx, Py_ssize_t ldz) noexcept nogil:
     """z_ik = Σ_j W_kj x_ij + b_k."""
     if real is float:
         simd.f32.tile_logits(z_out, x, W, b, rows, n_classes, width, ldx, ldz)
@@ -113,8 +113,8 @@ cdef inline void tile_logits(real* z_out, const real* x, const real* W, const re
         simd.f64.tile_logits(z_out, x, W, b, rows, n_classes, width, ldx, ldz)
 
 
-cdef inline void tile_gradient(real* grad_inout, const real* x, const real* residual, Py_ssize_t rows, Py_ssize_t n_classes,
-                               Py_ssize_t width, Py_ssize_t ldx, Py_ssize_t ldz) noexcept nogil:
+cdef inline void tile_gradient(real* grad_inout, const real* x, const real* residual, Py_ssize_t rows,
+                               Py_ssize_t n_classes, Py_ssize_t width, Py_ssize_t ldx, Py_ssize_t ldz) noexcept nogil:
     """grad_kj += Σ_i r_ik x_ij."""
     if real is float:
         simd.f32.tile_gradient(grad_inout, x, residual, rows, n_classes, width, ldx, ldz)
@@ -208,8 +208,8 @@ cdef double label_residual(real* z_inout, real* work, const Py_ssize_t* labels, 
 
         L = (m − z_y) + log1p(Σ_{k≠y} e_k + (e_y − 1)),     r_y = −Σ_{k≠y} e_k / Σ_k e_k
 
-    Where the label has the largest logit, e_y is 1 exactly, and neither 1 + small nor p_y − 1 is ever rounded: a loss of
-    1e-20 has all its digits.
+    Where the label has the largest logit, e_y is 1 exactly, and neither 1 + small nor p_y − 1 is ever rounded: a loss
+    of 1e-20 has all its digits.
     """
     cdef:
         Py_ssize_t ldz = shape.tile_rows
@@ -495,8 +495,8 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
               const double[::1] sample_weight, const real[:, :] offset, int num_threads):
     """Write Σ_i s_i ∂L_i/∂W and Σ_i s_i ∂L_i/∂b and return Σ_i s_i L_i: one pass over X.
 
-    Either labels (n_samples,) or targets (n_samples, n_classes) is given and the other is None; sample_weight and offset
-    may be None.
+    Either labels (n_samples,) or targets (n_samples, n_classes) is given and the other is None; sample_weight and
+    offset may be None.
     """
     cdef:
         Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], simd.f32.lanes if real is float else simd.f64.lanes,

@@ -58,23 +58,22 @@ def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | Non
     return numbers_ if readable else numbers_.copy()
 
 
-def check_finite(name: str, matrix: FloatArray) -> None:
-    """Raise ValueError, naming row and column, if a matrix holds NaN or infinity."""
+def check_finite(name: str, array: FloatArray) -> None:
+    """Raise ValueError, naming the place, if a vector or a matrix holds NaN or infinity."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(matrix.sum()):
+        if np.isfinite(array.sum()):
             return
     # The sum may have overflowed although every term is finite, so look; in blocks, not to double the memory.
-    for start in range(0, len(matrix), 1024):
-        bad = np.argwhere(~np.isfinite(matrix[start : start + 1024]))
+    for start in range(0, len(array), 1024):
+        bad = np.argwhere(~np.isfinite(array[start : start + 1024]))
         if len(bad):
-            row, column = start + bad[0][0], bad[0][1]
-            value = "NaN" if np.isnan(matrix[row, column]) else "infinity"
-            raise ValueError(f"{name} contains {value} at row {row}, column {column}")
+            place = (start + int(bad[0][0]), *map(int, bad[0][1:]))
+            value = "NaN" if np.isnan(array[place]) else "infinity"
+            where = "row {}, column {}" if array.ndim == 2 else "entry {}"
+            raise ValueError(f"{name} contains {value} at {where.format(*place)}")
 
 
-def as_targets(
-    y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y"
-) -> Targets:
+def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y") -> Targets:
     """Return class indices (n_samples,) or rows of target probabilities (n_samples, n_classes).
 
     n_classes None takes it from y: the largest index plus one, or the number of columns.
@@ -112,9 +111,7 @@ def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Ta
     return Targets(labels, None, int(bound))
 
 
-def _probability_targets(
-    values: NDArray[Any], n_classes: int | None, dtype: DTypeLike, name: str
-) -> Targets:
+def _probability_targets(values: NDArray[Any], n_classes: int | None, dtype: DTypeLike, name: str) -> Targets:
     if values.shape[1] < 2 and n_classes is None:
         raise ValueError(f"{name} must have a column for each of at least two classes, found shape {values.shape}")
     if n_classes is not None and values.shape[1] != n_classes:
@@ -139,9 +136,7 @@ def as_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray
         raise ValueError(f"sample_weight must have shape ({n_samples},), found {weights.shape}")
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
-        raise ValueError(
-            f"sample_weight must be finite and not negative, found {weights[bad[0]]} at row {bad[0]}"
-        )
+        raise ValueError(f"sample_weight must be finite and not negative, found {weights[bad[0]]} at row {bad[0]}")
     largest = weights.max()
     if largest == 0:
         raise ValueError("sample_weight must not be zero for all samples")
@@ -178,9 +173,7 @@ def as_parameters(
         )
     intercept = as_numbers(b_name, b, ndim=1)
     if intercept.shape != (len(weights),):
-        raise ValueError(
-            f"{b_name} must have shape ({len(weights)},), one entry a class, found {intercept.shape}"
-        )
+        raise ValueError(f"{b_name} must have shape ({len(weights)},), one entry a class, found {intercept.shape}")
     return weights, intercept
 
 

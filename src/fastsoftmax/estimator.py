@@ -8,9 +8,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from ._validation import check_finite
 from .fit import SOLVERS, FitResult, fit
@@ -133,7 +138,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
         X = self._validate_X(X, reset=True)
         targets, classes = self._encode(y, len(X))
-        weights = self._weights(sample_weight, X, y, targets)
+        weights = self._weights(sample_weight, X, targets, classes)
         total_weight = len(X) if weights is None else weights.sum()
         # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
         rows_share_penalty = 2 if len(classes) == 2 else 1
@@ -211,14 +216,18 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y must hold at least two classes, found one class only: {classes[0]!r}")
         return labels, classes
 
-    def _weights(self, sample_weight: Any, X: np.ndarray, y: Any, targets: np.ndarray) -> np.ndarray | None:
+    def _weights(
+        self, sample_weight: Any, X: np.ndarray, targets: np.ndarray, classes: np.ndarray
+    ) -> np.ndarray | None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if self.class_weight is None:
             return sample_weight
         if targets.ndim == 2:
             raise ValueError("class_weight must be None where y holds probabilities; weigh their columns instead")
-        of_class = compute_sample_weight(self.class_weight, column_or_1d(y))
+        of_class = compute_class_weight(
+            self.class_weight, classes=classes, y=classes[targets], sample_weight=sample_weight
+        )[targets]
         return of_class if sample_weight is None else sample_weight * of_class
 
     def _warm_start(self, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -199,7 +199,7 @@ def _start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64
     if len(W) != objective.targets.n_classes:
         raise ValueError(f"init[0] must have {objective.targets.n_classes} rows, one a class, found {len(W)}")
     check_finite("init[0]", W)
-    check_finite("init[1]", b[None, :])
+    check_finite("init[1]", b)
     if b.any() and not objective.fit_intercept:
         raise ValueError("init[1] must be zero where fit_intercept is false, found other values")
     theta_W, theta_b = objective.split(theta)

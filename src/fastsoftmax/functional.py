@@ -78,9 +78,7 @@ def loss_grad(
     return loss, grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
 
 
-def predict_proba(
-    X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None
-) -> FloatArray:
+def predict_proba(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Probabilities of the classes, softmax(W x_i + b).
 
     Parameters
@@ -103,9 +101,7 @@ def predict_proba(
     return logits
 
 
-def decision_function(
-    X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None
-) -> FloatArray:
+def decision_function(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
     X = as_matrix("X", X)
     W, b = as_parameters(W, b, X.shape[1])
@@ -144,9 +140,7 @@ def log_softmax(logits: ArrayLike) -> FloatArray:
     return _softmax(logits, log=True)
 
 
-def cross_entropy(
-    logits: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
-) -> float:
+def cross_entropy(logits: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     """Weighted mean of −⟨y_i, log softmax(z_i)⟩, in nats.
 
     Parameters
@@ -189,9 +183,7 @@ def _softmax(logits: ArrayLike, *, log: bool) -> FloatArray:
     return out
 
 
-def _softmax_into(
-    out: FloatArray, logits: FloatArray, *, log: bool, num_threads: int | None
-) -> None:
+def _softmax_into(out: FloatArray, logits: FloatArray, *, log: bool, num_threads: int | None) -> None:
     _kernels.softmax(out, logits, log, resolve_num_threads(num_threads, logits.size * EXP_WORK))
 
 
@@ -216,4 +208,4 @@ def _name_the_nonfinite(X: FloatArray, W: FloatArray, b: FloatArray) -> None:
     """Raise for the argument that made a result infinite or NaN; return if all are finite and it overflowed."""
     check_finite("X", X)
     check_finite("W", W)
-    check_finite("b", b[None, :])
+    check_finite("b", b)

@@ -139,8 +139,8 @@ class SoftmaxObjective:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F.
 
         Böhning's bound (Annals of the Institute of Statistical Mathematics 44, 1992): diag(p) − p pᵀ ⪯ ½, hence
-        L = ½ · λmax([X 1]ᵀ diag(s) [X 1]) / Σs + l2. The eigenvalue is found by Lanczos' method (ARPACK), which comes from
-        below, to a thousandth, and is given a margin of a hundredth. Two reads of X a step of it.
+        L = ½ · λmax([X 1]ᵀ diag(s) [X 1]) / Σs + l2. The eigenvalue is found by Lanczos' method (ARPACK), which comes
+        from below, to a thousandth, and is given a margin of a hundredth. Two reads of X a step of it.
 
         Raises
         ------

@@ -1,6 +1,15 @@
 """Gradient descent, the textbook algorithm."""
 
+from dataclasses import dataclass
+
 from .loop import Objective, State, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class GDState(State):
+    """A point and the step that is taken from it."""
+
+    learning_rate: float = 0.0
 
 
 class GradientDescent:
@@ -16,13 +25,14 @@ class GradientDescent:
     def __init__(self, learning_rate: float | None = None) -> None:
         self.learning_rate = learning_rate
 
-    def init(self, objective: Objective, theta: Vector) -> State:
-        """Evaluate the start and settle the learning rate."""
-        if self.learning_rate is None:
-            self.learning_rate = 1 / objective.curvature_bound()
-        return State(theta, *objective.loss_grad(theta))
+    def init(self, objective: Objective, theta: Vector) -> GDState:
+        """Settle the learning rate and evaluate the start."""
+        learning_rate = self.learning_rate
+        if learning_rate is None:
+            learning_rate = 1 / objective.curvature_bound()
+        return GDState(theta, *objective.loss_grad(theta), learning_rate=learning_rate)
 
-    def step(self, objective: Objective, state: State) -> State:
+    def step(self, objective: Objective, state: GDState) -> GDState:
         """Take one step down the gradient."""
-        theta = state.theta - self.learning_rate * state.grad
-        return State(theta, *objective.loss_grad(theta))
+        theta = state.theta - state.learning_rate * state.grad
+        return GDState(theta, *objective.loss_grad(theta), learning_rate=state.learning_rate)

@@ -20,8 +20,8 @@ class LBFGSState(State):
 class LBFGS:
     """Limited-memory BFGS with a strong-Wolfe search.
 
-    The unit step is tried with a whole pass, since it is nearly always accepted and then the pass is the next iterate's own.
-    Where it is not, and in the first iteration, the search goes along `objective.line`, where a trial costs no pass.
+    The unit step is tried with a whole pass, since it is nearly always accepted and then the pass is the next iterate's
+    own. Where it is not, and in the first iteration, the search goes along `objective.line`, where a trial costs none.
 
     Parameters
     ----------
@@ -51,7 +51,12 @@ class LBFGS:
         if found is None and state.pairs:
             return self.step(objective, LBFGSState(state.theta, state.loss, state.grad))
         if found is None:
-            return LBFGSState(state.theta, state.loss, state.grad, stuck="no step lowers the loss in this precision")
+            return LBFGSState(
+                state.theta,
+                state.loss,
+                state.grad,
+                stuck="no step lowers the loss in this precision",
+            )
         theta, loss, grad = found
         return LBFGSState(theta, loss, grad, pairs=self._remember(state, theta, grad))
 

@@ -26,9 +26,9 @@ def satisfies_wolfe(
 def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float) -> float | None:
     """Return a step size that satisfies the strong Wolfe conditions, or None if rounding leaves none.
 
-    phi is convex: its slope only rises, so a negative slope is left of every acceptable step and a positive one right of
-    it. The bracket grows from t by doubling, then shrinks by the secant of the slopes (Nocedal & Wright, 2006, section
-    3.5), kept away from the ends.
+    phi is convex: its slope only rises, so a steep negative slope is left of every acceptable step and a steep positive
+    one right of it. The bracket grows from t fourfold, then shrinks by the secant of the slopes (Nocedal & Wright,
+    2006, section 3.5), kept away from the ends.
 
     Parameters
     ----------

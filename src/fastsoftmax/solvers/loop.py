@@ -98,9 +98,9 @@ def minimize(
 ) -> Solution:
     """Step until the largest absolute entry of the gradient is at most tol, or something else ends it.
 
-    Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "diverged"
-    (the loss is not finite, or a thousand times that of the start), "callback" (it returned true), "interrupted" (Ctrl-C). The last two
-    but one return the last parameters; "diverged" and "interrupted" those of the lowest loss.
+    Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "callback"
+    (it returned true), "diverged" (the loss is not finite, or a thousand times that of the start), "interrupted"
+    (Ctrl-C). The last two return the parameters of the lowest loss, the others the last.
     """
     started = time.perf_counter()
     rows: list[tuple[int, int, float, float, float]] = []
@@ -115,7 +115,12 @@ def minimize(
         while True:
             grad_norm = float(np.max(np.abs(state.grad)))
             last = Progress(
-                len(rows), objective.n_passes, time.perf_counter() - started, state.loss, grad_norm, state.theta
+                len(rows),
+                objective.n_passes,
+                time.perf_counter() - started,
+                state.loss,
+                grad_norm,
+                state.theta,
             )
             rows.append(last[:5])
             limit = DIVERGED * max(1.0, rows[0][3])
@@ -135,7 +140,11 @@ def minimize(
                 return finish(last, "max_iter", _max_iter_message(last, max_iter, tol))
             state = method.step(objective, state)
     except KeyboardInterrupt:
-        return finish(best, "interrupted", f"interrupted in iteration {last.iteration + 1}; the best so far is kept")
+        return finish(
+            best,
+            "interrupted",
+            f"interrupted in iteration {last.iteration + 1}; the best so far is kept",
+        )
 
 
 def _diverged_message(last: Progress) -> str:

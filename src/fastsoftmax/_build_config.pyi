@@ -1,0 +1,4 @@
+version: str
+compiler: str
+cython: str
+openmp: bool

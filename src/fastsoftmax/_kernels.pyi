@@ -1,0 +1,43 @@
+# Types of the compiled border. A RealArray is float32 or float64, the same in all arguments of a call; a kernel of which
+# an argument may be None is chosen by its C type, kernel["float"] or kernel["double"], where that argument comes first.
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Real = NDArray[np.floating[Any]]
+_Float64 = NDArray[np.float64]
+_Index = NDArray[np.intp]
+
+class _CrossEntropy(Protocol):
+    def __call__(
+        self,
+        residual_out: _Real | None,
+        logits: _Real,
+        direction: _Real | None,
+        step: float,
+        labels: _Index | None,
+        targets: _Real | None,
+        sample_weight: _Float64 | None,
+        num_threads: int,
+    ) -> tuple[float, float]: ...
+
+cross_entropy: dict[str, _CrossEntropy]
+
+def loss_grad(
+    grad_W_out: _Float64,
+    grad_b_out: _Float64,
+    X: _Real,
+    W: _Real,
+    b: _Real,
+    labels: _Index | None,
+    targets: _Real | None,
+    sample_weight: _Float64 | None,
+    offset: _Real | None,
+    num_threads: int,
+) -> float: ...
+def logits(logits_out: _Real, X: _Real, W: _Real, b: _Real, num_threads: int) -> None: ...
+def softmax(out: _Real, logits: _Real, log: bool, num_threads: int) -> None: ...
+def max_threads() -> int: ...
+def isa_names() -> tuple[tuple[str, ...], tuple[str, ...], str]: ...

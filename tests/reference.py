@@ -1,0 +1,34 @@
+"""Softmax regression in NumPy, float64, written for reading: the judge of every kernel.
+
+X (n, N) samples, Y (n, K) target probabilities or counts (one-hot for labels), W (K, N), b (K,), s (n,) weights.
+"""
+
+import numpy as np
+
+
+def softmax(Z):
+    E = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return E / E.sum(axis=1, keepdims=True)
+
+
+def log_softmax(Z):
+    Z = Z - Z.max(axis=1, keepdims=True)
+    return Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))
+
+
+def loss_grad(X, Y, W, b, s=None, offset=0.0, l2=0.0):
+    X, Y, W, b = (np.asarray(a, dtype=np.float64) for a in (X, Y, W, b))
+    s = np.ones(len(X)) if s is None else np.asarray(s, dtype=np.float64)
+    Z = X @ W.T + b + offset
+    terms = np.where(Y > 0, Y * log_softmax(Z), 0.0)  # 0 · log 0 = 0
+    residual = s[:, None] * (softmax(Z) * Y.sum(axis=1, keepdims=True) - Y) / s.sum()
+    loss = -(s @ terms.sum(axis=1)) / s.sum() + 0.5 * l2 * (W**2).sum()
+    return loss, residual.T @ X + l2 * W, residual.sum(axis=0)
+
+
+def gradient_descent(X, Y, learning_rate, n_steps, l2=0.0):
+    W, b = np.zeros((Y.shape[1], X.shape[1])), np.zeros(Y.shape[1])
+    for _ in range(n_steps):
+        _, grad_W, grad_b = loss_grad(X, Y, W, b, l2=l2)
+        W, b = W - learning_rate * grad_W, b - learning_rate * grad_b
+    return W, b

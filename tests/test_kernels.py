@@ -1,0 +1,319 @@
+"""Every route to the loss, the gradient and the probabilities agrees with the reference, on awkward sizes."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import make_problem, one_hot, problems
+from tolerances import SAME, ULPS, assert_gradient_close, assert_loss_close
+
+import fastsoftmax as fs
+from fastsoftmax._validation import Targets
+from fastsoftmax.objective import SoftmaxObjective
+
+
+def logit_scale(p):
+    return 1 + np.abs(p.X.astype(float) @ p.W.T.astype(float) + p.b).max()
+
+
+@given(problems(), st.booleans(), st.booleans())
+def test_loss_grad_is_the_reference(p, soft, weighted):
+    n_classes = len(p.W)
+    targets, Y = (p.Y, p.Y.astype(float)) if soft else (p.y, one_hot(p.y, n_classes))
+    s = p.s if weighted else None
+    mass = Y.sum(axis=1).max()
+
+    loss, grad_W, grad_b = fs.loss_grad(p.X, targets, p.W, p.b, sample_weight=s, l2=0.1)
+
+    expected, expected_W, expected_b = reference.loss_grad(p.X, Y, p.W, p.b, s=s, l2=0.1)
+    # Weights concentrate the mean on fewer samples, at most on the one with the largest share.
+    share = mass * (1 if s is None else len(s) * s.max() / s.sum())
+    assert_loss_close(loss, expected, p.X.dtype.type, scale=mass * logit_scale(p))
+    assert_gradient_close(grad_W, expected_W, p.X, share * logit_scale(p))
+    assert_gradient_close(grad_b, expected_b, p.X, share * logit_scale(p))
+    assert grad_W.dtype == p.W.dtype
+    assert grad_b.dtype == p.b.dtype
+
+
+@given(problems(), st.booleans())
+def test_offset_is_added_to_the_logits(p, soft):
+    n_classes = len(p.W)
+    Y = p.Y.astype(float) if soft else one_hot(p.y, n_classes)
+    targets = Targets(None if soft else p.y.astype(np.intp), p.Y if soft else None, n_classes)
+    objective = SoftmaxObjective(p.X, targets, offset=p.offset)
+
+    loss, grad = objective.loss_grad(np.concatenate([p.W.ravel(), p.b]).astype(float))
+
+    expected, expected_W, expected_b = reference.loss_grad(p.X, Y, p.W, p.b, offset=p.offset)
+    mass = Y.sum(axis=1).max()
+    assert_loss_close(loss, expected, p.X.dtype.type, scale=mass * (logit_scale(p) + 5))
+    grad_W, grad_b = objective.split(grad)
+    assert_gradient_close(grad_W, expected_W, p.X, mass * (logit_scale(p) + 5))
+    assert_gradient_close(grad_b, expected_b, p.X, mass * (logit_scale(p) + 5))
+
+
+@given(problems(dtypes=(np.float64,)), st.booleans())
+def test_gradient_is_the_slope_of_the_loss(p, soft):
+    targets = p.Y if soft else p.y
+    rng = np.random.default_rng(1)
+    dW, db = rng.standard_normal(p.W.shape), rng.standard_normal(p.b.shape)
+    size = np.sqrt((dW**2).sum() + (db**2).sum())
+    dW, db = dW / size, db / size
+    h = 1e-5
+
+    def loss(t):
+        return fs.loss_grad(p.X, targets, p.W + t * dW, p.b + t * db, sample_weight=p.s, l2=0.3)[0]
+
+    _, grad_W, grad_b = fs.loss_grad(p.X, targets, p.W, p.b, sample_weight=p.s, l2=0.3)
+
+    slope = (loss(h) - loss(-h)) / (2 * h)
+    assert slope == pytest.approx((grad_W * dW).sum() + (grad_b * db).sum(), rel=1e-6, abs=1e-6 * (1 + loss(0)))
+
+
+@given(problems())
+def test_the_two_halves_make_the_whole(p):
+    """Cross-entropy of the logits, and the chain rule through W x + b, is loss_grad."""
+    logits = (p.X.astype(float) @ p.W.T.astype(float) + p.b).astype(p.X.dtype)
+
+    loss, residual = fs.cross_entropy_grad(logits, p.y, sample_weight=p.s)
+
+    whole, grad_W, grad_b = fs.loss_grad(p.X, p.y, p.W, p.b, sample_weight=p.s)
+    share = len(p.s) * p.s.max() / p.s.sum()
+    assert_loss_close(loss, whole, p.X.dtype.type, scale=logit_scale(p))
+    assert fs.cross_entropy(logits, p.y, sample_weight=p.s) == loss
+    assert_gradient_close(residual.T.astype(float) @ p.X, grad_W, p.X, 2 * share * logit_scale(p))
+    assert_gradient_close(residual.sum(axis=0, dtype=float), grad_b, p.X, 2 * share * logit_scale(p))
+
+
+@given(problems(), st.booleans())
+def test_residual_rows_sum_to_zero(p, soft):
+    _, residual = fs.cross_entropy_grad(p.offset, p.Y if soft else p.y)
+    eps = np.finfo(p.X.dtype).eps
+    mass = p.Y.sum(axis=1).max() if soft else 1
+    np.testing.assert_allclose(len(p.X) * residual.sum(axis=1, dtype=float), 0, atol=len(p.W) * mass * eps)
+
+
+@given(problems(), st.floats(-1e3, 1e3))
+def test_shifting_all_logits_changes_nothing(p, shift):
+    """Powers of two: the shift itself is then exact."""
+    logits = np.round(p.offset * 8) / 8
+    shifted = logits + p.X.dtype.type(np.round(shift))
+    np.testing.assert_array_equal(fs.softmax(shifted), fs.softmax(logits))
+    assert_loss_close(fs.cross_entropy(shifted, p.y), fs.cross_entropy(logits, p.y), p.X.dtype.type)
+
+
+@given(problems(dtypes=(np.float64,)))
+def test_integer_weights_are_repeated_rows(p):
+    repeats = p.s.astype(int)
+    loss, grad_W, grad_b = fs.loss_grad(p.X, p.y, p.W, p.b, sample_weight=p.s)
+    again = fs.loss_grad(np.repeat(p.X, repeats, axis=0), np.repeat(p.y, repeats), p.W, p.b)
+    scale = 1 + np.abs(grad_W).max()
+    assert loss == pytest.approx(again[0], rel=SAME, abs=SAME)
+    np.testing.assert_allclose(grad_W, again[1], rtol=SAME, atol=SAME * scale)
+    np.testing.assert_allclose(grad_b, again[2], rtol=SAME, atol=SAME * scale)
+
+
+@given(problems(dtypes=(np.float64,)))
+def test_weights_are_relative(p):
+    loss, grad_W, _ = fs.loss_grad(p.X, p.y, p.W, p.b, sample_weight=p.s)
+    for factor in (2.0**-300, 2.0**300):
+        again = fs.loss_grad(p.X, p.y, p.W, p.b, sample_weight=factor * p.s)
+        assert again[0] == loss
+        np.testing.assert_array_equal(again[1], grad_W)
+
+
+@given(problems(dtypes=(np.float64,)))
+def test_the_intercept_is_a_column_of_ones(p):
+    loss, grad_W, grad_b = fs.loss_grad(p.X, p.y, p.W, p.b)
+    ones = np.ones((len(p.X), 1))
+    again = fs.loss_grad(np.hstack([p.X, ones]), p.y, np.column_stack([p.W, p.b]), np.zeros_like(p.b))
+    scale = 1 + np.abs(grad_W).max()
+    assert loss == pytest.approx(again[0], rel=SAME, abs=SAME)
+    np.testing.assert_allclose(np.column_stack([grad_W, grad_b]), again[1], rtol=SAME, atol=SAME * scale)
+
+
+@given(problems())
+def test_soft_targets_at_a_corner_are_labels(p):
+    loss, grad_W, grad_b = fs.loss_grad(p.X, p.y, p.W, p.b, sample_weight=p.s)
+    corner = one_hot(p.y, len(p.W)).astype(p.X.dtype)
+    again = fs.loss_grad(p.X, corner, p.W, p.b, sample_weight=p.s)
+    share = len(p.s) * p.s.max() / p.s.sum()
+    assert_loss_close(again[0], loss, p.X.dtype.type, scale=logit_scale(p))
+    assert_gradient_close(again[1], grad_W, p.X, share)
+    assert_gradient_close(again[2], grad_b, p.X, share)
+
+
+@pytest.mark.parametrize("shape", [(9000, 33, 5), (1500, 97, 31), (20000, 3, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_threads_gives_the_same_bits(shape, dtype):
+    p = make_problem(*shape, dtype=dtype)
+    for targets in (p.y, p.Y):
+        one = fs.loss_grad(p.X, targets, p.W, p.b, sample_weight=p.s, num_threads=1)
+        for num_threads in (2, 3, 7):
+            many = fs.loss_grad(p.X, targets, p.W, p.b, sample_weight=p.s, num_threads=num_threads)
+            assert one[0] == many[0]
+            np.testing.assert_array_equal(one[1], many[1])
+            np.testing.assert_array_equal(one[2], many[2])
+    np.testing.assert_array_equal(
+        fs.predict_proba(p.X, p.W, p.b, num_threads=1),
+        fs.predict_proba(p.X, p.W, p.b, num_threads=3),
+    )
+
+
+LAYOUTS = {
+    "fortran": np.asfortranarray,
+    "reversed": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+    "every other row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "every third column": lambda X: np.repeat(X, 3, axis=1)[:, ::3],
+    "a slice of wider rows": lambda X: np.pad(X, ((0, 0), (5, 6)), constant_values=np.nan)[:, 5:-6],
+    "transposed": lambda X: X.T.copy().T,
+    "big-endian": lambda X: X.astype(X.dtype.newbyteorder(">")),
+    "unaligned": lambda X: np.frombuffer(b"x" + X.tobytes(), dtype=X.dtype, offset=1).reshape(X.shape),
+    "field of records": lambda X: _as_field(X),
+    "list of lists": lambda X: X.tolist() if X.dtype == np.float64 else X,
+}
+
+
+def _as_field(X):
+    records = np.zeros(X.shape, dtype=np.dtype([("tag", "u1"), ("value", X.dtype)]))
+    records["value"] = X
+    return records["value"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(300, 17, 3), (64, 48, 16), (1, 1, 2)])
+def test_layout_of_the_input_changes_no_bit(layout, dtype, shape):
+    p = make_problem(*shape, dtype=dtype)
+    X = LAYOUTS[layout](p.X)
+    W, Y, b = LAYOUTS[layout](p.W), LAYOUTS[layout](p.Y), p.b
+    for targets, other in ((p.y, p.y[::-1].copy()[::-1]), (p.Y, Y)):
+        expected = fs.loss_grad(p.X, targets, p.W, b)
+        actual = fs.loss_grad(X, other, W, b)
+        assert actual[0] == expected[0]
+        np.testing.assert_array_equal(actual[1], expected[1])
+        np.testing.assert_array_equal(actual[2], expected[2])
+    np.testing.assert_array_equal(fs.predict_proba(X, W, b), fs.predict_proba(p.X, p.W, b))
+    np.testing.assert_array_equal(fs.softmax(Y), fs.softmax(p.Y))
+    assert fs.cross_entropy(Y, p.y) == fs.cross_entropy(p.Y, p.y)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int32, np.uint64, np.float16, np.longdouble])
+def test_other_dtypes_are_converted(dtype):
+    p = make_problem(100, 9, 3)
+    X = (4 * p.X).astype(dtype)
+    loss, grad_W, _ = fs.loss_grad(X, p.y, p.W, p.b)
+    computed_in = np.float32 if dtype is np.float16 else np.float64
+    expected, expected_W, _ = fs.loss_grad(X.astype(computed_in), p.y, p.W, p.b)
+    assert loss == expected
+    np.testing.assert_array_equal(grad_W, expected_W)
+
+
+def test_read_only_and_untouched():
+    p = make_problem(200, 33, 5)
+    arrays = (p.X, p.Y, p.W, p.b, p.s)
+    before = [a.copy() for a in arrays]
+    for a in arrays:
+        a.flags.writeable = False
+    fs.loss_grad(p.X, p.Y, p.W, p.b, sample_weight=p.s)
+    fs.fit(p.X, p.Y, sample_weight=p.s, max_iter=3)
+    for a, b in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_are_right_to_the_last_places(dtype):
+    """Differences of logits over the whole range of the exponential, subnormal results included."""
+    info = np.finfo(dtype)
+    lowest = float(np.log(info.smallest_subnormal)) - 3
+    differences = np.linspace(lowest, 0, 20011).astype(dtype)
+    actual = fs.softmax(np.column_stack([differences, np.zeros_like(differences)]))[:, 0]
+    exact = np.exp(differences.astype(np.longdouble))
+    exact /= 1 + exact
+    spacing = np.spacing(np.maximum(exact, info.smallest_subnormal).astype(dtype)).astype(np.longdouble)
+    assert (np.abs(actual.astype(np.longdouble) - exact) / spacing).max() <= ULPS
+
+
+@given(problems())
+def test_log_softmax_is_the_logarithm(p):
+    np.testing.assert_allclose(
+        fs.log_softmax(p.offset),
+        reference.log_softmax(p.offset.astype(float)),
+        rtol=20 * np.finfo(p.X.dtype).eps,
+        atol=20 * np.finfo(p.X.dtype).eps,
+    )
+    np.testing.assert_allclose(fs.softmax(p.offset).sum(axis=1), 1, rtol=len(p.W) * np.finfo(p.X.dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("margin", [1.0, 20.0, 80.0])
+def test_small_losses_keep_their_digits(dtype, margin):
+    """log(1 + exp(−margin)) and its residual, far below the rounding of 1."""
+    loss, residual = fs.cross_entropy_grad(np.array([[margin, 0.0]], dtype=dtype), np.array([0]))
+    rtol = 4 * float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(np.log1p(np.exp(-margin)), rel=rtol)
+    p = 1 / (1 + np.exp(margin))
+    np.testing.assert_allclose(residual, [[-p, p]], rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_logits(dtype):
+    big = np.finfo(dtype).max
+    logits = np.array([[big, -big, 0], [-big, -big, -big], [1e4, 1e4, -np.inf]], dtype=dtype)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(fs.softmax(logits)[[0, 2]], [[1, 0, 0], [0.5, 0.5, 0]])
+    np.testing.assert_allclose(fs.softmax(logits)[1], [1 / 3] * 3, rtol=1e-6)
+    assert fs.cross_entropy(logits[2:], [[0.5, 0.5, 0.0]]) == pytest.approx(np.log(2))
+    assert fs.cross_entropy(logits[2:], [2]) == np.inf
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+@pytest.mark.parametrize("n_classes", [2, 3, 17])
+def test_nan_and_infinity_are_not_swallowed(poison, n_classes):
+    for k in range(n_classes):
+        logits = np.zeros((5, n_classes))
+        logits[3, k] = poison
+        for y in (
+            np.full(5, k),
+            np.full(5, (k + 1) % n_classes),
+            np.full((5, n_classes), 1 / n_classes),
+        ):
+            assert np.isnan(fs.cross_entropy(logits, y))
+        assert np.isnan(fs.softmax(logits)[3]).all()
+        assert np.isfinite(fs.softmax(logits)[[0, 1, 2, 4]]).all()
+
+
+@given(problems(), st.booleans(), st.floats(-2, 2))
+def test_line_is_loss_grad_along_it(p, soft, t):
+    """phi(t) has the value and the slope of the objective, without passes over X."""
+    targets = Targets(None if soft else p.y.astype(np.intp), p.Y if soft else None, len(p.W))
+    weights = p.s / p.s.mean()
+    objective = SoftmaxObjective(p.X, targets, sample_weight=weights, offset=p.offset, l2=0.2)
+    theta = np.concatenate([p.W.ravel(), p.b]).astype(float)
+    direction = np.random.default_rng(2).standard_normal(theta.size) / np.sqrt(theta.size)
+
+    phi = objective.line(theta, direction)
+    passes = objective.n_passes
+    value, slope = phi(t)
+    assert objective.n_passes == passes
+
+    loss, grad = objective.loss_grad(theta + t * direction)
+    mass = (p.Y.sum(axis=1).max() if soft else 1) * weights.max() * (5 + logit_scale(p))
+    assert_loss_close(value, loss, p.X.dtype.type, scale=mass)
+    scale = np.linalg.norm(p.X, axis=1).mean() + np.abs(grad).max()
+    assert slope == pytest.approx(grad @ direction, abs=scale * mass * (1e-13 if p.X.dtype == np.float64 else 1e-5))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_rows_lose_no_accuracy(dtype):
+    """A plain float32 sum over this many rows is wrong in the fourth digit."""
+    n = 400_000
+    rng = np.random.default_rng(0)
+    X = (rng.random((n, 3)) + 1).astype(dtype)
+    y = rng.integers(0, 2, n)
+    W, b = np.array([[0.1, 0.2, -0.1], [0.0, 0.1, 0.3]], dtype=dtype), np.zeros(2, dtype=dtype)
+    loss, grad_W, _ = fs.loss_grad(X, y, W.astype(np.float64), b)
+    expected, expected_W, _ = reference.loss_grad(X, one_hot(y, 2), W, b)
+    assert loss == pytest.approx(expected, rel=1e-7 if dtype == np.float32 else 1e-13)
+    np.testing.assert_allclose(grad_W, expected_W, rtol=1e-6 if dtype == np.float32 else 1e-12)

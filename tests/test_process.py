@@ -1,0 +1,98 @@
+"""What the package does to the process it is imported into: imports, threads, forks."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+import fastsoftmax as fs
+from fastsoftmax.threads import SMALL_WORK, available_threads, resolve_num_threads
+
+OPENMP = fs.show_config("dicts")["OpenMP"] == "yes"
+
+
+def run(script, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_import_is_light():
+    done = run(
+        "import sys, fastsoftmax\n"
+        "heavy = {'sklearn', 'scipy', 'matplotlib', 'typer', 'rich', 'pyarrow', 'safetensors', 'pandas'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+        "fastsoftmax.SoftmaxRegression\n"
+        "print('sklearn' in sys.modules)"
+    )
+    assert done.stdout.split("\n")[:2] == ["[]", "True"], done.stderr
+
+
+def test_public_names_are_there():
+    for name in fs.__all__:
+        assert getattr(fs, name) is not None
+    assert set(dir(fs)) == set(fs.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        fs.train  # noqa: B018
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_hang():
+    done = run(
+        "import os, warnings, numpy as np, fastsoftmax as fs\n"
+        "warnings.simplefilter('ignore')\n"
+        "X = np.random.default_rng(0).standard_normal((20000, 50)); y = np.arange(20000) % 5\n"
+        "W, b = np.zeros((5, 50)), np.zeros(5)\n"
+        "expected = fs.loss_grad(X, y, W, b, num_threads=2)[0]\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    same = fs.loss_grad(X, y, W, b)[0] == fs.loss_grad(X, y, W, b, num_threads=2)[0] == expected\n"
+        "    os._exit(0 if same else 1)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    assert done.stdout.strip() == "0", done.stderr
+
+
+@pytest.mark.skipif(not OPENMP, reason="built without OpenMP")
+def test_threads_follow_openmp():
+    script = "import fastsoftmax; print(fastsoftmax.show_config('dicts')['threads'])"
+    assert run(script, OMP_NUM_THREADS="1").stdout.strip() == "1"
+    with threadpool_limits(1, user_api="openmp"):
+        assert available_threads() == 1
+
+
+def test_small_work_runs_on_one_thread():
+    assert resolve_num_threads(None, SMALL_WORK - 1) == 1
+    assert resolve_num_threads(None, SMALL_WORK) == available_threads()
+    assert resolve_num_threads(5, 1) == 5
+
+
+def test_config_prints_what_it_returns(capsys):
+    config = fs.show_config("dicts")
+    assert fs.show_config() is None
+    printed = capsys.readouterr().out
+    for name, value in config.items():
+        assert any(line.startswith(name) and line.endswith(value) for line in printed.splitlines())
+    with pytest.raises(ValueError, match="mode must be .* found 'json'"):
+        fs.show_config("json")
+
+
+def test_calls_from_many_threads_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5000, 40)), rng.integers(0, 4, 5000)
+    W, b = rng.standard_normal((4, 40)), np.zeros(4)
+    expected = fs.loss_grad(X, y, W, b)
+    with ThreadPoolExecutor(4) as pool:
+        for loss, grad_W, _ in pool.map(lambda _: fs.loss_grad(X, y, W, b), range(16)):
+            assert loss == expected[0]
+            np.testing.assert_array_equal(grad_W, expected[1])

@@ -1,0 +1,249 @@
+"""The algorithms: trajectories, optima, work counted in passes, and every way to stop."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+import reference
+from problems import make_problem, one_hot
+from scipy.optimize import minimize
+from tolerances import SAME
+
+import fastsoftmax as fs
+from fastsoftmax._validation import Targets
+from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.solvers.line_search import satisfies_wolfe, strong_wolfe
+
+SOLVERS = ("gd", "lbfgs")
+
+
+def optimum(X, Y, l2, s=None):
+    """The optimum by SciPy on the reference."""
+    shape = (Y.shape[1], X.shape[1])
+    split = np.prod(shape)
+
+    def value(theta):
+        loss, grad_W, grad_b = reference.loss_grad(X, Y, theta[:split].reshape(shape), theta[split:], s=s, l2=l2)
+        return loss, np.concatenate([grad_W.ravel(), grad_b])
+
+    found = minimize(
+        value,
+        np.zeros(split + shape[0]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"gtol": 1e-9, "ftol": 0},
+    )
+    return found.fun, found.x[:split].reshape(shape)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_gradient_descent_is_the_textbook_step_by_step(soft):
+    p = make_problem(300, 20, 5)
+    Y = p.Y if soft else one_hot(p.y, 5)
+    trajectory = []
+    result = fs.fit(
+        p.X,
+        p.Y if soft else p.y,
+        solver="gd",
+        learning_rate=0.05,
+        l2=0.1,
+        tol=0,
+        max_iter=50,
+        callback=lambda state: trajectory.append((state.W.copy(), state.b.copy())),
+    )
+    assert result.status == "max_iter"
+    assert result.n_iter == 50
+    assert len(trajectory) == 51
+    for step, (W, b) in enumerate(trajectory):
+        expected_W, expected_b = reference.gradient_descent(p.X, Y, 0.05, step, l2=0.1)
+        np.testing.assert_allclose(W, expected_W, rtol=SAME, atol=SAME)
+        np.testing.assert_allclose(b, expected_b, rtol=SAME, atol=SAME)
+    np.testing.assert_array_equal(result.W, trajectory[-1][0])
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_optimum_is_that_of_the_reference(solver, dtype):
+    p = make_problem(400, 7, 4, dtype=dtype)
+    best, W = optimum(p.X, one_hot(p.y, 4), 0.05, s=p.s)
+    result = fs.fit(p.X, p.y, solver=solver, l2=0.05, sample_weight=p.s, tol=1e-6, max_iter=5000)
+    assert result.status == "converged"
+    assert result.loss == pytest.approx(best, rel=1e-7)
+    np.testing.assert_allclose(result.W, W, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_automatic_learning_rate_never_raises_the_loss(scale):
+    p = make_problem(200, 30, 3)
+    X = p.X * np.geomspace(1, scale, 30) + 5
+    result = fs.fit(X, p.y, solver="gd", max_iter=200, l2=1e-3, sample_weight=p.s)
+    assert np.all(np.diff(result.history["loss"]) <= 0)
+    assert result.loss < result.history["loss"][0]
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 22, 23, 24, 60])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_curvature_bound_is_a_bound_and_near(n_features, fit_intercept):
+    p = make_problem(150, n_features, 3)
+    weights = p.s / p.s.mean()
+    objective = SoftmaxObjective(p.X, Targets(None, p.Y, 3), sample_weight=weights, l2=0.2, fit_intercept=fit_intercept)
+    Z = np.hstack([p.X, np.ones((150, 1))]) if fit_intercept else p.X
+    mass = weights * p.Y.sum(axis=1)
+    exact = 0.5 * np.linalg.eigvalsh(Z.T * mass @ Z)[-1] / 150 + 0.2
+    assert exact <= objective.curvature_bound() <= 1.02 * exact
+
+
+def test_passes_are_counted_and_few():
+    p = make_problem(500, 30, 5)
+    gd = fs.fit(p.X, p.y, solver="gd", learning_rate=0.01, max_iter=20, tol=0)
+    assert gd.n_passes == 21
+    np.testing.assert_array_equal(gd.history["n_passes"], np.arange(1, 22))
+    lbfgs = fs.fit(p.X, p.y, solver="lbfgs", l2=1e-3, tol=1e-8)
+    assert lbfgs.status == "converged"
+    # A pass for each accepted unit step; two more where the step is searched for.
+    assert lbfgs.n_passes <= 1.5 * lbfgs.n_iter + 3
+
+
+def test_history_has_a_row_for_the_start_and_every_iteration():
+    p = make_problem(100, 5, 3)
+    result = fs.fit(p.X, p.y, l2=0.1)
+    history = result.history
+    assert history.dtype.names == ("iteration", "n_passes", "seconds", "loss", "grad_norm")
+    np.testing.assert_array_equal(history["iteration"], np.arange(result.n_iter + 1))
+    assert history["loss"][0] == pytest.approx(np.log(3))
+    assert (history["loss"][-1], history["grad_norm"][-1]) == (result.loss, result.grad_norm)
+    assert np.all(np.diff(history["seconds"]) > 0)
+
+
+def test_lbfgs_goes_on_in_float32_to_the_optimum():
+    p = make_problem(5000, 20, 4, dtype=np.float32)
+    best = fs.fit(p.X.astype(float), p.y, l2=1e-4, tol=1e-9).loss
+    result = fs.fit(p.X, p.y, l2=1e-4, tol=0)
+    assert result.status == "rounding"
+    assert "precision" in result.message
+    assert result.loss <= best * (1 + 1e-7)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_callback_sees_the_state_and_stops(solver):
+    p = make_problem(100, 5, 3)
+    seen = []
+
+    def callback(state):
+        seen.append(state)
+        return state.iteration == 4
+
+    result = fs.fit(p.X, p.y, solver=solver, tol=0, callback=callback)
+    assert result.status == "callback"
+    assert result.n_iter == 4
+    assert [state.iteration for state in seen] == [0, 1, 2, 3, 4]
+    assert seen[-1].W.shape == (3, 5)
+    assert seen[-1].b.shape == (3,)
+    np.testing.assert_array_equal(seen[-1].W, result.W)
+    assert seen[-1].loss == result.loss
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_ctrl_c_keeps_the_best(solver):
+    p = make_problem(100, 5, 3)
+
+    def callback(state):
+        if state.iteration == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    result = fs.fit(p.X, p.y, solver=solver, tol=0, callback=callback)
+    assert result.status == "interrupted"
+    assert len(result.history) == 7
+    assert result.loss == result.history["loss"].min()
+    expected, *_ = fs.loss_grad(p.X, p.y, result.W, result.b)
+    assert result.loss == expected
+
+
+def test_ctrl_c_from_outside_stops_within_an_iteration():
+    p = make_problem(20000, 100, 10)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    result = fs.fit(p.X, p.y, solver="gd", tol=0, max_iter=10**9)
+    timer.join()
+    assert result.status == "interrupted"
+    assert np.isfinite(result.loss)
+    assert result.loss < result.history["loss"][0]
+
+
+@pytest.mark.parametrize("learning_rate", [1e4, 1e300])
+def test_divergence_keeps_the_last_good_parameters(learning_rate):
+    p = make_problem(100, 5, 3)
+    result = fs.fit(p.X, p.y, solver="gd", learning_rate=learning_rate, l2=0.1)
+    assert result.status == "diverged"
+    assert "learning_rate" in result.message
+    assert np.isfinite(result.W).all()
+    assert np.isfinite(result.b).all()
+    assert result.loss == pytest.approx(np.log(3))
+
+
+def test_max_iter_says_what_to_do():
+    p = make_problem(100, 5, 3)
+    result = fs.fit(p.X, p.y, max_iter=2, tol=1e-12)
+    assert result.status == "max_iter"
+    assert f"{result.grad_norm:.3g}" in result.message
+    assert "raise max_iter" in result.message
+
+
+def test_max_iter_zero_evaluates_the_start():
+    p = make_problem(100, 5, 3)
+    result = fs.fit(p.X, p.y, max_iter=0, init=(p.W[:3], p.b[:3]))
+    np.testing.assert_array_equal(result.W, p.W[:3])
+    assert result.n_iter == 0
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_warm_start_at_the_optimum_stops_at_once(solver):
+    p = make_problem(200, 5, 3)
+    cold = fs.fit(p.X, p.y, l2=0.1, tol=1e-7)
+    warm = fs.fit(p.X, p.y, l2=0.1, tol=1e-6, init=(cold.W, cold.b), solver=solver)
+    assert warm.n_iter == 0
+    assert warm.status == "converged"
+    np.testing.assert_array_equal(warm.W, cold.W)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_without_an_intercept(solver):
+    p = make_problem(200, 5, 3)
+    result = fs.fit(p.X, p.y, l2=0.1, fit_intercept=False, solver=solver, tol=1e-6)
+    np.testing.assert_array_equal(result.b, 0)
+    _, grad_W, _ = fs.loss_grad(p.X, p.y, result.W, result.b, l2=0.1)
+    assert np.abs(grad_W).max() <= 1e-6
+
+
+def test_an_offset_stands_for_a_fitted_model():
+    """With the optimum's logits as offset there is nothing left to fit."""
+    p = make_problem(200, 5, 3)
+    first = fs.fit(p.X, p.y, tol=1e-8)
+    second = fs.fit(p.X, p.y, offset=p.X @ first.W.T + first.b, tol=1e-6)
+    assert second.n_iter == 0
+
+
+def test_an_offset_of_minus_infinity_rules_a_class_out():
+    p = make_problem(200, 5, 3)
+    offset = np.zeros((200, 3))
+    offset[p.y != 2, 2] = -np.inf
+    result = fs.fit(p.X, p.y, l2=0.1, offset=offset)
+    assert result.status == "converged"
+    assert np.isfinite(result.loss)
+
+
+@pytest.mark.parametrize("first", [1e-8, 1e-2, 1.0, 1e3, 1e8])
+@pytest.mark.parametrize("minimum", [1e-5, 0.3, 1.0, 1e6])
+def test_line_search_finds_strong_wolfe_points(first, minimum):
+    def phi(t):
+        u = t / minimum
+        return np.sqrt(1 + (u - 1) ** 2), (u - 1) / np.sqrt(1 + (u - 1) ** 2) / minimum
+
+    t = strong_wolfe(phi, first)
+    assert satisfies_wolfe(*phi(0.0), t, *phi(t))
+
+
+def test_line_search_gives_up_on_what_does_not_fall():
+    assert strong_wolfe(lambda t: (t, 1.0), 1.0) is None
+    assert strong_wolfe(lambda t: (1.0 + t, -1.0), 1.0) is None

@@ -1,0 +1,25 @@
+"""How near is near: one table, by the dtype of the data, for every comparison with the float64 reference."""
+
+import numpy as np
+
+# Relative to the size that the quantity can have: the gradient's to the mean norm of the samples.
+GRADIENT = {np.float64: 1e-14, np.float32: 1e-6}
+LOSS = {np.float64: 1e-14, np.float32: 1e-6}
+# Units in the last place of a probability.
+ULPS = 8
+# float64 quantities that are the same up to the order of their sums.
+SAME = 1e-12
+
+
+def assert_gradient_close(actual, expected, X, sample_mass=1.0):
+    """Compare gradients with respect to W or b; sample_mass is the largest weight of a row of targets."""
+    dtype = X.dtype.type if X.dtype.type in GRADIENT else np.float64
+    scale = sample_mass * np.mean(np.linalg.norm(np.asarray(X, dtype=np.float64), axis=1) + 1)
+    error = np.linalg.norm(np.asarray(actual, dtype=np.float64) - expected)
+    assert error <= GRADIENT[dtype] * (scale + np.linalg.norm(expected)), f"{error / scale:.2e} of {scale:.3g}"
+
+
+def assert_loss_close(actual, expected, dtype, scale=1.0):
+    """Compare losses; scale is the size of the logits, whose rounding the loss inherits."""
+    error = abs(actual - expected)
+    assert error <= LOSS[dtype] * (scale + abs(expected)), f"{actual} for {expected}"
