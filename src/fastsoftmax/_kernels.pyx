@@ -25,34 +25,16 @@ Indices, always: i sample, k class, j feature.
 
 from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, log1p
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-import os
+from ._layout cimport FLUSH_ROWS, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, strided
+from ._simd cimport (
+    fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled,
+    lanes_of, real, shifted_exp, tile_gradient, tile_logits,
+)
 
-cdef extern from "simd.h" nogil:
-    const Py_ssize_t FS_ROW_ALIGN
-    ctypedef struct fs_ops_f32:
-        Py_ssize_t lanes
-        void (*tile_logits)(float*, const float*, const float*, const float*,
-                            Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (*tile_gradient)(float*, const float*, const float*,
-                              Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (*shifted_exp)(float*, float*, const float*, Py_ssize_t) noexcept nogil
-    ctypedef struct fs_ops_f64:
-        Py_ssize_t lanes
-        void (*tile_logits)(double*, const double*, const double*, const double*,
-                            Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (*tile_gradient)(double*, const double*, const double*,
-                              Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (*shifted_exp)(double*, double*, const double*, Py_ssize_t) noexcept nogil
-    ctypedef struct fs_simd:
-        const char* name
-        fs_ops_f32 f32
-        fs_ops_f64 f64
-    const char* const* fs_simd_compiled()
-    bint fs_simd_available(const char* name)
-    const fs_simd* fs_simd_select(const char* name)
+import os
 
 cdef extern from *:
     """
@@ -65,69 +47,8 @@ cdef extern from *:
     """
     int fs_max_threads() nogil
 
-ctypedef fused real:
-    float
-    double
-
 cdef enum:
-    CACHE_LINE = 64
-    WORK_ROWS = 4               # vectors over a tile's samples that the residual needs beside the logits
-    TILE_BYTES = 256 * 1024     # a tile of X and its logits: a part of the smallest second-level caches in use
-    MAX_TILE_ROWS = 256
-    FLUSH_ROWS = 512            # rows summed in the data's precision before they are added to the slot's float64
-    MAX_SLOTS = 32              # more than that many threads have nothing to do
-    MIN_SLOTS = 8               # where the slots of a very large W would need more than SLOT_BYTES together
-    SLOT_BYTES = 32 * 1024 * 1024
-
-cdef struct Shape:
-    Py_ssize_t n_features
-    Py_ssize_t n_classes
-    Py_ssize_t width            # n_features rounded up to whole vectors
-    Py_ssize_t tile_rows        # samples in a tile, a multiple of FS_ROW_ALIGN: also the distance of classes in z
-    Py_ssize_t slot_rows        # samples in a slot
-    Py_ssize_t n_slots
-
-cdef struct Matrix:             # samples × something, of any strides; absent: data is NULL
-    const void* data
-    Py_ssize_t row              # elements from one sample to the next,
-    Py_ssize_t column           # and from one column to the next
-
-cdef struct Targets:
-    const Py_ssize_t* labels        # class indices, or NULL:
-    Matrix rows                     # then n_samples × n_classes probabilities or counts
-    const double* sample_weight     # NULL: every sample counts once
-
-cdef const fs_simd* simd        # the one table of the instruction set in use, chosen when the module is imported
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The instruction set's operations, by dtype
-# ---------------------------------------------------------------------------------------------------------------------
-
-cdef inline void tile_logits(real* z_out, const real* x, const real* W, const real* b, Py_ssize_t rows,
-                             Py_ssize_t n_classes, Py_ssize_t width, Py_ssize_t ldx, Py_ssize_t ldz) noexcept nogil:
-    """z_ik = Σ_j W_kj x_ij + b_k."""
-    if real is float:
-        simd.f32.tile_logits(z_out, x, W, b, rows, n_classes, width, ldx, ldz)
-    else:
-        simd.f64.tile_logits(z_out, x, W, b, rows, n_classes, width, ldx, ldz)
-
-
-cdef inline void tile_gradient(real* grad_inout, const real* x, const real* residual, Py_ssize_t rows,
-                               Py_ssize_t n_classes, Py_ssize_t width, Py_ssize_t ldx, Py_ssize_t ldz) noexcept nogil:
-    """grad_kj += Σ_i r_ik x_ij."""
-    if real is float:
-        simd.f32.tile_gradient(grad_inout, x, residual, rows, n_classes, width, ldx, ldz)
-    else:
-        simd.f64.tile_gradient(grad_inout, x, residual, rows, n_classes, width, ldx, ldz)
-
-
-cdef inline void shifted_exp(real* z_inout, real* total_inout, const real* peak, Py_ssize_t rows) noexcept nogil:
-    """z_i = exp(z_i − m_i), total_i += z_i."""
-    if real is float:
-        simd.f32.shifted_exp(z_inout, total_inout, peak, rows)
-    else:
-        simd.f64.shifted_exp(z_inout, total_inout, peak, rows)
+    WORK_ROWS = 4       # vectors over a tile's samples that `residual` needs beside the logits
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -420,73 +341,6 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Shapes and memory
-# ---------------------------------------------------------------------------------------------------------------------
-
-cdef inline Py_ssize_t round_up(Py_ssize_t size, Py_ssize_t multiple) noexcept nogil:
-    return (size + multiple - 1) // multiple * multiple
-
-
-cdef Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_classes, Py_ssize_t lanes,
-               Py_ssize_t itemsize) noexcept nogil:
-    """Cut the samples into tiles and slots: by the problem's shape and nothing else."""
-    cdef Shape shape
-    cdef Py_ssize_t rows, slot_bytes = n_classes * (n_features + 1) * sizeof(double)
-    shape.n_features = n_features
-    shape.n_classes = n_classes
-    shape.width = round_up(n_features, lanes)
-    rows = TILE_BYTES // (itemsize * (shape.width + n_classes)) // FS_ROW_ALIGN * FS_ROW_ALIGN
-    rows = min(rows, MAX_TILE_ROWS, round_up(n_samples, FS_ROW_ALIGN))
-    shape.tile_rows = max(rows, FS_ROW_ALIGN)
-    shape.n_slots = min(MAX_SLOTS, max(MIN_SLOTS, SLOT_BYTES // slot_bytes))
-    rows = max((n_samples + shape.n_slots - 1) // shape.n_slots, FLUSH_ROWS)
-    shape.slot_rows = round_up(rows, shape.tile_rows)
-    shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows
-    return shape
-
-
-cdef Matrix strided(const real[:, :] array) noexcept:
-    """Pointer and strides of a memoryview, or of None."""
-    cdef Matrix matrix = Matrix(NULL, 0, 0)
-    if array is not None:
-        matrix.data = &array[0, 0]
-        matrix.row = array.strides[0] // <Py_ssize_t> sizeof(real)
-        matrix.column = array.strides[1] // <Py_ssize_t> sizeof(real)
-    return matrix
-
-
-cdef Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets, const double[::1] sample_weight) noexcept:
-    cdef Targets bound = Targets(NULL, strided(targets), NULL)
-    if labels is not None:
-        bound.labels = &labels[0]
-    if sample_weight is not None:
-        bound.sample_weight = &sample_weight[0]
-    return bound
-
-
-cdef void pack_parameters(real* W_out, real* b_out, const real[:, :] W, const real[:] b, Shape* shape) noexcept nogil:
-    """W as (n_classes, width), zeros beyond n_features."""
-    cdef Py_ssize_t j, k
-    for k in range(shape.n_classes):
-        for j in range(shape.width):
-            W_out[k * shape.width + j] = W[k, j] if j < shape.n_features else 0
-        b_out[k] = b[k]
-
-
-cdef char* allocate(void** block_out, size_t size) except NULL:
-    """Memory that starts on a cache line; block_out is what to free."""
-    block_out[0] = malloc(size + CACHE_LINE)
-    if block_out[0] == NULL:
-        raise MemoryError(f"could not allocate {size} bytes of scratch memory")
-    return <char*> round_up(<Py_ssize_t> block_out[0], CACHE_LINE)
-
-
-cdef inline Py_ssize_t lines(Py_ssize_t size) noexcept nogil:
-    """Bytes rounded up to whole cache lines, so that no two threads write to one."""
-    return round_up(size, CACHE_LINE)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # The border. Nothing is checked here but memory: shapes agree, no array is empty, labels are in [0, n_classes).
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -499,7 +353,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
     offset may be None.
     """
     cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], simd.f32.lanes if real is float else simd.f64.lanes,
+        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL),
                           sizeof(real))
         Matrix X_view = strided(X), offset_view = strided(offset)
         Targets bound = bind(labels, targets, sample_weight)
@@ -542,7 +396,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
 def logits(real[:, :] logits_out, const real[:, :] X, const real[:, :] W, const real[:] b, int num_threads):
     """Write z = X Wᵀ + b, (n_samples, n_classes)."""
     cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], simd.f32.lanes if real is float else simd.f64.lanes,
+        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL),
                           sizeof(real))
         Matrix X_view = strided(X), out_view = strided[real](logits_out)
         Py_ssize_t n_samples = X.shape[0]
@@ -618,7 +472,7 @@ def max_threads():
 
 
 def isa_names():
-    """Return the instruction sets (compiled, available on this machine, chosen), the first two as tuples of names."""
+    """Return the names of the instruction sets: compiled, available on this machine, the one in use."""
     cdef const char* const* name = fs_simd_compiled()
     compiled, available = [], []
     while name[0] != NULL:
@@ -626,21 +480,17 @@ def isa_names():
         if fs_simd_available(name[0]):
             available.append(compiled[len(compiled) - 1])
         name += 1
-    return tuple(compiled), tuple(available), simd.name.decode()
+    return tuple(compiled), tuple(available), fs_active.name.decode()
 
 
-cdef const fs_simd* choose_isa() except NULL:
-    """Return the table of the fastest instruction set, or of the one that FASTSOFTMAX_ISA names."""
-    global simd
-    forced = os.environ.get("FASTSOFTMAX_ISA", "")
-    simd = fs_simd_select(NULL)
-    if forced:
+cdef int activate_isa(str name) except -1:
+    """Use the instruction set of that name, or the fastest that this machine can run if the name is empty."""
+    cdef bytes encoded = name.encode()
+    if not fs_simd_activate(<const char*> encoded if name else NULL):
         compiled, available, _ = isa_names()
-        if forced not in available:
-            reason = "this processor cannot run it" if forced in compiled else "no such set is compiled in"
-            raise ImportError(f"FASTSOFTMAX_ISA={forced!r}: {reason}; choose one of {', '.join(available)}")
-        simd = fs_simd_select(forced.encode())
-    return simd
+        reason = "this processor cannot run it" if name in compiled else "no such set is compiled in"
+        raise ImportError(f"FASTSOFTMAX_ISA={name!r}: {reason}; choose one of {', '.join(available)}")
+    return 0
 
 
-choose_isa()
+activate_isa(os.environ.get("FASTSOFTMAX_ISA", ""))

@@ -48,8 +48,14 @@ int fs_simd_available(const char *name) {
     return 0;
 }
 
-const fs_simd *fs_simd_select(const char *name) {
-    for (int i = (int)(sizeof tables / sizeof tables[0]) - 1; i >= 0; i--)
-        if ((name == NULL || strcmp(name, names[i]) == 0) && fs_simd_available(names[i])) return tables[i];
-    return NULL;
+const fs_simd *fs_active = &fs_simd_baseline;
+
+int fs_simd_activate(const char *name) {
+    for (int i = (int)(sizeof tables / sizeof tables[0]) - 1; i >= 0; i--) {
+        if ((name == NULL || strcmp(name, names[i]) == 0) && fs_simd_available(names[i])) {
+            fs_active = tables[i];
+            return 1;
+        }
+    }
+    return 0;
 }

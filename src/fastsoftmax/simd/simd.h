@@ -8,7 +8,7 @@
  *                              of a vector are samples and no class count is too small to fill them; ldz is a
  *                              multiple of FS_ROW_ALIGN, and what stands between rows and ldz has no meaning
  *
- * No Python here, no allocation, no state. Outputs first, inputs next, sizes last.
+ * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
 #ifndef FASTSOFTMAX_SIMD_H
 #define FASTSOFTMAX_SIMD_H
@@ -47,7 +47,10 @@ const char *const *fs_simd_compiled(void);
 /* Whether this processor and operating system can run a compiled set. */
 int fs_simd_available(const char *name);
 
-/* The table of that name, or of the fastest set available if name is NULL; NULL if there is none to run. */
-const fs_simd *fs_simd_select(const char *name);
+/* The table in use. It changes when the package is imported, and never after. */
+extern const fs_simd *fs_active;
+
+/* Use the set of that name, or the fastest available if name is NULL; 0 if there is no such set to run. */
+int fs_simd_activate(const char *name);
 
 #endif

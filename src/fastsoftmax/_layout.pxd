@@ -1,0 +1,98 @@
+"""How a problem lies in memory: how it is cut into tiles and slots, matrices of any strides, scratch memory."""
+
+from libc.stdlib cimport malloc
+
+from ._simd cimport FS_ROW_ALIGN, real
+
+cdef enum:
+    CACHE_LINE = 64
+    TILE_BYTES = 256 * 1024     # a tile of X and its logits: a part of the smallest second-level caches in use
+    MAX_TILE_ROWS = 256
+    FLUSH_ROWS = 512            # rows summed in the data's precision before they are added to the slot's float64
+    MAX_SLOTS = 32              # more than that many threads have nothing to do
+    MIN_SLOTS = 8               # where the slots of a very large W would need more than SLOT_BYTES together
+    SLOT_BYTES = 32 * 1024 * 1024
+
+cdef struct Shape:
+    Py_ssize_t n_features
+    Py_ssize_t n_classes
+    Py_ssize_t width            # n_features rounded up to whole vectors
+    Py_ssize_t tile_rows        # samples in a tile, a multiple of FS_ROW_ALIGN: also the distance of classes in z
+    Py_ssize_t slot_rows        # samples in a slot
+    Py_ssize_t n_slots
+
+cdef struct Matrix:             # samples × something, of any strides; absent: data is NULL
+    const void* data
+    Py_ssize_t row              # elements from one sample to the next,
+    Py_ssize_t column           # and from one column to the next
+
+cdef struct Targets:
+    const Py_ssize_t* labels        # class indices, or NULL:
+    Matrix rows                     # then n_samples × n_classes probabilities or counts
+    const double* sample_weight     # NULL: every sample counts once
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t size, Py_ssize_t multiple) noexcept nogil:
+    return (size + multiple - 1) // multiple * multiple
+
+
+cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_classes, Py_ssize_t lanes,
+                      Py_ssize_t itemsize) noexcept nogil:
+    """Cut the samples into tiles and slots: by the problem's shape and nothing else."""
+    cdef Shape shape
+    cdef Py_ssize_t rows, slot_bytes = n_classes * (n_features + 1) * sizeof(double)
+    shape.n_features = n_features
+    shape.n_classes = n_classes
+    shape.width = round_up(n_features, lanes)
+    rows = TILE_BYTES // (itemsize * (shape.width + n_classes)) // FS_ROW_ALIGN * FS_ROW_ALIGN
+    rows = min(rows, MAX_TILE_ROWS, round_up(n_samples, FS_ROW_ALIGN))
+    shape.tile_rows = max(rows, FS_ROW_ALIGN)
+    shape.n_slots = min(MAX_SLOTS, max(MIN_SLOTS, SLOT_BYTES // slot_bytes))
+    rows = max((n_samples + shape.n_slots - 1) // shape.n_slots, FLUSH_ROWS)
+    shape.slot_rows = round_up(rows, shape.tile_rows)
+    shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows
+    return shape
+
+
+cdef inline Matrix strided(const real[:, :] array) noexcept:
+    """Pointer and strides of a memoryview, or of None."""
+    cdef Matrix matrix = Matrix(NULL, 0, 0)
+    if array is not None:
+        matrix.data = &array[0, 0]
+        matrix.row = array.strides[0] // <Py_ssize_t> sizeof(real)
+        matrix.column = array.strides[1] // <Py_ssize_t> sizeof(real)
+    return matrix
+
+
+cdef inline Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets,
+                         const double[::1] sample_weight) noexcept:
+    """Pointers of the targets; of labels and targets one is None."""
+    cdef Targets bound = Targets(NULL, strided(targets), NULL)
+    if labels is not None:
+        bound.labels = &labels[0]
+    if sample_weight is not None:
+        bound.sample_weight = &sample_weight[0]
+    return bound
+
+
+cdef inline void pack_parameters(real* W_out, real* b_out, const real[:, :] W, const real[:] b,
+                                 Shape* shape) noexcept nogil:
+    """W as (n_classes, width), zeros beyond n_features."""
+    cdef Py_ssize_t j, k
+    for k in range(shape.n_classes):
+        for j in range(shape.width):
+            W_out[k * shape.width + j] = W[k, j] if j < shape.n_features else 0
+        b_out[k] = b[k]
+
+
+cdef inline char* allocate(void** block_out, size_t size) except NULL:
+    """Memory that starts on a cache line; block_out is what to free."""
+    block_out[0] = malloc(size + CACHE_LINE)
+    if block_out[0] == NULL:
+        raise MemoryError(f"could not allocate {size} bytes of scratch memory")
+    return <char*> round_up(<Py_ssize_t> block_out[0], CACHE_LINE)
+
+
+cdef inline Py_ssize_t lines(Py_ssize_t size) noexcept nogil:
+    """Bytes rounded up to whole cache lines, so that no two threads write to one."""
+    return round_up(size, CACHE_LINE)
