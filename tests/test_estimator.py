@@ -217,7 +217,7 @@ def test_progress_rewrites_one_line_of_a_terminal():
     assert text.count("\n") == 2
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, -1])
+@pytest.mark.parametrize("n_jobs", [1, 2, -1, -2, -100])
 def test_threads_do_not_change_the_coefficients(n_jobs):
     p = make_problem(5000, 20, 3)
     np.testing.assert_array_equal(

@@ -182,12 +182,21 @@ def test_divergence_keeps_the_last_good_parameters(learning_rate):
     assert result.loss == pytest.approx(np.log(3))
 
 
+def test_features_too_large_for_the_precision_end_in_a_status():
+    p = make_problem(20, 3, 3)
+    for scale in (1e150, 1e305):
+        result = fs.fit(scale * p.X, p.y)
+        assert result.status in ("rounding", "diverged")
+        assert np.isfinite(result.W).all()
+        assert result.loss <= np.log(3)
+
+
 def test_max_iter_says_what_to_do():
     p = make_problem(100, 5, 3)
     result = fs.fit(p.X, p.y, max_iter=2, tol=1e-12)
     assert result.status == "max_iter"
     assert f"{result.grad_norm:.3g}" in result.message
-    assert "raise max_iter" in result.message
+    assert "raise max_iter or tol" in result.message
 
 
 def test_max_iter_zero_evaluates_the_start():

@@ -21,6 +21,7 @@ from ._validation import check_finite
 from .fit import SOLVERS, FitResult, fit
 from .functional import decision_function, log_softmax, softmax
 from .progress import ProgressLine
+from .threads import available_threads
 
 
 class SoftmaxRegression(ClassifierMixin, BaseEstimator):
@@ -52,7 +53,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Start from the coefficients of the previous fit.
     n_jobs : int, default=None
-        Threads; None and -1 for all that the process may use. The result does not depend on it.
+        Threads; None and -1 for all that the process may use, -2 for all but one. The result does not depend on it.
 
     Attributes
     ----------
@@ -163,7 +164,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         self._keep(result, classes, X.dtype)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
-        if result.status in ("max_iter", "diverged"):
+        if result.status in ("max_iter", "rounding", "diverged"):
             warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
         return self
 
@@ -244,11 +245,12 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         return self.coef_, intercept
 
     def _num_threads(self) -> int | None:
-        if self.n_jobs is None or self.n_jobs == -1:
+        if self.n_jobs is None:
             return None
-        if self.n_jobs < 1:
-            raise ValueError(f"n_jobs must be None, -1 or a positive number of threads, found {self.n_jobs!r}")
-        return int(self.n_jobs)
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
+        # As everywhere in scikit-learn: -1 is all, -2 all but one.
+        return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
 
     def _keep(self, result: FitResult, classes: np.ndarray, dtype: np.dtype) -> None:
         self.result_ = result

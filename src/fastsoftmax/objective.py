@@ -88,10 +88,8 @@ class SoftmaxObjective:
         )
         self.n_passes += 1
         grad /= len(self.X)
-        with np.errstate(over="ignore", invalid="ignore"):
-            grad_W += self.l2 * W
-            penalty = 0.5 * self.l2 * float(np.vdot(W, W))
-        return loss / len(self.X) + penalty, grad
+        grad_W += self.l2 * W
+        return loss / len(self.X) + 0.5 * self.l2 * float(np.vdot(W, W)), grad
 
     def line(self, theta: Vector, direction: Vector) -> Phi:
         """Return phi(t) → (F, dF/dt) at theta + t · direction; one pass over X here, none in phi.
@@ -160,12 +158,11 @@ class SoftmaxObjective:
         def gram(V: Vector) -> Vector:
             V = V.reshape(size, -1)
             self.n_passes += 2
-            with np.errstate(over="ignore", invalid="ignore"):
-                U = (self.X @ self._as_data(V[:n_features])).astype(np.float64)
-                if self.fit_intercept:
-                    U += V[n_features]
-                U *= curvature[:, None]
-                product = (self.X.T @ self._as_data(U)).astype(np.float64)
+            U = (self.X @ self._as_data(V[:n_features])).astype(np.float64)
+            if self.fit_intercept:
+                U += V[n_features]
+            U *= curvature[:, None]
+            product = (self.X.T @ self._as_data(U)).astype(np.float64)
             return np.vstack([product, U.sum(axis=0)]) if self.fit_intercept else product
 
         # ARPACK wants room for its basis; where there is none, the whole matrix is as small.

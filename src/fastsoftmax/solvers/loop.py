@@ -106,12 +106,15 @@ def minimize(
     rows: list[tuple[int, int, float, float, float]] = []
     last = best = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
+    # An overflow shows in the loss and becomes the status; it needs no warning beside that.
+    init, step = (np.errstate(over="ignore", invalid="ignore")(part) for part in (method.init, method.step))
+
     def finish(at: Progress, status: str, message: str) -> Solution:
         history = np.array(rows, dtype=HISTORY_DTYPE)
         return Solution(at.theta, at.loss, at.grad_norm, last.iteration, status, message, history)
 
     try:
-        state = method.init(objective, theta)
+        state = init(objective, theta)
         while True:
             grad_norm = float(np.max(np.abs(state.grad)))
             last = Progress(
@@ -138,7 +141,7 @@ def minimize(
                 return finish(last, "callback", f"stopped by the callback after {last.iteration} iterations")
             if last.iteration >= max_iter:
                 return finish(last, "max_iter", _max_iter_message(last, max_iter, tol))
-            state = method.step(objective, state)
+            state = step(objective, state)
     except KeyboardInterrupt:
         return finish(
             best,
@@ -157,5 +160,5 @@ def _diverged_message(last: Progress) -> str:
 def _max_iter_message(last: Progress, max_iter: int, tol: float) -> str:
     return (
         f"max_iter = {max_iter} iterations reached with gradient norm {last.grad_norm:.3g} > tol = {tol:.3g}; "
-        "raise max_iter, scale the features to similar size, or raise tol"
+        "raise max_iter or tol, or scale the features to similar size"
     )
