@@ -24,14 +24,14 @@ Indices, always: i sample, k class, j feature.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.math cimport INFINITY, log1p
+from libc.math cimport INFINITY
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from ._layout cimport FLUSH_ROWS, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, strided
+from ._layout cimport FLUSH_ROWS, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided
 from ._simd cimport (
     fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled,
-    lanes_of, real, shifted_exp, tile_gradient, tile_logits,
+    lanes_of, real, shifted_exp, tile_gradient, tile_logits, vector_log1p,
 )
 
 import os
@@ -56,31 +56,28 @@ cdef enum:
 # ---------------------------------------------------------------------------------------------------------------------
 
 cdef void pack_rows(real* x_out, Matrix X, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """Copy samples of any strides to (rows, width), zeros beyond n_features."""
+    """Copy samples of any strides to (rows, tile_features), zeros beyond n_features."""
     cdef const real* x = <const real*> X.data + start * X.row
     cdef Py_ssize_t i, j
-    for i in range(rows):
-        memset(x_out + i * shape.width + shape.n_features, 0, (shape.width - shape.n_features) * sizeof(real))
-    if X.column == 1:
+    for j in range(shape.n_features):
         for i in range(rows):
-            memcpy(x_out + i * shape.width, x + i * X.row, shape.n_features * sizeof(real))
-    else:
-        for j in range(shape.n_features):
-            for i in range(rows):
-                x_out[i * shape.width + j] = x[i * X.row + j * X.column]
+            x_out[i * shape.tile_features + j] = x[i * X.row + j * X.column]
+    for j in range(shape.n_features, shape.tile_features):
+        for i in range(rows):
+            x_out[i * shape.tile_features + j] = 0
 
 
 cdef void logits_of_samples(real* z_out, const real** x_out, Py_ssize_t* ldx_out, real* packed, Matrix X, const real* W,
                             const real* b, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """z_i = W x_i + b; the tile is read where it lies if its rows are whole vectors, else from a packed copy."""
-    if X.column == 1 and shape.width == shape.n_features:
+    """z_i = W x_i + b; the tile is read where it lies if a row is one vector or more, else from a packed copy."""
+    if X.column == 1 and shape.tile_features == shape.n_features:
         x_out[0] = <const real*> X.data + start * X.row
         ldx_out[0] = X.row
     else:
         pack_rows(packed, X, start, rows, shape)
         x_out[0] = packed
-        ldx_out[0] = shape.width
-    tile_logits(z_out, x_out[0], W, b, rows, shape.n_classes, shape.width, ldx_out[0], shape.tile_rows)
+        ldx_out[0] = shape.tile_features
+    tile_logits(z_out, x_out[0], W, b, rows, shape.n_classes, shape.tile_features, ldx_out[0], shape.tile_rows)
 
 
 cdef void add_rows(real* z_inout, Matrix matrix, real factor, Py_ssize_t start, Py_ssize_t rows,
@@ -138,6 +135,7 @@ cdef double label_residual(real* z_inout, real* work, const Py_ssize_t* labels, 
         real* total = work + ldz
         real* others = work + 2 * ldz
         real* label_exp = work + 3 * ldz
+        real* log_total = peak
         real* coefficient = total
         double loss = 0, weight
         Py_ssize_t i, k
@@ -150,10 +148,13 @@ cdef double label_residual(real* z_inout, real* work, const Py_ssize_t* labels, 
     exponentials(z_inout, others, peak, shape)
     memcpy(total, others, ldz * sizeof(real))
     shifted_exp(label_exp, total, peak, ldz)
+    for i in range(ldz):
+        log_total[i] = others[i] + (label_exp[i] - 1)
+    vector_log1p(log_total, ldz)
     for i in range(rows):
         weight = sample_weight[i] if sample_weight != NULL else 1
-        loss += weight * log1p(others[i] + (<double> label_exp[i] - 1))
-        coefficient[i] = <real> (weight / total[i])
+        loss += weight * log_total[i]
+        coefficient[i] = <real> weight / total[i]
     for k in range(shape.n_classes):
         for i in range(rows):
             z_inout[k * ldz + i] *= coefficient[i]
@@ -175,6 +176,7 @@ cdef double target_residual(real* z_inout, real* work, Matrix targets, const dou
         real* total = work + ldz
         real* mass = work + 2 * ldz
         real* weight = work + 3 * ldz
+        real* log_total = peak
         real* coefficient = total
         double loss = 0
         real y_ik
@@ -191,8 +193,11 @@ cdef double target_residual(real* z_inout, real* work, Matrix targets, const dou
             if y_ik != 0:
                 loss += <double> weight[i] * y_ik * (peak[i] - z_inout[k * ldz + i])
     exponentials(z_inout, total, peak, shape)
+    for i in range(ldz):
+        log_total[i] = total[i] - 1
+    vector_log1p(log_total, ldz)
     for i in range(rows):
-        loss += <double> weight[i] * mass[i] * log1p(<double> total[i] - 1)
+        loss += <double> weight[i] * mass[i] * log_total[i]
         coefficient[i] = weight[i] * mass[i] / total[i]
     for k in range(shape.n_classes):
         for i in range(rows):
@@ -221,7 +226,7 @@ cdef void flush(double* grad_inout, real* block_inout, Shape* shape) noexcept no
     cdef Py_ssize_t j, k
     for k in range(shape.n_classes):
         for j in range(shape.n_features):
-            grad_inout[k * shape.n_features + j] += block_inout[k * shape.width + j]
+            grad_inout[k * shape.n_features + j] += block_inout[k * shape.width + packed_feature(j, shape)]
     memset(block_inout, 0, shape.n_classes * shape.width * sizeof(real))
 
 
@@ -250,7 +255,7 @@ cdef double slot_loss_grad(double* grad_W_inout, double* grad_b_inout, real* scr
         loss += residual(z, work, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, z, rows, shape.n_classes, shape.width, ldx, shape.tile_rows)
+        tile_gradient(block, x, z, rows, shape.n_classes, shape.tile_features, ldx, shape.tile_rows)
         for k in range(shape.n_classes):
             total = 0
             for i in range(rows):
@@ -296,8 +301,9 @@ cdef void slot_softmax(Matrix out, real* scratch, Matrix logits, bint log, Py_ss
         row_maximum(peak, z, rows, shape)
         exponentials(z, total, peak, shape)
         if log:
-            for i in range(rows):
-                total[i] = <real> log1p(<double> total[i] - 1)
+            for i in range(ldz):
+                total[i] -= 1
+            vector_log1p(total, ldz)
             memset(z, 0, shape.n_classes * ldz * sizeof(real))
             add_rows(z, logits, <real> 1, start, rows, shape)
             for k in range(shape.n_classes):

@@ -1,6 +1,7 @@
 """How a problem lies in memory: how it is cut into tiles and slots, matrices of any strides, scratch memory."""
 
 from libc.stdlib cimport malloc
+from libc.string cimport memset
 
 from ._simd cimport FS_ROW_ALIGN, real
 
@@ -16,7 +17,9 @@ cdef enum:
 cdef struct Shape:
     Py_ssize_t n_features
     Py_ssize_t n_classes
-    Py_ssize_t width            # n_features rounded up to whole vectors
+    Py_ssize_t tile_features    # n_features, or one whole vector if that is more
+    Py_ssize_t width            # tile_features rounded up to whole vectors: how W and the gradient are packed
+    Py_ssize_t lanes            # elements of a vector
     Py_ssize_t tile_rows        # samples in a tile, a multiple of FS_ROW_ALIGN: also the distance of classes in z
     Py_ssize_t slot_rows        # samples in a slot
     Py_ssize_t n_slots
@@ -42,8 +45,10 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     cdef Shape shape
     cdef Py_ssize_t rows, slot_bytes = n_classes * (n_features + 1) * sizeof(double)
     shape.n_features = n_features
+    shape.lanes = lanes
     shape.n_classes = n_classes
-    shape.width = round_up(n_features, lanes)
+    shape.tile_features = max(n_features, lanes)
+    shape.width = round_up(shape.tile_features, lanes)
     rows = TILE_BYTES // (itemsize * (shape.width + n_classes)) // FS_ROW_ALIGN * FS_ROW_ALIGN
     rows = min(rows, MAX_TILE_ROWS, round_up(n_samples, FS_ROW_ALIGN))
     shape.tile_rows = max(rows, FS_ROW_ALIGN)
@@ -52,6 +57,11 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     shape.slot_rows = round_up(rows, shape.tile_rows)
     shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows
     return shape
+
+
+cdef inline Py_ssize_t packed_feature(Py_ssize_t j, Shape* shape) noexcept nogil:
+    """Where feature j stands in a packed row: the last vector holds the last features, and may overlap the others."""
+    return j if j < shape.width - shape.lanes else j + shape.width - shape.tile_features
 
 
 cdef inline Matrix strided(const real[:, :] array) noexcept:
@@ -77,11 +87,12 @@ cdef inline Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets,
 
 cdef inline void pack_parameters(real* W_out, real* b_out, const real[:, :] W, const real[:] b,
                                  Shape* shape) noexcept nogil:
-    """W as (n_classes, width), zeros beyond n_features."""
+    """W as (n_classes, width), zero where no feature stands."""
     cdef Py_ssize_t j, k
+    memset(W_out, 0, shape.n_classes * shape.width * sizeof(real))
     for k in range(shape.n_classes):
-        for j in range(shape.width):
-            W_out[k * shape.width + j] = W[k, j] if j < shape.n_features else 0
+        for j in range(shape.n_features):
+            W_out[k * shape.width + packed_feature(j, shape)] = W[k, j]
         b_out[k] = b[k]
 
 

@@ -36,7 +36,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* exp(r) = Σ r^k / k! on |r| <= ln(2)/2; the number of terms makes the remainder smaller than half an ulp. */
+/* The numbers of terms of the series of exp and log make their remainders smaller than half a unit in the last place. */
 #define real float
 #define integer int32_t
 #define LANES (VECTOR_BYTES / 4)
@@ -49,6 +49,7 @@
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW -2.12194440e-4f
 #define EXP_TERMS 7
+#define LOG_TERMS 5
 #include "tile_ops.h"
 
 #define real double
@@ -63,6 +64,7 @@
 #define LN2_HIGH 6.93145751953125e-1
 #define LN2_LOW 1.42860682030941723212e-6
 #define EXP_TERMS 13
+#define LOG_TERMS 10
 #include "tile_ops.h"
 
 #define TABLE_(isa) fs_simd_##isa
@@ -71,6 +73,6 @@
 #define STRING(isa) STRING_(isa)
 #define OPS(dtype, size)                                                                                              \
     {VECTOR_BYTES / size, PASTE(tile_logits, dtype, ISA), PASTE(tile_gradient, dtype, ISA),                           \
-     PASTE(shifted_exp, dtype, ISA)}
+     PASTE(shifted_exp, dtype, ISA), PASTE(log1p, dtype, ISA)}
 
 const fs_simd TABLE(ISA) = {STRING(ISA), OPS(f32, 4), OPS(f64, 8)};

@@ -41,21 +41,26 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
 #endif
 }
 
+/* sum_ki += ⟨a vector of W_k, a vector of x_i⟩, lane by lane */
+INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *const x[ROW_BLOCK], ptrdiff_t j,
+                               const real *W, const int classes, ptrdiff_t width) {
+    vec sample[ROW_BLOCK];
+    UNROLL for (int i = 0; i < ROW_BLOCK; i++) sample[i] = load(x[i] + j);
+    UNROLL for (int k = 0; k < classes; k++) {
+        const vec weight = load(W + k * width);
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
+    }
+}
+
 /* z_ik for ROW_BLOCK samples and `classes` classes: dot products, vectorised over the features. */
 INLINE void NAME(logits_block)(real *z_out, const real *const x[ROW_BLOCK], const real *W, const real *b,
-                               const int classes, ptrdiff_t width, ptrdiff_t ldz) {
+                               const int classes, ptrdiff_t n_features, ptrdiff_t width, ptrdiff_t ldz) {
     vec sum[CLASS_BLOCK][ROW_BLOCK];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
     }
-    for (ptrdiff_t j = 0; j < width; j += LANES) {
-        vec sample[ROW_BLOCK];
-        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sample[i] = load(x[i] + j);
-        UNROLL for (int k = 0; k < classes; k++) {
-            const vec weight = load(W + k * width + j);
-            UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
-        }
-    }
+    for (ptrdiff_t j = 0; j < width - LANES; j += LANES) NAME(multiply_add)(sum, x, j, W + j, classes, width);
+    NAME(multiply_add)(sum, x, n_features - LANES, W + width - LANES, classes, width);
     UNROLL for (int k = 0; k < classes; k++) {
         NAME(sum_lanes)(z_out + k * ldz, sum[k]);
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) z_out[k * ldz + i] += b[k];
@@ -63,7 +68,8 @@ INLINE void NAME(logits_block)(real *z_out, const real *const x[ROW_BLOCK], cons
 }
 
 static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, ptrdiff_t rows,
-                              ptrdiff_t n_classes, ptrdiff_t width, ptrdiff_t ldx, ptrdiff_t ldz) {
+                              ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
+    const ptrdiff_t width = (n_features + LANES - 1) / LANES * LANES;
     /* Blocks of classes outside, samples inside: a block of W stays in the first-level cache. The blocks are as
      * equal as they can be, since a lone last class would leave the multipliers waiting for each other. */
     const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
@@ -76,7 +82,7 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
             for (int r = 0; r < ROW_BLOCK; r++) row[r] = x + (i + r < rows ? i + r : rows - 1) * ldx;
 #define CASE(C)                                                                                                       \
     case C:                                                                                                           \
-        NAME(logits_block)(z_out + k * ldz + i, row, W + k * width, b + k, C, width, ldz);                            \
+        NAME(logits_block)(z_out + k * ldz + i, row, W + k * width, b + k, C, n_features, width, ldz);                            \
         break;
             switch (classes) {
                 CASE(1) CASE(2) CASE(3)
@@ -89,16 +95,19 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
     }
 }
 
-/* grad_kj += Σ_i r_ik x_ij for `classes` classes and `features` vectors of features: the sums stay in registers. */
-INLINE void NAME(gradient_block)(real *grad, const real *x, const real *residual, const int classes,
-                                 const int features, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ldx, ptrdiff_t ldz) {
+/* grad_kj += Σ_i r_ik x_ij for `classes` classes and `features` vectors of features, the last of which starts at
+ * x_last: the sums stay in registers. */
+INLINE void NAME(gradient_block)(real *grad, const real *x, const real *x_last, const real *residual,
+                                 const int classes, const int features, ptrdiff_t rows, ptrdiff_t width,
+                                 ptrdiff_t ldx, ptrdiff_t ldz) {
     vec sum[CLASS_BLOCK][FEATURE_BLOCK];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int v = 0; v < features; v++) sum[k][v] = load(grad + k * width + v * LANES);
     }
     for (ptrdiff_t i = 0; i < rows; i++) {
         vec sample[FEATURE_BLOCK];
-        UNROLL for (int v = 0; v < features; v++) sample[v] = load(x + i * ldx + v * LANES);
+        UNROLL for (int v = 0; v < features - 1; v++) sample[v] = load(x + i * ldx + v * LANES);
+        sample[features - 1] = load(x_last + i * ldx);
         UNROLL for (int k = 0; k < classes; k++) {
             const real r = residual[k * ldz + i];
             UNROLL for (int v = 0; v < features; v++) sum[k][v] += r * sample[v];
@@ -110,18 +119,20 @@ INLINE void NAME(gradient_block)(real *grad, const real *x, const real *residual
 }
 
 static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *residual, ptrdiff_t rows,
-                                ptrdiff_t n_classes, ptrdiff_t width, ptrdiff_t ldx, ptrdiff_t ldz) {
+                                ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
+    const ptrdiff_t width = (n_features + LANES - 1) / LANES * LANES;
     const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
     const ptrdiff_t n_vectors = width / LANES;
     for (ptrdiff_t v = 0; v < n_vectors; v += FEATURE_BLOCK) {
         const ptrdiff_t features = n_vectors - v < FEATURE_BLOCK ? n_vectors - v : FEATURE_BLOCK;
+        const ptrdiff_t last = v + features < n_vectors ? (v + features - 1) * LANES : n_features - LANES;
         for (ptrdiff_t block = 0; block < n_blocks; block++) {
             const ptrdiff_t k = block * n_classes / n_blocks;
             const ptrdiff_t classes = (block + 1) * n_classes / n_blocks - k;
 #define CASE(C, V)                                                                                                    \
     case 10 * C + V:                                                                                                  \
-        NAME(gradient_block)(grad_inout + k * width + v * LANES, x + v * LANES, residual + k * ldz, C, V, rows,       \
-                             width, ldx, ldz);                                                                        \
+        NAME(gradient_block)(grad_inout + k * width + v * LANES, x + v * LANES, x + last, residual + k * ldz, C, V,   \
+                             rows, width, ldx, ldz);                                                                  \
         break;
             switch (10 * classes + features) {
                 CASE(1, 1) CASE(1, 2) CASE(1, 3)
@@ -176,6 +187,30 @@ static void NAME(shifted_exp)(real *z_inout, real *total_inout, const real *peak
     }
 }
 
+/* log(1 + u) for u >= 0: with t = 1 + u rounded and m = t / 2^n in [√½, √2), log t = n ln 2 + log m and
+ * log m = 2 atanh(s), s = (m - 1) / (m + 1); what rounding took from t comes back as (u - (t - 1)) / t. */
+static void NAME(log1p)(real *u_inout, ptrdiff_t rows) {
+    static const real inverse_odd[11] = {
+        1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11,
+        1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21,
+    };
+    const vec one = (vec){0} + 1, root_half = (vec){0} + (real)0.70710678118654752440;
+    for (ptrdiff_t i = 0; i < rows; i += LANES) {
+        const vec u = load(u_inout + i);
+        const vec t = u + one;
+        const ivec n_bits = ((ivec)t - (ivec)root_half) >> MANTISSA_BITS;
+        const vec m = (vec)((ivec)t - (n_bits << MANTISSA_BITS));
+        const vec n = (vec)(n_bits + (ivec)((vec){0} + ROUND_MAGIC)) - ROUND_MAGIC;
+        const vec s = (m - one) / (m + one);
+        const vec s2 = s * s;
+        vec p = (vec){0} + inverse_odd[LOG_TERMS];
+        UNROLL for (int term = LOG_TERMS - 1; term >= 0; term--) p = p * s2 + inverse_odd[term];
+        const vec log_t = n * LN2_HIGH + (n * LN2_LOW + 2 * s * p);
+        /* u - u is 0, or NaN where u is NaN or infinite. */
+        store(u_inout + i, log_t + (u - (t - one)) / t + (u - u));
+    }
+}
+
 #undef vec
 #undef ivec
 #undef load
@@ -192,3 +227,4 @@ static void NAME(shifted_exp)(real *z_inout, real *total_inout, const real *peak
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef EXP_TERMS
+#undef LOG_TERMS
