@@ -162,9 +162,13 @@ def test_ctrl_c_keeps_the_best(solver):
 
 def test_ctrl_c_from_outside_stops_within_an_iteration():
     p = make_problem(20000, 100, 10)
-    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    result = fs.fit(p.X, p.y, solver="gd", tol=0, max_iter=10**9)
+    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+
+    def callback(state):
+        if state.iteration == 2:
+            timer.start()
+
+    result = fs.fit(p.X, p.y, solver="gd", tol=0, max_iter=10**9, callback=callback)
     timer.join()
     assert result.status == "interrupted"
     assert np.isfinite(result.loss)

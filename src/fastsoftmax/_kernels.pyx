@@ -28,7 +28,9 @@ from libc.math cimport INFINITY
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from ._layout cimport FLUSH_ROWS, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided
+from ._layout cimport (
+    FLUSH_ROWS, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided,
+)
 from ._simd cimport (
     fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled,
     lanes_of, real, shifted_exp, tile_gradient, tile_logits, vector_log1p,
