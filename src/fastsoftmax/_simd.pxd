@@ -52,7 +52,7 @@ cdef inline void tile_logits(real* z_out, const real* x, const real* W, const re
 
 cdef inline void tile_gradient(real* grad_inout, const real* x, const real* residual, Py_ssize_t rows,
                                Py_ssize_t n_classes, Py_ssize_t n_features, Py_ssize_t ldx,
-                             Py_ssize_t ldz) noexcept nogil:
+                               Py_ssize_t ldz) noexcept nogil:
     """grad_kj += Σ_i r_ik x_ij."""
     if real is float:
         fs_active.f32.tile_gradient(grad_inout, x, residual, rows, n_classes, n_features, ldx, ldz)

@@ -22,7 +22,8 @@
 #define FEATURE_BLOCK 3
 #endif
 
-#define ROW_BLOCK 4 /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
+#define ROW_BLOCK 4     /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
+#define PREFETCH_ROWS 8 /* samples between the one that is multiplied and the one that is fetched from memory */
 
 #define PASTE_(a, b, c) a##_##b##_##c
 #define PASTE(a, b, c) PASTE_(a, b, c)

@@ -41,11 +41,14 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
 #endif
 }
 
-/* sum_ki += ⟨a vector of W_k, a vector of x_i⟩, lane by lane */
+/* sum_ki += ⟨a vector of W_k, a vector of x_i⟩, lane by lane; what stands `ahead` elements after x is fetched, if not 0 */
 INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *const x[ROW_BLOCK], ptrdiff_t j,
-                               const real *W, const int classes, ptrdiff_t width) {
+                               const real *W, const int classes, ptrdiff_t width, ptrdiff_t ahead) {
     vec sample[ROW_BLOCK];
     UNROLL for (int i = 0; i < ROW_BLOCK; i++) sample[i] = load(x[i] + j);
+    if (ahead) {
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) __builtin_prefetch(x[i] + j + ahead);
+    }
     UNROLL for (int k = 0; k < classes; k++) {
         const vec weight = load(W + k * width);
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
@@ -54,13 +57,16 @@ INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *cons
 
 /* z_ik for ROW_BLOCK samples and `classes` classes: dot products, vectorised over the features. */
 INLINE void NAME(logits_block)(real *z_out, const real *const x[ROW_BLOCK], const real *W, const real *b,
-                               const int classes, ptrdiff_t n_features, ptrdiff_t width, ptrdiff_t ldz) {
+                               const int classes, ptrdiff_t n_features, ptrdiff_t width, ptrdiff_t ldz,
+                               ptrdiff_t ahead) {
     vec sum[CLASS_BLOCK][ROW_BLOCK];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
     }
-    for (ptrdiff_t j = 0; j < width - LANES; j += LANES) NAME(multiply_add)(sum, x, j, W + j, classes, width);
-    NAME(multiply_add)(sum, x, n_features - LANES, W + width - LANES, classes, width);
+    for (ptrdiff_t j = 0; j < width - LANES; j += LANES) {
+        NAME(multiply_add)(sum, x, j, W + j, classes, width, ahead);
+    }
+    NAME(multiply_add)(sum, x, n_features - LANES, W + width - LANES, classes, width, 0);
     UNROLL for (int k = 0; k < classes; k++) {
         NAME(sum_lanes)(z_out + k * ldz, sum[k]);
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) z_out[k * ldz + i] += b[k];
@@ -76,13 +82,15 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
     for (ptrdiff_t block = 0; block < n_blocks; block++) {
         const ptrdiff_t k = block * n_classes / n_blocks;
         const ptrdiff_t classes = (block + 1) * n_classes / n_blocks - k;
+        /* The first block of classes is the one that reads the samples from memory. */
+        const ptrdiff_t ahead = block == 0 ? PREFETCH_ROWS * ldx : 0;
         for (ptrdiff_t i = 0; i < rows; i += ROW_BLOCK) {
             /* Past the last sample the block repeats it; those logits fall between rows and ldz. */
             const real *row[ROW_BLOCK];
             for (int r = 0; r < ROW_BLOCK; r++) row[r] = x + (i + r < rows ? i + r : rows - 1) * ldx;
 #define CASE(C)                                                                                                       \
     case C:                                                                                                           \
-        NAME(logits_block)(z_out + k * ldz + i, row, W + k * width, b + k, C, n_features, width, ldz);                            \
+        NAME(logits_block)(z_out + k * ldz + i, row, W + k * width, b + k, C, n_features, width, ldz, ahead);         \
         break;
             switch (classes) {
                 CASE(1) CASE(2) CASE(3)
