@@ -1,0 +1,328 @@
+"""The commands: fit, predict, evaluate, demo, config. What they compute is in other modules."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+from typer.core import TyperGroup
+
+from . import __version__, show_config
+from .atomic import check_destination
+from .data_file import check_table_suffix, csv_bytes, read_table, write_table
+from .estimator import SoftmaxRegression
+from .fit import SOLVERS, FitResult
+from .metrics import Evaluation, evaluate
+from .model_file import Model, load_model, save_model
+
+INTERRUPTED = 130
+
+# The most classes whose confusion matrix fits a terminal of 80 columns.
+PRINTED_CLASSES = 10
+
+
+class Commands(TyperGroup):
+    """Commands whose expected errors end in one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of a pipe has seen enough.
+            raise
+        except (ValueError, OSError, MemoryError) as error:
+            _say("error", _describe(error), "bold red")
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            _say("interrupted", "ended by Ctrl-C before it was done", "bold yellow")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Softmax (multinomial logistic) regression on CPUs.",
+)
+
+MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
+DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz or .svm file.")]
+TARGET = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with the classes; in .npz an array, 'y' if not given; not for .svm.",
+    ),
+]
+THREADS = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fastsoftmax {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Softmax (multinomial logistic) regression on CPUs."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where model.safetensors and training.png go.")] = Path(
+        "fastsoftmax-demo"
+    ),
+) -> None:
+    """Learn handwritten digits, and compare the speed with NumPy on this machine."""
+    from .demo import run
+
+    run(out, _console())
+
+
+@app.command("fit")
+def fit_command(
+    data: DATA,
+    target: TARGET = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the model goes.")] = Path("model.safetensors"),
+    C: Annotated[
+        float,
+        typer.Option(
+            "--C", metavar="NUMBER", help="Inverse strength of the penalty, as in scikit-learn; inf for none."
+        ),
+    ] = 1.0,
+    solver: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(SOLVERS)}.")] = "auto",
+    max_iter: Annotated[int, typer.Option(min=0, metavar="N", help="The most iterations.")] = 1000,
+    tol: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Converged when no entry of the gradient is larger.")
+    ] = 1e-4,
+    no_intercept: Annotated[bool, typer.Option("--no-intercept", help="Hold the intercepts at zero.")] = False,
+    class_weight: Annotated[
+        str | None, typer.Option(metavar="NAME", help="'balanced' gives every class the same total weight.")
+    ] = None,
+    threads: THREADS = None,
+) -> None:
+    """Fit a model to a table and write it to a file. Ctrl-C keeps the best model so far."""
+    check_destination(out)
+    _check_choice("--solver", solver, SOLVERS)
+    _check_choice("--class-weight", class_weight, (None, "balanced"))
+    table = read_table(data, target)
+    classes = np.unique(np.asarray(table.y))
+    if len(classes) < 2:
+        raise ValueError(f"the target of {data} must hold two classes or more, found only {classes[0].item()!r}")
+    n_samples, n_features = table.X.shape
+    console = _console()
+    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {table.X.dtype}")
+    estimator = SoftmaxRegression(
+        C=C,
+        solver=solver,
+        max_iter=max_iter,
+        tol=tol,
+        fit_intercept=not no_intercept,
+        class_weight=class_weight,
+        n_jobs=threads,
+        verbose=sys.stderr.isatty(),
+    )
+    result = _fit_until_interrupted(estimator, table.X, table.y)
+    model = Model(result.W, result.b, estimator.classes_, table.feature_names)
+    save_model(out, model)
+    accuracy = float(np.mean(model.predict(table.X, num_threads=threads) == table.y))
+    console.print(_fit_report(result, tol, accuracy, out))
+    if result.status == "interrupted":
+        _say("interrupted", f"{out} holds the best model so far", "bold yellow")
+        raise typer.Exit(INTERRUPTED)
+    if result.status != "converged":
+        _say("warning", f"not converged: {result.message}", "bold yellow")
+
+
+@app.command()
+def predict(
+    model: MODEL,
+    data: DATA,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .csv or .parquet file; CSV to standard output if not given."),
+    ] = None,
+    threads: THREADS = None,
+) -> None:
+    """Write the class of every row, and the probability of each class."""
+    if out is not None:
+        check_table_suffix(out)
+        check_destination(out)
+    fitted = load_model(model)
+    table = read_table(data, labelled=False, feature_names=fitted.feature_names, n_features=fitted.n_features)
+    columns = {"prediction": fitted.predict(table.X, num_threads=threads)}
+    probabilities = fitted.predict_proba(table.X, num_threads=threads)
+    for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
+        columns[f"probability_{label}"] = column
+    if out is None:
+        typer.echo(csv_bytes(columns), nl=False)
+    else:
+        write_table(out, columns)
+        _console().print(f"wrote {len(table.X)} predictions to {out}", markup=False, soft_wrap=True)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    model: MODEL,
+    data: DATA,
+    target: TARGET = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes.")] = None,
+    threads: THREADS = None,
+) -> None:
+    """Judge a model on labelled data: accuracy, log-loss, calibration, confusion."""
+    if plot is not None:
+        if plot.suffix.lower() != ".png":
+            raise ValueError(f"--plot must end in .png, found {str(plot)!r}")
+        check_destination(plot)
+    fitted = load_model(model)
+    table = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
+    evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
+    console = _console()
+    console.print(_evaluation_report(evaluation))
+    console.print("\nCalibration", style="bold")
+    console.print(_calibration_report(evaluation))
+    if len(evaluation.classes) <= PRINTED_CLASSES:
+        console.print("\nConfusion: row = true class, column = predicted class", style="bold")
+        console.print(_confusion_report(evaluation))
+    if plot is not None:
+        from .plot import evaluation_figure, save_figure
+
+        save_figure(plot, evaluation_figure(evaluation))
+        console.print(f"wrote {plot}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def config() -> None:
+    """Show the version, the compiler, the instruction sets and the threads in use."""
+    show_config()
+
+
+def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
+    """Fit; after Ctrl-C return the best so far, if an iteration was finished."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            estimator.fit(X, y)
+        except KeyboardInterrupt:
+            if not hasattr(estimator, "result_"):
+                raise
+    for warning in caught:
+        # The report says whether it converged.
+        if not issubclass(warning.category, ConvergenceWarning):
+            _say("warning", str(warning.message), "bold yellow")
+    return estimator.result_
+
+
+def _fit_report(result: FitResult, tol: float, accuracy: float, out: Path) -> Grid:
+    seconds = result.history["seconds"][-1]
+    return _two_columns(
+        {
+            "status": result.status,
+            "loss": f"{result.loss:.6g} nats a sample, penalty included",
+            "gradient norm": f"{result.grad_norm:.3g}, tol {tol:g}",
+            "iterations": f"{result.n_iter}",
+            "passes over the data": f"{result.n_passes}",
+            "time": f"{seconds:.3g} s",
+            "training accuracy": f"{accuracy:.2%}",
+            "model": str(out),
+        }
+    )
+
+
+def _evaluation_report(evaluation: Evaluation) -> Grid:
+    return _two_columns(
+        {
+            "samples": str(evaluation.n_samples),
+            "accuracy": f"{evaluation.accuracy:.2%}",
+            "log-loss": f"{evaluation.log_loss:.6g} nats",
+            "calibration error": f"{evaluation.calibration_error:.4f}",
+        }
+    )
+
+
+def _two_columns(rows: dict[str, str]) -> Grid:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        grid.add_row(name, Text(_plain(value)))
+    return grid
+
+
+def _calibration_report(evaluation: Evaluation) -> Grid:
+    bins = evaluation.bins
+    edges = np.linspace(0, 1, len(bins) + 1)
+    grid = Grid(box=None)
+    for heading in ("confidence", "mean confidence", "accuracy", "samples"):
+        grid.add_column(heading, justify="right", header_style="dim")
+    for lower, upper, row in zip(edges, edges[1:], bins, strict=False):
+        if row["count"]:
+            grid.add_row(
+                f"{lower:.2f} to {upper:.2f}",
+                f"{row['confidence']:.4f}",
+                f"{row['accuracy']:.4f}",
+                str(row["count"]),
+            )
+    return grid
+
+
+def _confusion_report(evaluation: Evaluation) -> Grid:
+    labels = [Text(_plain(str(label)), overflow="ellipsis") for label in evaluation.classes]
+    grid = Grid(box=None)
+    grid.add_column("", style="dim", justify="right", max_width=14, no_wrap=True)
+    for label in labels:
+        grid.add_column(label, header_style="dim", justify="right", max_width=14, no_wrap=True)
+    for k, label in enumerate(labels):
+        cells = [
+            Text(str(count), style="bold" if j == k else "" if count else "dim")
+            for j, count in enumerate(evaluation.confusion[k])
+        ]
+        grid.add_row(label, *cells)
+    return grid
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        served = ", ".join(choice for choice in choices if choice is not None)
+        raise ValueError(f"{name} must be one of: {served}; found {value!r}")
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    return str(error)
+
+
+def _say(kind: str, message: str, style: str) -> None:
+    """One line on standard error."""
+    line = Text.assemble((f"{kind}: ", style), (_plain(message), style.removeprefix("bold ")))
+    Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """Text in one line without control characters, which files may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _console() -> Console:
+    return Console(highlight=False)

@@ -1,0 +1,263 @@
+"""Tables in files: features and a target to fit on, and predictions to write."""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._columns import (
+    as_features,
+    as_labels,
+    check_names,
+    feature_columns,
+    feature_matrix,
+    listed,
+    suggestion,
+    target_column,
+)
+from ._validation import FloatArray
+from .atomic import atomic_path, check_source
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What a data file holds.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features), float32 or float64
+    feature_names : tuple of str, optional
+        Where the file has names for its columns.
+    y : ndarray of shape (n_samples,), optional
+        Booleans, int64, float64 or strings.
+    """
+
+    X: FloatArray
+    feature_names: tuple[str, ...] | None = None
+    y: NDArray[Any] | None = None
+
+
+class Wanted(NamedTuple):
+    """What to take from a file; as the arguments of `read_table`."""
+
+    target: str | None
+    labelled: bool
+    feature_names: tuple[str, ...] | None
+    n_features: int | None
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    target: str | None = None,
+    *,
+    labelled: bool = True,
+    feature_names: tuple[str, ...] | None = None,
+    n_features: int | None = None,
+) -> Table:
+    """Read features and target from a .csv, .parquet, .npz or .svm file.
+
+    Parameters
+    ----------
+    path : path
+    target : str, optional
+        Where the labels are. In .csv and .parquet, a column; it has to be given. In .npz, an array, "y" by
+        default; the features are in "X". In .svm, .svmlight and .libsvm, each line starts with its label.
+    labelled : bool
+        False leaves the labels out: they need not be there.
+    feature_names : tuple of str, optional
+        Columns to pick, in this order, where columns have names; all but the target by default.
+    n_features : int, optional
+        How many features there have to be.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError
+        If there is no such file, or no permission to read it.
+    ValueError
+        If the file cannot be read as what its name says it is, or does not hold what is wanted.
+    """
+    source = check_source(path)
+    reader = READERS.get(source.suffix.lower())
+    if reader is None:
+        raise ValueError(f"{path} must end in one of {', '.join(READERS)}; found {source.suffix!r}")
+    table = reader(source, Wanted(target, labelled, feature_names, n_features))
+    _check_count(source, n_features, table.X.shape[1])
+    return table
+
+
+def _check_count(path: Path, n_features: int | None, found: int) -> None:
+    if n_features is not None and found != n_features:
+        raise ValueError(f"{path} must have {n_features} features, as the model has, found {found}")
+
+
+def write_table(path: str | os.PathLike[str], columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns of equal length to a .csv or .parquet file, whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise.
+    OSError
+        If the file cannot be written there.
+    """
+    suffix = check_table_suffix(path)
+    with atomic_path(path) as temporary:
+        if suffix == ".csv":
+            temporary.write_bytes(csv_bytes(columns))
+        else:
+            import pyarrow as pa
+            import pyarrow.parquet
+
+            pyarrow.parquet.write_table(pa.table(columns), temporary)
+
+
+def check_table_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of a file that `write_table` can write, or raise ValueError."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{path} must end in .csv or .parquet, found {suffix!r}")
+    return suffix
+
+
+def csv_bytes(columns: dict[str, NDArray[Any]]) -> bytes:
+    """Columns of equal length as CSV with a header, in UTF-8."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    header = io.StringIO()
+    # pyarrow would put every name in quotes, needed or not.
+    csv.writer(header, lineterminator="\n").writerow(columns)
+    body = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(pa.table(columns), body, pyarrow.csv.WriteOptions(include_header=False))
+    return header.getvalue().encode() + body.getvalue().to_pybytes()
+
+
+def _read_csv(path: Path, wanted: Wanted) -> Table:
+    import pyarrow.csv
+
+    # An empty field and NA are missing values; in quotes they are text.
+    options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    with _readable_as("CSV", path):
+        table = pyarrow.csv.read_csv(path, convert_options=options)
+        names = table.column_names
+    return _from_columns(path, table, names, wanted)
+
+
+def _read_parquet(path: Path, wanted: Wanted) -> Table:
+    import pyarrow.parquet
+
+    with _readable_as("Parquet", path):
+        table = pyarrow.parquet.read_table(path)
+        # pandas stores its index as a column; it numbers the rows and says nothing about them.
+        index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+        names = [name for name in table.column_names if name not in index or name == wanted.target]
+    return _from_columns(path, table, names, wanted)
+
+
+def _from_columns(path: Path, table: Any, names: list[str], wanted: Wanted) -> Table:
+    """Features and target among the named columns of a pyarrow table."""
+    check_names(path, names)
+    if table.num_rows == 0:
+        raise ValueError(f"{path} has no rows, only the columns {listed(names)}")
+    table = table.select(names)
+    y = target_column(path, table, wanted.target) if wanted.labelled else None
+    target = wanted.target if wanted.labelled else None
+    features = feature_columns(path, names, target, wanted.feature_names)
+    # Before the columns are looked at: what is wrong with one too many is that it is there.
+    _check_count(path, wanted.n_features, len(features))
+    return Table(feature_matrix(path, table, features), features, y)
+
+
+def _read_npz(path: Path, wanted: Wanted) -> Table:
+    # Opened here, because NumPy leaves a damaged file open.
+    with path.open("rb") as stream:
+        with _readable_as("NPZ", path):
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise ValueError("it holds one array without a name, as a .npy file does")
+        X = as_features(f"array 'X' of {path}", _array(path, file, "X", "the features"))
+        if not wanted.labelled:
+            return Table(X)
+        name = wanted.target or "y"
+        y = as_labels(f"array {name!r} of {path}", _array(path, file, name, "the target"))
+    if y.shape != (len(X),):
+        raise ValueError(
+            f"array {name!r} of {path} must have shape ({len(X)},), a label for each row of X, found {y.shape}"
+        )
+    return Table(X, None, y)
+
+
+def _array(path: Path, file: Any, name: str, role: str) -> NDArray[Any]:
+    if name not in file:
+        names = list(file)
+        raise ValueError(
+            f"{path} has no array {name!r} for {role}{suggestion(name, names)}; "
+            f"its arrays are {listed(names) or 'none'}"
+        )
+    with _readable_as("NPZ", path):
+        return file[name]
+
+
+def _read_svmlight(path: Path, wanted: Wanted) -> Table:
+    from sklearn.datasets import load_svmlight_file
+
+    if wanted.target not in (None, "label"):
+        raise ValueError(
+            f"the target of {path} is the label that each line starts with; leave target out, found {wanted.target!r}"
+        )
+    with _readable_as("svmlight", path):
+        # The format counts features from one. To guess it from the indices that occur could shift the
+        # features of one file against those of another.
+        X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=False)
+    if not X.shape[0]:
+        raise ValueError(f"{path} has no rows")
+    needed, limit = X.shape[0] * X.shape[1] * X.dtype.itemsize, memory_limit()
+    if needed > limit:
+        raise ValueError(
+            f"{path} has {X.shape[0]} rows × {X.shape[1]} features: as a full matrix, the only kind that "
+            f"is served, {needed / 2**30:.1f} GiB, and more than half of this machine's memory, "
+            f"{limit / 2**30:.1f} GiB"
+        )
+    features = as_features(f"the matrix of {path}", X.toarray())
+    if not wanted.labelled:
+        return Table(features)
+    labels = as_labels(f"the labels of {path}", y)
+    # The format writes integers and floats alike.
+    return Table(features, None, labels.astype(np.int64))
+
+
+def memory_limit() -> int:
+    """Bytes that a matrix may take: half of the machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+@contextmanager
+def _readable_as(kind: str, path: Path) -> Iterator[None]:
+    """Turn what a reader raises about a damaged file into a ValueError that names it."""
+    try:
+        yield
+    except (MemoryError, KeyboardInterrupt, ImportError):
+        raise
+    # Damaged files make the readers raise nearly anything: BadZipFile, zlib.error, EOFError, OverflowError.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        if kind == "svmlight" and "Invalid index 0" in reason:
+            reason = "it has a feature 0, but features are counted from 1"
+        raise ValueError(f"{path} cannot be read as {kind}: {reason}") from error
+
+
+READERS: dict[str, Callable[[Path, Wanted], Table]] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".npz": _read_npz,
+    ".svm": _read_svmlight,
+    ".svmlight": _read_svmlight,
+    ".libsvm": _read_svmlight,
+}
