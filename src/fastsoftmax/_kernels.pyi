@@ -1,5 +1,5 @@
-# Types of the compiled border. A RealArray is float32 or float64, the same in all arguments of a call; a kernel of which
-# an argument may be None is chosen by its C type, kernel["float"] or kernel["double"], where that argument comes first.
+# Types of the compiled border. A _Real is float32 or float64, the same in all arguments of a call. A kernel whose first
+# such argument may be None is chosen by its C type: kernel["float"] or kernel["double"].
 
 from typing import Any, Protocol
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from . import _kernels
 
-# Multiply-adds, a tenth of a millisecond of them, below which waking threads and waiting for them saves little and, where
-# other processes want the processors too, costs milliseconds.
+# Multiply-adds, a tenth of a millisecond of them, below which waking threads and waiting for them saves little and,
+# where other processes want the processors too, costs milliseconds.
 SMALL_WORK = 2_000_000
 
 _IMPORTING_PROCESS = os.getpid()
