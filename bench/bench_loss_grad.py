@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
 

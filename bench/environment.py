@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl
 
 import fastsoftmax as fs
 
