@@ -7,7 +7,7 @@ from ._simd cimport FS_ROW_ALIGN, real
 
 cdef enum:
     CACHE_LINE = 64
-    TILE_BYTES = 256 * 1024     # a tile of X and its logits: a part of the smallest second-level caches in use
+    TILE_BYTES = 512 * 1024     # a tile of X and its logits: what the second-level caches in use have room for
     MAX_TILE_ROWS = 256
     FLUSH_ROWS = 512            # rows summed in the data's precision before they are added to the slot's float64
     MAX_SLOTS = 32              # more than that many threads have nothing to do
