@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from . import _kernels
 from ._validation import C_TYPE, FloatArray, Targets
+from ._vectors import dot
 from .threads import resolve_num_threads
 
 Vector = NDArray[np.float64]
@@ -89,7 +90,7 @@ class SoftmaxObjective:
         self.n_passes += 1
         grad /= len(self.X)
         grad_W += self.l2 * W
-        return loss / len(self.X) + 0.5 * self.l2 * float(np.vdot(W, W)), grad
+        return loss / len(self.X) + 0.5 * self.l2 * dot(W, W), grad
 
     def line(self, theta: Vector, direction: Vector) -> Phi:
         """Return phi(t) → (F, dF/dt) at theta + t · direction; one pass over X here, none in phi.
@@ -111,7 +112,7 @@ class SoftmaxObjective:
         logits, slopes = both[:, :n_classes], both[:, n_classes:]
         if self.offset is not None:
             logits += self.offset
-        penalty = [0.5 * self.l2 * float(np.vdot(u, v)) for u, v in ((W, W), (W, W_step), (W_step, W_step))]
+        penalty = [0.5 * self.l2 * dot(u, v) for u, v in ((W, W), (W, W_step), (W_step, W_step))]
 
         cross_entropy = _kernels.cross_entropy[C_TYPE[self.X.dtype]]
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._vectors import dot
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import Objective, State, Vector
 
@@ -39,12 +40,12 @@ class LBFGS:
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
         """Search along the quasi-Newton direction; along the gradient, once, if that leads nowhere."""
         direction = -inverse_hessian_times(state.pairs, state.grad)
-        slope = float(direction @ state.grad)
+        slope = dot(direction, state.grad)
         found = None
         if state.pairs and slope < 0:
             theta = state.theta + direction
             loss, grad = objective.loss_grad(theta)
-            if satisfies_wolfe(state.loss, slope, 1.0, loss, float(grad @ direction)):
+            if satisfies_wolfe(state.loss, slope, 1.0, loss, dot(grad, direction)):
                 found = theta, loss, grad
         if found is None and slope < 0:
             found = self._search(objective, state, direction, slope)
@@ -70,14 +71,14 @@ class LBFGS:
             return None
         theta = state.theta + step_size * direction
         loss, grad = objective.loss_grad(theta)
-        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, float(grad @ direction))
+        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction))
         return (theta, loss, grad) if accepted else None
 
     def _remember(self, state: LBFGSState, theta: Vector, grad: Vector) -> tuple[Pair, ...]:
         """Append the newest pair, unless rounding has made its curvature meaningless."""
         s, y = theta - state.theta, grad - state.grad
-        curvature = float(s @ y)
-        if curvature <= np.finfo(np.float64).eps * float(y @ y):
+        curvature = dot(s, y)
+        if curvature <= np.finfo(np.float64).eps * dot(y, y):
             return state.pairs
         return (*state.pairs, (s, y, curvature))[-self.memory :]
 
@@ -87,12 +88,12 @@ def inverse_hessian_times(pairs: tuple[Pair, ...], vector: Vector) -> Vector:
     product = vector.copy()
     coefficients = []
     for s, y, curvature in reversed(pairs):
-        a = float(s @ product) / curvature
+        a = dot(s, product) / curvature
         product -= a * y
         coefficients.append(a)
     if pairs:
         _, y, curvature = pairs[-1]
-        product *= curvature / float(y @ y)
+        product *= curvature / dot(y, y)
     for (s, y, curvature), a in zip(pairs, reversed(coefficients), strict=True):
-        product += (a - float(y @ product) / curvature) * s
+        product += (a - dot(y, product) / curvature) * s
     return product
