@@ -192,7 +192,7 @@ def test_features_too_large_for_the_precision_end_in_a_status():
         result = fs.fit(scale * p.X, p.y)
         assert result.status in ("rounding", "diverged")
         assert np.isfinite(result.W).all()
-        assert result.loss <= np.log(3)
+        assert result.loss <= np.log(3) * (1 + SAME)
 
 
 def test_max_iter_says_what_to_do():

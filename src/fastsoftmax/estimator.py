@@ -222,6 +222,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     ) -> np.ndarray | None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            if not sample_weight.any():
+                raise ValueError("sample_weight must not be zero for all samples")
         if self.class_weight is None:
             return sample_weight
         if targets.ndim == 2:
