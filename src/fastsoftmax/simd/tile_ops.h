@@ -9,24 +9,25 @@ typedef integer NAME(ivec) __attribute__((vector_size(VECTOR_BYTES)));
 #define load(p) (*(const NAME(loose) *)(p))
 #define store(p, v) (*(NAME(loose) *)(p) = (v))
 
-/* out[0..3] = the sums of the lanes of four vectors. Adding neighbours of two vectors at a time keeps every lane
+/* out[0..3] = bias + the sums of the lanes of four vectors. Adding neighbours of two vectors at a time keeps every lane
  * busy: 13 instructions for 16 lanes, where four separate sums would take 32. */
-INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
+INLINE void NAME(sum_lanes)(real *out, const vec v[4], real bias) {
 #if LANES == 2
     vec ab = SHUFFLE2(v[0], v[1], 0, 2) + SHUFFLE2(v[0], v[1], 1, 3);
     vec cd = SHUFFLE2(v[2], v[3], 0, 2) + SHUFFLE2(v[2], v[3], 1, 3);
-    store(out, ab);
-    store(out + 2, cd);
+    store(out, ab + bias);
+    store(out + 2, cd + bias);
 #elif LANES == 4
     vec ab = SHUFFLE2(v[0], v[1], 0, 4, 2, 6) + SHUFFLE2(v[0], v[1], 1, 5, 3, 7);
     vec cd = SHUFFLE2(v[2], v[3], 0, 4, 2, 6) + SHUFFLE2(v[2], v[3], 1, 5, 3, 7);
     vec abcd = SHUFFLE2(ab, cd, 0, 1, 4, 5) + SHUFFLE2(ab, cd, 2, 3, 6, 7);
-    store(out, abcd);
+    store(out, abcd + bias);
 #elif LANES == 8
     vec ab = SHUFFLE2(v[0], v[1], 0, 8, 2, 10, 4, 12, 6, 14) + SHUFFLE2(v[0], v[1], 1, 9, 3, 11, 5, 13, 7, 15);
     vec cd = SHUFFLE2(v[2], v[3], 0, 8, 2, 10, 4, 12, 6, 14) + SHUFFLE2(v[2], v[3], 1, 9, 3, 11, 5, 13, 7, 15);
     vec abcd = SHUFFLE2(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) + SHUFFLE2(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
     abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3);
+    abcd += bias;
     memcpy(out, &abcd, 4 * sizeof(real));
 #elif LANES == 16
     vec ab = SHUFFLE2(v[0], v[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
@@ -37,6 +38,7 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
                SHUFFLE2(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
     abcd += SHUFFLE2(abcd, abcd, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
     abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    abcd += bias;
     memcpy(out, &abcd, 4 * sizeof(real));
 #endif
 }
@@ -67,10 +69,7 @@ INLINE void NAME(logits_block)(real *z_out, const real *const x[ROW_BLOCK], cons
         NAME(multiply_add)(sum, x, j, W + j, classes, width, ahead);
     }
     NAME(multiply_add)(sum, x, n_features - LANES, W + width - LANES, classes, width, 0);
-    UNROLL for (int k = 0; k < classes; k++) {
-        NAME(sum_lanes)(z_out + k * ldz, sum[k]);
-        UNROLL for (int i = 0; i < ROW_BLOCK; i++) z_out[k * ldz + i] += b[k];
-    }
+    UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_out + k * ldz, sum[k], b[k]);
 }
 
 static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, ptrdiff_t rows,
