@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 import fastsoftmax as fs
+from fastsoftmax import numpy_baseline
 
-from . import numpy_baseline
 from .problems import Problem
 
 # Norm of the difference to that of NumPy's answer, which sums in the data's precision.

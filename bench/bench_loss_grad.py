@@ -8,8 +8,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
+from fastsoftmax import numpy_baseline
 
-from . import numpy_baseline
 from .agreement import check_against_numpy, check_threads
 from .environment import all_threads
 from .pinning import pinned_threads

@@ -12,8 +12,8 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
+from fastsoftmax import numpy_baseline
 
-from . import numpy_baseline
 from .agreement import DisagreementError, check_against_numpy, check_threads
 from .ceilings import Ceilings, CeilingsError
 from .environment import OtherLoad, all_threads, describe

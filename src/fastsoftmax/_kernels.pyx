@@ -92,6 +92,12 @@ cdef void add_rows(real* z_inout, Matrix matrix, real factor, Py_ssize_t start, 
             z_inout[k * shape.tile_rows + i] += factor * a[i * matrix.row + k * matrix.column]
 
 
+cdef void load_rows(real* z_out, Matrix matrix, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
+    """z_ik = matrix_ik."""
+    memset(z_out, 0, shape.n_classes * shape.tile_rows * sizeof(real))
+    add_rows(z_out, matrix, <real> 1, start, rows, shape)
+
+
 cdef void store_rows(Matrix matrix_out, const real* z, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
     """matrix_ik = z_ik."""
     cdef real* a = <real*> matrix_out.data + start * matrix_out.row
@@ -298,16 +304,14 @@ cdef void slot_softmax(Matrix out, real* scratch, Matrix logits, bint log, Py_ss
         Py_ssize_t ldz = shape.tile_rows, rows, i, k
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        memset(z, 0, shape.n_classes * ldz * sizeof(real))
-        add_rows(z, logits, <real> 1, start, rows, shape)
+        load_rows(z, logits, start, rows, shape)
         row_maximum(peak, z, rows, shape)
         exponentials(z, total, peak, shape)
         if log:
             for i in range(ldz):
                 total[i] -= 1
             vector_log1p(total, ldz)
-            memset(z, 0, shape.n_classes * ldz * sizeof(real))
-            add_rows(z, logits, <real> 1, start, rows, shape)
+            load_rows(z, logits, start, rows, shape)
             for k in range(shape.n_classes):
                 for i in range(rows):
                     z[k * ldz + i] = (z[k * ldz + i] - peak[i]) - total[i]
@@ -331,8 +335,7 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
         Py_ssize_t rows, i, k
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        memset(z, 0, shape.n_classes * shape.tile_rows * sizeof(real))
-        add_rows(z, logits, <real> 1, start, rows, shape)
+        load_rows(z, logits, start, rows, shape)
         if direction.data != NULL:
             add_rows(z, direction, <real> step, start, rows, shape)
         loss += residual(z, work, targets, start, rows, shape)
@@ -361,8 +364,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
     offset may be None.
     """
     cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL),
-                          sizeof(real))
+        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL), sizeof(real))
         Matrix X_view = strided(X), offset_view = strided(offset)
         Targets bound = bind(labels, targets, sample_weight)
         Py_ssize_t n_samples = X.shape[0], n_weights = shape.n_classes * shape.n_features
@@ -370,8 +372,9 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
         Py_ssize_t slot_bytes = lines((n_weights + shape.n_classes + 1) * sizeof(double))
         Py_ssize_t scratch_bytes = lines(((shape.n_classes + WORK_ROWS + shape.width) * shape.tile_rows
                                           + shape.n_classes * shape.width) * sizeof(real))
+        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
-        char* memory = allocate(&block, parameter_bytes + shape.n_slots * slot_bytes + num_threads * scratch_bytes)
+        char* memory = allocate(&block, parameter_bytes + shape.n_slots * slot_bytes + threads * scratch_bytes)
         char* slots = memory + parameter_bytes
         char* scratch = slots + shape.n_slots * slot_bytes
         real* W_packed = <real*> memory
@@ -382,7 +385,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
     with nogil:
         pack_parameters(W_packed, b_packed, W, b, &shape)
         memset(slots, 0, shape.n_slots * slot_bytes)
-        for s in prange(shape.n_slots, schedule="dynamic", num_threads=num_threads):
+        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             # A slot: the gradient of W, that of b, the loss.
             slot = <double*> (slots + s * slot_bytes)
             slot[n_weights + shape.n_classes] = slot_loss_grad(
@@ -404,21 +407,21 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
 def logits(real[:, :] logits_out, const real[:, :] X, const real[:, :] W, const real[:] b, int num_threads):
     """Write z = X Wᵀ + b, (n_samples, n_classes)."""
     cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL),
-                          sizeof(real))
+        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL), sizeof(real))
         Matrix X_view = strided(X), out_view = strided[real](logits_out)
         Py_ssize_t n_samples = X.shape[0]
         Py_ssize_t parameter_bytes = lines(shape.n_classes * (shape.width + 1) * sizeof(real))
         Py_ssize_t scratch_bytes = lines((shape.n_classes + shape.width) * shape.tile_rows * sizeof(real))
+        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
-        char* memory = allocate(&block, parameter_bytes + num_threads * scratch_bytes)
+        char* memory = allocate(&block, parameter_bytes + threads * scratch_bytes)
         char* scratch = memory + parameter_bytes
         real* W_packed = <real*> memory
         real* b_packed = W_packed + shape.n_classes * shape.width
         Py_ssize_t s
     with nogil:
         pack_parameters(W_packed, b_packed, W, b, &shape)
-        for s in prange(shape.n_slots, schedule="dynamic", num_threads=num_threads):
+        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             slot_logits[real](out_view, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
                               s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
         free(block)
@@ -431,10 +434,11 @@ def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
         Matrix out_view = strided[real](out), logits_view = strided(logits)
         Py_ssize_t n_samples = logits.shape[0], s
         Py_ssize_t scratch_bytes = lines((shape.n_classes + WORK_ROWS) * shape.tile_rows * sizeof(real))
+        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
-        char* scratch = allocate(&block, num_threads * scratch_bytes)
+        char* scratch = allocate(&block, threads * scratch_bytes)
     with nogil:
-        for s in prange(shape.n_slots, schedule="dynamic", num_threads=num_threads):
+        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             slot_softmax[real](out_view, <real*> (scratch + threadid() * scratch_bytes), logits_view, log,
                                s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
         free(block)
@@ -455,13 +459,14 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
         Py_ssize_t n_samples = logits.shape[0], s
         Py_ssize_t slot_bytes = lines(2 * sizeof(double))
         Py_ssize_t scratch_bytes = lines((shape.n_classes + WORK_ROWS) * shape.tile_rows * sizeof(real))
+        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
-        char* slots = allocate(&block, shape.n_slots * slot_bytes + num_threads * scratch_bytes)
+        char* slots = allocate(&block, shape.n_slots * slot_bytes + threads * scratch_bytes)
         char* scratch = slots + shape.n_slots * slot_bytes
         double* slot
         double loss = 0, slope = 0
     with nogil:
-        for s in prange(shape.n_slots, schedule="dynamic", num_threads=num_threads):
+        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             slot = <double*> (slots + s * slot_bytes)
             slot[0] = slot_cross_entropy[real](
                 slot + 1, out_view, <real*> (scratch + threadid() * scratch_bytes), logits_view, direction_view, step,

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+from . import numpy_baseline
 from .config import show_config
 from .fit import FitResult, FitState, fit
 from .functional import loss_grad
@@ -88,24 +89,6 @@ def run(out: Path, console: Console) -> None:
         console.print(Text(f"wrote {out / name}"), soft_wrap=True)
 
 
-def numpy_loss_grad(
-    X: NDArray[Any], y: NDArray[Any], W: NDArray[Any], b: NDArray[Any]
-) -> tuple[float, NDArray[Any], NDArray[Any]]:
-    """Loss and gradient as `fastsoftmax.loss_grad`, in NumPy, with no array that it can do without."""
-    rows = np.arange(len(X))
-    logits = X @ W.T
-    logits += b
-    logits -= logits.max(axis=1, keepdims=True)
-    of_label = logits[rows, y]
-    residual = np.exp(logits, out=logits)
-    total = residual.sum(axis=1, keepdims=True)
-    loss = float(np.mean(np.log(total[:, 0]) - of_label))
-    residual /= total
-    residual[rows, y] -= 1
-    residual /= len(X)
-    return loss, residual.T @ X, residual.sum(axis=0)
-
-
 def compare_with_numpy(
     X: NDArray[Any],
     y: NDArray[Any],
@@ -117,7 +100,7 @@ def compare_with_numpy(
     rng = np.random.default_rng(0)
     W = rng.normal(scale=0.1, size=(n_classes, X.shape[1])).astype(X.dtype)
     b = np.zeros(n_classes, dtype=X.dtype)
-    passes = (numpy_loss_grad, loss_grad)
+    passes = (numpy_baseline.loss_grad, loss_grad)
     expected, found = (one_pass(X, y, W, b)[1] for one_pass in passes)
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(N_TURNS):

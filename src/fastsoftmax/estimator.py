@@ -17,7 +17,6 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._validation import check_finite
 from .fit import SOLVERS, FitResult, fit
 from .functional import decision_function, log_softmax, softmax
 from .progress import ProgressLine
@@ -195,11 +194,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
 
     def _validate_X(self, X: Any, *, reset: bool) -> np.ndarray:
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset)
-        if reset:
-            # predict finds NaN and infinity in its results, where looking for them costs less.
-            check_finite("X", X)
-        return X
+        # Whether all is finite is asked once, by what X is passed on to, which also says where it is not.
+        return validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset)
 
     def _encode(self, y: Any, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
         """Targets as `fit` takes them, and the classes."""

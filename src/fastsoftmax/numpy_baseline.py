@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .problems import Array
+from ._validation import FloatArray
 
 
-def loss_grad(X: Array, y: NDArray[np.intp], W: Array, b: Array) -> tuple[float, Array, Array]:
+def loss_grad(X: FloatArray, y: NDArray[np.intp], W: FloatArray, b: FloatArray) -> tuple[float, FloatArray, FloatArray]:
     """Mean loss and its gradient, in the dtype of X.
 
         Z = W Xᵀ + b,   P = softmax(Z),   R = P − δ_y            each (n_classes, n_samples)
