@@ -7,6 +7,7 @@ For a sample x_i with target y_i, weight s_i and offset o_i:
     loss           L_i  = logΣ_k exp(z_ik) · Σ_k y_ik − Σ_k y_ik z_ik
     residual       r_ik = ∂L_i/∂z_ik = p_ik Σ_k y_ik − y_ik          for a hard label: softmax(z_i) − δ
     gradient       ∂L/∂W_kj = Σ_i s_i r_ik x_ij,   ∂L/∂b_k = Σ_i s_i r_ik
+    Hessian        of a direction (V, v), with u_i = V x_i + v: the same sums of r_ik = p_ik (u_ik − Σ_c p_ic u_ic)
 
 The samples are worked on in tiles that stay in the second-level cache: X is read from memory once, and the n × K matrix
 of logits never exists. Inside a tile, logits are stored transposed, (n_classes, rows), so that loops over samples
@@ -24,16 +25,15 @@ Indices, always: i sample, k class, j feature.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.math cimport INFINITY
 from libc.stdlib cimport free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from ._layout cimport (
-    FLUSH_ROWS, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided,
+    FLUSH_TILES, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided,
 )
 from ._simd cimport (
-    fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled,
-    lanes_of, real, shifted_exp, tile_gradient, tile_logits, vector_log1p,
+    curvature_residual, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, label_residual, lanes_of, real,
+    sum_samples, target_residual, tile_gradient, tile_logits, tile_softmax,
 )
 
 import os
@@ -50,7 +50,7 @@ cdef extern from *:
     int fs_max_threads() nogil
 
 cdef enum:
-    WORK_ROWS = 4       # vectors over a tile's samples that `residual` needs beside the logits
+    SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -69,17 +69,22 @@ cdef void pack_rows(real* x_out, Matrix X, Py_ssize_t start, Py_ssize_t rows, Sh
             x_out[i * shape.tile_features + j] = 0
 
 
-cdef void logits_of_samples(real* z_out, const real** x_out, Py_ssize_t* ldx_out, real* packed, Matrix X, const real* W,
-                            const real* b, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """z_i = W x_i + b; the tile is read where it lies if a row is one vector or more, else from a packed copy."""
+cdef inline const real* samples(Py_ssize_t* ldx_out, real* packed, Matrix X, Py_ssize_t start, Py_ssize_t rows,
+                                Shape* shape) noexcept nogil:
+    """The tile's samples: where they lie if a row is one vector or more, else a packed copy."""
     if X.column == 1 and shape.tile_features == shape.n_features:
-        x_out[0] = <const real*> X.data + start * X.row
         ldx_out[0] = X.row
-    else:
-        pack_rows(packed, X, start, rows, shape)
-        x_out[0] = packed
-        ldx_out[0] = shape.tile_features
-    tile_logits(z_out, x_out[0], W, b, rows, shape.n_classes, shape.tile_features, ldx_out[0], shape.tile_rows)
+        return <const real*> X.data + start * X.row
+    pack_rows(packed, X, start, rows, shape)
+    ldx_out[0] = shape.tile_features
+    return packed
+
+
+cdef inline const void* upcoming(real* dtype, Matrix X, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+    """Where the tile starts whose samples are to be fetched, or NULL if there is none or its rows do not adjoin."""
+    if start >= stop or X.column != 1 or X.row != shape.n_features:
+        return NULL
+    return <const real*> X.data + start * X.row
 
 
 cdef void add_rows(real* z_inout, Matrix matrix, real factor, Py_ssize_t start, Py_ssize_t rows,
@@ -107,122 +112,24 @@ cdef void store_rows(Matrix matrix_out, const real* z, Py_ssize_t start, Py_ssiz
             a[i * matrix_out.row + k * matrix_out.column] = z[k * shape.tile_rows + i]
 
 
-cdef void row_maximum(real* peak_out, const real* z, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """m_i = max_k z_ik."""
-    cdef const real* z_k
-    cdef Py_ssize_t i, k
-    memcpy(peak_out, z, rows * sizeof(real))
-    for k in range(1, shape.n_classes):
-        z_k = z + k * shape.tile_rows
-        for i in range(rows):
-            peak_out[i] = z_k[i] if z_k[i] > peak_out[i] else peak_out[i]
+cdef double residual(real* z_inout, real* y, Targets* targets, Py_ssize_t start, Py_ssize_t rows,
+                     Shape* shape) noexcept nogil:
+    """Turn logits into s_i r_i and return Σ_i s_i L_i; y is room for the targets of a tile.
 
-
-cdef void exponentials(real* z_inout, real* total_out, const real* peak, Shape* shape) noexcept nogil:
-    """z_ik = exp(z_ik − m_i), total_i = Σ_k z_ik."""
-    cdef Py_ssize_t k
-    memset(total_out, 0, shape.tile_rows * sizeof(real))
-    for k in range(shape.n_classes):
-        shifted_exp(z_inout + k * shape.tile_rows, total_out, peak, shape.tile_rows)
-
-
-cdef double label_residual(real* z_inout, real* work, const Py_ssize_t* labels, const double* sample_weight,
-                           Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """Turn logits into s_i r_ik for hard labels and return Σ_i s_i L_i.
-
-    With y the label and e_k = exp(z_k − m), the sum over the OTHER classes is kept apart:
-
-        L = (m − z_y) + log1p(Σ_{k≠y} e_k + (e_y − 1)),     r_y = −Σ_{k≠y} e_k / Σ_k e_k
-
-    Where the label has the largest logit, e_y is 1 exactly, and neither 1 + small nor p_y − 1 is ever rounded: a loss
-    of 1e-20 has all its digits.
+    Without targets, the logits of a direction stand behind those of the parameters, r is the Hessian's, and 0 returns.
     """
     cdef:
-        Py_ssize_t ldz = shape.tile_rows
-        real* peak = work
-        real* total = work + ldz
-        real* others = work + 2 * ldz
-        real* label_exp = work + 3 * ldz
-        real* log_total = peak
-        real* coefficient = total
-        double loss = 0, weight
-        Py_ssize_t i, k
-    row_maximum(peak, z_inout, rows, shape)
-    for i in range(rows):
-        weight = sample_weight[i] if sample_weight != NULL else 1
-        label_exp[i] = z_inout[labels[i] * ldz + i]
-        z_inout[labels[i] * ldz + i] = -INFINITY
-        loss += weight * (peak[i] - label_exp[i])
-    exponentials(z_inout, others, peak, shape)
-    memcpy(total, others, ldz * sizeof(real))
-    shifted_exp(label_exp, total, peak, ldz)
-    for i in range(ldz):
-        log_total[i] = others[i] + (label_exp[i] - 1)
-    vector_log1p(log_total, ldz)
-    for i in range(rows):
-        weight = sample_weight[i] if sample_weight != NULL else 1
-        loss += weight * log_total[i]
-        coefficient[i] = <real> weight / total[i]
-    for k in range(shape.n_classes):
-        for i in range(rows):
-            z_inout[k * ldz + i] *= coefficient[i]
-    for i in range(rows):
-        z_inout[labels[i] * ldz + i] = -others[i] * coefficient[i]
-    return loss
-
-
-cdef double target_residual(real* z_inout, real* work, Matrix targets, const double* sample_weight, Py_ssize_t start,
-                            Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """Turn logits into s_i r_ik for rows of target probabilities or counts y_i and return Σ_i s_i L_i.
-
-    L = Σ_k y_k (m − z_k) + Σ_k y_k · log Σ_k exp(z_k − m): no term is negative, so none cancels another.
-    """
-    cdef:
-        Py_ssize_t ldz = shape.tile_rows
-        const real* y = <const real*> targets.data + start * targets.row
-        real* peak = work
-        real* total = work + ldz
-        real* mass = work + 2 * ldz
-        real* weight = work + 3 * ldz
-        real* log_total = peak
-        real* coefficient = total
-        double loss = 0
-        real y_ik
-        Py_ssize_t i, k
-    row_maximum(peak, z_inout, rows, shape)
-    for i in range(rows):
-        weight[i] = <real> sample_weight[i] if sample_weight != NULL else 1
-        mass[i] = 0
-    for k in range(shape.n_classes):
-        for i in range(rows):
-            y_ik = y[i * targets.row + k * targets.column]
-            mass[i] += y_ik
-            # A class ruled out by a logit of −∞ costs nothing where its target is zero: 0 · ∞ = 0 here.
-            if y_ik != 0:
-                loss += <double> weight[i] * y_ik * (peak[i] - z_inout[k * ldz + i])
-    exponentials(z_inout, total, peak, shape)
-    for i in range(ldz):
-        log_total[i] = total[i] - 1
-    vector_log1p(log_total, ldz)
-    for i in range(rows):
-        loss += <double> weight[i] * mass[i] * log_total[i]
-        coefficient[i] = weight[i] * mass[i] / total[i]
-    for k in range(shape.n_classes):
-        for i in range(rows):
-            z_inout[k * ldz + i] = (z_inout[k * ldz + i] * coefficient[i]
-                                    - weight[i] * y[i * targets.row + k * targets.column])
-    return loss
-
-
-cdef inline double residual(real* z_inout, real* work, Targets* targets, Py_ssize_t start, Py_ssize_t rows,
-                            Shape* shape) noexcept nogil:
-    """Turn logits into s_i r_i and return Σ_i s_i L_i; work holds WORK_ROWS · tile_rows elements."""
-    cdef const double* sample_weight = NULL
+        Py_ssize_t n_classes = shape.n_classes, ldz = shape.tile_rows
+        const double* sample_weight = NULL
     if targets.sample_weight != NULL:
         sample_weight = targets.sample_weight + start
     if targets.labels != NULL:
-        return label_residual(z_inout, work, targets.labels + start, sample_weight, rows, shape)
-    return target_residual(z_inout, work, targets.rows, sample_weight, start, rows, shape)
+        return label_residual(z_inout, targets.labels + start, sample_weight, rows, n_classes, ldz)
+    if targets.rows.data != NULL:
+        load_rows(y, targets.rows, start, rows, shape)
+        return target_residual(z_inout, y, sample_weight, rows, n_classes, ldz)
+    curvature_residual(z_inout, z_inout + n_classes * ldz, sample_weight, rows, n_classes, ldz)
+    return 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -238,88 +145,79 @@ cdef void flush(double* grad_inout, real* block_inout, Shape* shape) noexcept no
     memset(block_inout, 0, shape.n_classes * shape.width * sizeof(real))
 
 
-cdef double slot_loss_grad(double* grad_W_inout, double* grad_b_inout, real* scratch, Matrix X, const real* W,
-                           const real* b, Targets* targets, Matrix offset, Py_ssize_t start, Py_ssize_t stop,
-                           Shape* shape) noexcept nogil:
-    """Add Σ_i s_i ∂L_i of the samples [start, stop) to the slot's gradient and return Σ_i s_i L_i."""
+cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Matrix X, const real* W, const real* b,
+                          Py_ssize_t n_logits, Targets* targets, Matrix offset, Py_ssize_t start, Py_ssize_t stop,
+                          Shape* shape) noexcept nogil:
+    """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
     cdef:
         real* z = scratch
-        real* work = z + shape.n_classes * shape.tile_rows
-        real* block = work + WORK_ROWS * shape.tile_rows
+        real* y = z + shape.n_classes * shape.tile_rows     # or the logits of a direction
+        real* block = y + shape.n_classes * shape.tile_rows
         real* packed = block + shape.n_classes * shape.width
         const real* x
-        double loss = 0, total
-        Py_ssize_t ldx, rows, unflushed = 0, i, k
+        double loss = 0
+        Py_ssize_t ldz = shape.tile_rows, ldx, rows, tiles = 0
+    memset(grad_W_out, 0, shape.n_classes * shape.n_features * sizeof(double))
+    memset(grad_b_out, 0, shape.n_classes * sizeof(double))
     memset(block, 0, shape.n_classes * shape.width * sizeof(real))
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
+        x = samples(&ldx, packed, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        logits_of_samples(z, &x, &ldx, packed, X, W, b, start, rows, shape)
+        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), rows, n_logits,
+                    shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
 
         # stable softmax, loss, residual: z_i becomes s_i r_i = s_i (softmax(z_i) Σ_k y_ik − y_i)
-        loss += residual(z, work, targets, start, rows, shape)
+        loss += residual(z, y, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, z, rows, shape.n_classes, shape.tile_features, ldx, shape.tile_rows)
-        for k in range(shape.n_classes):
-            total = 0
-            for i in range(rows):
-                total += z[k * shape.tile_rows + i]
-            grad_b_inout[k] += total
+        tile_gradient(block, x, z, upcoming(z, X, start + rows + rows // 2, stop, shape), rows,
+                      shape.n_classes, shape.tile_features, ldx, ldz)
+        sum_samples(grad_b_out, z, rows, shape.n_classes, ldz)
 
         start += rows
-        unflushed += rows
-        if unflushed >= FLUSH_ROWS:
-            flush(grad_W_inout, block, shape)
-            unflushed = 0
-    flush(grad_W_inout, block, shape)
+        tiles += 1
+        if tiles % FLUSH_TILES == 0:
+            flush(grad_W_out, block, shape)
+    flush(grad_W_out, block, shape)
     return loss
 
 
-cdef void slot_logits(Matrix logits_out, real* scratch, Matrix X, const real* W, const real* b, Py_ssize_t start,
-                      Py_ssize_t stop, Shape* shape) noexcept nogil:
-    """Write the logits of the samples [start, stop)."""
+cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, const real* b, bint probabilities,
+                         Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+    """Write the logits of the samples [start, stop), or their softmax, and return the sum of what was written."""
     cdef:
         real* z = scratch
         real* packed = z + shape.n_classes * shape.tile_rows
         const real* x
-        Py_ssize_t ldx, rows
+        double total = 0
+        Py_ssize_t ldz = shape.tile_rows, ldx, rows, k
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        logits_of_samples(z, &x, &ldx, packed, X, W, b, start, rows, shape)
-        store_rows(logits_out, z, start, rows, shape)
+        x = samples(&ldx, packed, X, start, rows, shape)
+        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), rows, shape.n_classes,
+                    shape.tile_features, ldx, ldz)
+        if probabilities:
+            tile_softmax(z, False, rows, shape.n_classes, ldz)
+        for k in range(shape.n_classes):
+            sum_samples(&total, z + k * ldz, rows, 1, ldz)
+        store_rows[real](out, z, start, rows, shape)
         start += rows
+    return total
 
 
 cdef void slot_softmax(Matrix out, real* scratch, Matrix logits, bint log, Py_ssize_t start, Py_ssize_t stop,
                        Shape* shape) noexcept nogil:
     """Write softmax(z_i) = exp(z_ik − m_i) / Σ_k exp(z_ik − m_i), or its logarithm; out may be logits itself."""
-    cdef:
-        real* z = scratch
-        real* peak = z + shape.n_classes * shape.tile_rows
-        real* total = peak + shape.tile_rows
-        Py_ssize_t ldz = shape.tile_rows, rows, i, k
+    cdef Py_ssize_t rows
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        load_rows(z, logits, start, rows, shape)
-        row_maximum(peak, z, rows, shape)
-        exponentials(z, total, peak, shape)
-        if log:
-            for i in range(ldz):
-                total[i] -= 1
-            vector_log1p(total, ldz)
-            load_rows(z, logits, start, rows, shape)
-            for k in range(shape.n_classes):
-                for i in range(rows):
-                    z[k * ldz + i] = (z[k * ldz + i] - peak[i]) - total[i]
-        else:
-            for k in range(shape.n_classes):
-                for i in range(rows):
-                    z[k * ldz + i] /= total[i]
-        store_rows[real](out, z, start, rows, shape)
+        load_rows(scratch, logits, start, rows, shape)
+        tile_softmax(scratch, log, rows, shape.n_classes, shape.tile_rows)
+        store_rows[real](out, scratch, start, rows, shape)
         start += rows
 
 
@@ -329,7 +227,7 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
     """Return Σ_i s_i L_i at the logits z + t d; write s_i r_i and the slope Σ_i s_i ⟨r_i, d_i⟩ where asked for."""
     cdef:
         real* z = scratch
-        real* work = z + shape.n_classes * shape.tile_rows
+        real* y = z + shape.n_classes * shape.tile_rows
         const real* d
         double loss = 0, slope = 0
         Py_ssize_t rows, i, k
@@ -338,7 +236,7 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
         load_rows(z, logits, start, rows, shape)
         if direction.data != NULL:
             add_rows(z, direction, <real> step, start, rows, shape)
-        loss += residual(z, work, targets, start, rows, shape)
+        loss += residual(z, y, targets, start, rows, shape)
         if direction.data != NULL:
             d = <const real*> direction.data + start * direction.row
             for i in range(rows):
@@ -348,6 +246,62 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
             store_rows[real](residual_out, z, start, rows, shape)
         start += rows
     slope_out[0] = slope
+    return loss
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The slots, over the threads
+# ---------------------------------------------------------------------------------------------------------------------
+
+cdef void add_slots(double* sum_out, const char* slots, Py_ssize_t slot_bytes, Py_ssize_t n_slots, Py_ssize_t start,
+                    Py_ssize_t stop) noexcept nogil:
+    """Entries [start, stop) of the sum of the slots, in their order."""
+    cdef const double* slot
+    cdef Py_ssize_t s, j
+    memset(sum_out + start, 0, (stop - start) * sizeof(double))
+    for s in range(n_slots):
+        slot = <const double*> (slots + s * slot_bytes)
+        for j in range(start, stop):
+            sum_out[j] += slot[j]
+
+
+cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
+                          const real[:] b, Targets* targets, const real[:, :] offset, int num_threads) except? -1:
+    """Write Σ_i s_i r_i x_iᵀ and Σ_i s_i r_i and return Σ_i s_i L_i: one pass over X.
+
+    W and b give as many logits as they have rows: those of n_classes and, for the Hessian, of a direction after them.
+    """
+    cdef:
+        Shape shape = cut(X.shape[0], X.shape[1], grad_W_out.shape[0], lanes_of(<real*> NULL), sizeof(real))
+        Matrix X_view = strided(X), offset_view = strided(offset)
+        Py_ssize_t n_samples = X.shape[0], n_logits = W.shape[0], n_weights = shape.n_classes * shape.n_features
+        Py_ssize_t parameter_bytes = lines(n_logits * (shape.width + 1) * sizeof(real))
+        Py_ssize_t slot_bytes = lines((n_weights + shape.n_classes + 1) * sizeof(double))
+        Py_ssize_t scratch_bytes = lines(((2 * shape.n_classes + shape.width) * shape.tile_rows
+                                          + shape.n_classes * shape.width) * sizeof(real))
+        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
+        void* block = NULL
+        char* memory = allocate(&block, parameter_bytes + shape.n_slots * slot_bytes + threads * scratch_bytes)
+        char* slots = memory + parameter_bytes
+        char* scratch = slots + shape.n_slots * slot_bytes
+        real* W_packed = <real*> memory
+        real* b_packed = W_packed + n_logits * shape.width
+        double* slot
+        double loss = 0
+        Py_ssize_t s, j
+    with nogil:
+        pack_parameters(W_packed, b_packed, W, b, &shape)
+        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
+            # A slot: the gradient of W, that of b, the loss.
+            slot = <double*> (slots + s * slot_bytes)
+            slot[n_weights + shape.n_classes] = slot_gradient(
+                slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
+                n_logits, targets, offset_view, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
+        for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
+            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights))
+        add_slots(&grad_b_out[0], slots + n_weights * sizeof(double), slot_bytes, shape.n_slots, 0, shape.n_classes)
+        add_slots(&loss, slots + (n_weights + shape.n_classes) * sizeof(double), slot_bytes, shape.n_slots, 0, 1)
+        free(block)
     return loss
 
 
@@ -363,52 +317,30 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
     Either labels (n_samples,) or targets (n_samples, n_classes) is given and the other is None; sample_weight and
     offset may be None.
     """
-    cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL), sizeof(real))
-        Matrix X_view = strided(X), offset_view = strided(offset)
-        Targets bound = bind(labels, targets, sample_weight)
-        Py_ssize_t n_samples = X.shape[0], n_weights = shape.n_classes * shape.n_features
-        Py_ssize_t parameter_bytes = lines(shape.n_classes * (shape.width + 1) * sizeof(real))
-        Py_ssize_t slot_bytes = lines((n_weights + shape.n_classes + 1) * sizeof(double))
-        Py_ssize_t scratch_bytes = lines(((shape.n_classes + WORK_ROWS + shape.width) * shape.tile_rows
-                                          + shape.n_classes * shape.width) * sizeof(real))
-        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
-        void* block = NULL
-        char* memory = allocate(&block, parameter_bytes + shape.n_slots * slot_bytes + threads * scratch_bytes)
-        char* slots = memory + parameter_bytes
-        char* scratch = slots + shape.n_slots * slot_bytes
-        real* W_packed = <real*> memory
-        real* b_packed = W_packed + shape.n_classes * shape.width
-        double* slot
-        double loss = 0
-        Py_ssize_t s, j
-    with nogil:
-        pack_parameters(W_packed, b_packed, W, b, &shape)
-        memset(slots, 0, shape.n_slots * slot_bytes)
-        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
-            # A slot: the gradient of W, that of b, the loss.
-            slot = <double*> (slots + s * slot_bytes)
-            slot[n_weights + shape.n_classes] = slot_loss_grad(
-                slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
-                &bound, offset_view, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
-        memset(&grad_W_out[0, 0], 0, n_weights * sizeof(double))
-        memset(&grad_b_out[0], 0, shape.n_classes * sizeof(double))
-        for s in range(shape.n_slots):
-            slot = <double*> (slots + s * slot_bytes)
-            for j in range(n_weights):
-                (&grad_W_out[0, 0])[j] += slot[j]
-            for j in range(shape.n_classes):
-                grad_b_out[j] += slot[n_weights + j]
-            loss += slot[n_weights + shape.n_classes]
-        free(block)
-    return loss
+    cdef Targets bound = bind(labels, targets, sample_weight)
+    return gradient_pass(grad_W_out, grad_b_out, X, W, b, &bound, offset, num_threads)
 
 
-def logits(real[:, :] logits_out, const real[:, :] X, const real[:, :] W, const real[:] b, int num_threads):
-    """Write z = X Wᵀ + b, (n_samples, n_classes)."""
+def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:, :] X, const real[:, :] W,
+             const real[:] b, const double[::1] sample_weight, const real[:, :] offset, int num_threads):
+    """Write the Hessian of Σ_i s_i L_i times a direction (V, v): one pass over X.
+
+    W is (2 n_classes, n_features), V below the parameters, and b is (2 n_classes,), v after them. The targets enter by
+    their mass alone, as a factor of sample_weight.
+    """
+    cdef Targets bound = bind[real](None, None, sample_weight)
+    gradient_pass(hess_W_out, hess_b_out, X, W, b, &bound, offset, num_threads)
+
+
+def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:] b, bint probabilities,
+            int num_threads):
+    """Write z = X Wᵀ + b, or its softmax, (n_samples, n_classes).
+
+    Returns the sum of all that was written: if it is finite, so is every entry.
+    """
     cdef:
         Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL), sizeof(real))
-        Matrix X_view = strided(X), out_view = strided[real](logits_out)
+        Matrix X_view = strided(X), out_view = strided[real](out)
         Py_ssize_t n_samples = X.shape[0]
         Py_ssize_t parameter_bytes = lines(shape.n_classes * (shape.width + 1) * sizeof(real))
         Py_ssize_t scratch_bytes = lines((shape.n_classes + shape.width) * shape.tile_rows * sizeof(real))
@@ -418,13 +350,16 @@ def logits(real[:, :] logits_out, const real[:, :] X, const real[:, :] W, const 
         char* scratch = memory + parameter_bytes
         real* W_packed = <real*> memory
         real* b_packed = W_packed + shape.n_classes * shape.width
+        double total = 0
         Py_ssize_t s
     with nogil:
         pack_parameters(W_packed, b_packed, W, b, &shape)
         for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
-            slot_logits[real](out_view, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
-                              s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
+            total += slot_predict[real](out_view, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed,
+                                        b_packed, probabilities, s * shape.slot_rows,
+                                        min((s + 1) * shape.slot_rows, n_samples), &shape)
         free(block)
+    return total
 
 
 def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
@@ -433,7 +368,7 @@ def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
         Shape shape = cut(logits.shape[0], 1, logits.shape[1], 1, sizeof(real))
         Matrix out_view = strided[real](out), logits_view = strided(logits)
         Py_ssize_t n_samples = logits.shape[0], s
-        Py_ssize_t scratch_bytes = lines((shape.n_classes + WORK_ROWS) * shape.tile_rows * sizeof(real))
+        Py_ssize_t scratch_bytes = lines(shape.n_classes * shape.tile_rows * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
         char* scratch = allocate(&block, threads * scratch_bytes)
@@ -458,7 +393,7 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
         Targets bound = bind(labels, targets, sample_weight)
         Py_ssize_t n_samples = logits.shape[0], s
         Py_ssize_t slot_bytes = lines(2 * sizeof(double))
-        Py_ssize_t scratch_bytes = lines((shape.n_classes + WORK_ROWS) * shape.tile_rows * sizeof(real))
+        Py_ssize_t scratch_bytes = lines(2 * shape.n_classes * shape.tile_rows * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
         char* slots = allocate(&block, shape.n_slots * slot_bytes + threads * scratch_bytes)
@@ -471,10 +406,8 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
             slot[0] = slot_cross_entropy[real](
                 slot + 1, out_view, <real*> (scratch + threadid() * scratch_bytes), logits_view, direction_view, step,
                 &bound, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
-        for s in range(shape.n_slots):
-            slot = <double*> (slots + s * slot_bytes)
-            loss += slot[0]
-            slope += slot[1]
+        add_slots(&loss, slots, slot_bytes, shape.n_slots, 0, 1)
+        add_slots(&slope, slots + sizeof(double), slot_bytes, shape.n_slots, 0, 1)
         free(block)
     return loss, slope
 

@@ -3,13 +3,15 @@
 from libc.stdlib cimport malloc
 from libc.string cimport memset
 
-from ._simd cimport FS_ROW_ALIGN, real
+from ._simd cimport FS_MAX_TILE_ROWS, FS_ROW_ALIGN, real
 
 cdef enum:
     CACHE_LINE = 64
-    TILE_BYTES = 512 * 1024     # a tile of X and its logits: what the second-level caches in use have room for
-    MAX_TILE_ROWS = 256
-    FLUSH_ROWS = 512            # rows summed in the data's precision before they are added to the slot's float64
+    TILE_BYTES = 512 * 1024     # samples of a tile: what the second-level caches in use have room for
+    TILE_ROWS = 64              # enough to make the sums of a tile worth storing, few enough for the first-level cache
+    MANY_CLASSES = 32           # from here on the sums are so many that the largest tiles pay
+    FLUSH_TILES = 32            # tiles summed in the data's precision before they are added to the slot's float64
+    SLOT_ROWS = 512             # samples of a slot at least
     MAX_SLOTS = 32              # more than that many threads have nothing to do
     MIN_SLOTS = 8               # where the slots of a very large W would need more than SLOT_BYTES together
     SLOT_BYTES = 32 * 1024 * 1024
@@ -49,11 +51,14 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     shape.n_classes = n_classes
     shape.tile_features = max(n_features, lanes)
     shape.width = round_up(shape.tile_features, lanes)
-    rows = TILE_BYTES // (itemsize * (shape.width + n_classes)) // FS_ROW_ALIGN * FS_ROW_ALIGN
-    rows = min(rows, MAX_TILE_ROWS, round_up(n_samples, FS_ROW_ALIGN))
+    if n_classes >= MANY_CLASSES:
+        rows = FS_MAX_TILE_ROWS
+    else:
+        rows = min(TILE_ROWS, TILE_BYTES // (itemsize * shape.width) // FS_ROW_ALIGN * FS_ROW_ALIGN)
+    rows = min(rows, round_up(n_samples, FS_ROW_ALIGN))
     shape.tile_rows = max(rows, FS_ROW_ALIGN)
     shape.n_slots = min(MAX_SLOTS, max(MIN_SLOTS, SLOT_BYTES // slot_bytes))
-    rows = max((n_samples + shape.n_slots - 1) // shape.n_slots, FLUSH_ROWS)
+    rows = max((n_samples + shape.n_slots - 1) // shape.n_slots, SLOT_ROWS)
     shape.slot_rows = round_up(rows, shape.tile_rows)
     shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows
     return shape
@@ -76,7 +81,7 @@ cdef inline Matrix strided(const real[:, :] array) noexcept:
 
 cdef inline Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets,
                          const double[::1] sample_weight) noexcept:
-    """Pointers of the targets; of labels and targets one is None."""
+    """Pointers of the targets; of labels and targets at most one is not None."""
     cdef Targets bound = Targets(NULL, strided(targets), NULL)
     if labels is not None:
         bound.labels = &labels[0]
@@ -89,8 +94,8 @@ cdef inline void pack_parameters(real* W_out, real* b_out, const real[:, :] W, c
                                  Shape* shape) noexcept nogil:
     """W as (n_classes, width), zero where no feature stands."""
     cdef Py_ssize_t j, k
-    memset(W_out, 0, shape.n_classes * shape.width * sizeof(real))
-    for k in range(shape.n_classes):
+    memset(W_out, 0, W.shape[0] * shape.width * sizeof(real))
+    for k in range(W.shape[0]):
         for j in range(shape.n_features):
             W_out[k * shape.width + packed_feature(j, shape)] = W[k, j]
         b_out[k] = b[k]

@@ -109,7 +109,7 @@ def decision_function(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: 
     threads = resolve_num_threads(num_threads, X.size * len(W))
     with np.errstate(over="ignore"):
         W_data, b_data = W.astype(X.dtype, copy=False), b.astype(X.dtype, copy=False)
-    _kernels.logits(logits, X, W_data, b_data, threads)
+    _kernels.predict(logits, X, W_data, b_data, False, threads)
     if not np.isfinite(logits).all():
         _name_the_nonfinite(X, W, b)
     return logits

@@ -101,11 +101,12 @@ class SoftmaxObjective:
         W_step, b_step = self.split(direction)
         n_samples, n_classes = len(self.X), self.targets.n_classes
         both = np.empty((n_samples, 2 * n_classes), dtype=self.X.dtype)
-        _kernels.logits(
+        _kernels.predict(
             both,
             self.X,
             self._as_data(np.concatenate([W, W_step])),
             self._as_data(np.concatenate([b, b_step])),
+            False,
             self.num_threads,
         )
         self.n_passes += 1

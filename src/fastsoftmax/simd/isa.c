@@ -5,6 +5,9 @@
  */
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "simd.h"
 
@@ -22,12 +25,28 @@
 #define FEATURE_BLOCK 3
 #endif
 
-#define ROW_BLOCK 4     /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
-#define PREFETCH_ROWS 8 /* samples between the one that is multiplied and the one that is fetched from memory */
+#define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
+#ifndef CHUNK_BYTES
+#define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next class is */
+#endif
+#ifndef PACK_BLOCKS
+#define PACK_BLOCKS 16   /* blocks of classes from which on the gradient copies its features together */
+#endif
 
 #define PASTE_(a, b, c) a##_##b##_##c
 #define PASTE(a, b, c) PASTE_(a, b, c)
 #define INLINE static inline __attribute__((always_inline))
+
+/* Keeps a loaded vector in its register: some compilers would rather load it again for each of its uses. */
+#if defined(__AVX512F__)
+#define KEEP(v) __asm__("" : "+v"(v))
+#elif defined(__SSE2__)
+#define KEEP(v) __asm__("" : "+x"(v))
+#elif defined(__aarch64__)
+#define KEEP(v) __asm__("" : "+w"(v))
+#else
+#define KEEP(v)
+#endif
 
 #if defined(__clang__)
 #define SHUFFLE2(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -37,36 +56,39 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* The numbers of terms of the series of exp and log make their remainders smaller than half a unit in the last place. */
-#define real float
-#define integer int32_t
-#define LANES (VECTOR_BYTES / 4)
-#define NAME(operation) PASTE(operation, f32, ISA)
-#define MANTISSA_BITS 23
-#define EXPONENT_BIAS 127
-#define EXP_LOWEST -104.0f /* exp() of less is zero, */
-#define EXP_HIGHEST 89.0f  /* of more is infinity */
-#define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-#define LN2_HIGH 0.693359375f
-#define LN2_LOW -2.12194440e-4f
-#define EXP_TERMS 7
-#define LOG_TERMS 5
-#include "tile_ops.h"
+/* Memory on its way to the cache: a few bytes with every step of a loop, in the order of their addresses, which the
+ * processor's own prefetching then runs ahead of. Left to itself it stops whenever a loop does not read memory. */
+typedef struct {
+    const char *at;
+    ptrdiff_t step, stride, second;
+} fs_fetch;
 
-#define real double
-#define integer int64_t
-#define LANES (VECTOR_BYTES / 8)
-#define NAME(operation) PASTE(operation, f64, ISA)
-#define MANTISSA_BITS 52
-#define EXPONENT_BIAS 1023
-#define EXP_LOWEST -746.0
-#define EXP_HIGHEST 710.0
-#define ROUND_MAGIC 6755399441055744.0 /* 1.5 * 2^52 */
-#define LN2_HIGH 6.93145751953125e-1
-#define LN2_LOW 1.42860682030941723212e-6
-#define EXP_TERMS 13
-#define LOG_TERMS 10
-#include "tile_ops.h"
+/* Over two blocks of classes, or twice as fast over the only one. */
+INLINE fs_fetch fs_fetch_start(const void *at, ptrdiff_t stride, ptrdiff_t n_blocks) {
+    if (at == NULL) return (fs_fetch){(const char *)&fs_active, 0, 0, 0};
+    if (n_blocks == 1) return (fs_fetch){at, 0, 2 * stride, stride};
+    return (fs_fetch){at, 0, stride, 0};
+}
+
+INLINE void fs_fetch_block(fs_fetch *fetch, ptrdiff_t block) { fetch->step = block < 2 ? fetch->stride : 0; }
+
+INLINE void fs_fetch_step(fs_fetch *fetch) {
+    __builtin_prefetch(fetch->at);
+    __builtin_prefetch(fetch->at + fetch->second);
+    fetch->at += fetch->step;
+}
+
+#define DTYPE f32
+#include "dtype.h"
+#include "products.h"
+#include "softmax.h"
+#include "dtype_end.h"
+
+#define DTYPE f64
+#include "dtype.h"
+#include "products.h"
+#include "softmax.h"
+#include "dtype_end.h"
 
 #define TABLE_(isa) fs_simd_##isa
 #define TABLE(isa) TABLE_(isa)
@@ -74,6 +96,7 @@
 #define STRING(isa) STRING_(isa)
 #define OPS(dtype, size)                                                                                              \
     {VECTOR_BYTES / size, PASTE(tile_logits, dtype, ISA), PASTE(tile_gradient, dtype, ISA),                           \
-     PASTE(shifted_exp, dtype, ISA), PASTE(log1p, dtype, ISA)}
+     PASTE(label_residual, dtype, ISA), PASTE(target_residual, dtype, ISA),                                               \
+     PASTE(curvature_residual, dtype, ISA), PASTE(sum_samples, dtype, ISA), PASTE(softmax, dtype, ISA)}
 
 const fs_simd TABLE(ISA) = {STRING(ISA), OPS(f32, 4), OPS(f64, 8)};

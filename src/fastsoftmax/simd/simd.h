@@ -9,7 +9,10 @@
  *                              read where they lie, and no vector is ever a partial one
  *   z       (n_classes, rows)  logits, later residuals, TRANSPOSED: classes ldz elements apart, so that the lanes
  *                              of a vector are samples and no class count is too small to fill them; ldz is a
- *                              multiple of FS_ROW_ALIGN, and what stands between rows and ldz has no meaning
+ *                              multiple of FS_ROW_ALIGN. Past the last sample z repeats it up to a whole vector,
+ *                              and weights are zero there
+ *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
+ *                              brings half a tile's size from there into the cache while it computes
  *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
@@ -21,20 +24,33 @@
 /* Every row of z, and every vector with an element a sample, is padded to a multiple of this, the widest vector. */
 #define FS_ROW_ALIGN 16
 
+/* No tile has more samples. */
+#define FS_MAX_TILE_ROWS 128
+
 #define FS_DECLARE_OPS(real, dtype)                                                                                   \
     typedef struct {                                                                                                  \
         /* Elements of a vector. */                                                                                   \
         ptrdiff_t lanes;                                                                                              \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
-        void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, ptrdiff_t rows,                 \
-                            ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz);                 \
+        void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,              \
+                            ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz); \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
-        void (*tile_gradient)(real *grad_inout, const real *x, const real *residual, ptrdiff_t rows,                  \
-                              ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz);               \
-        /* z_i = exp(z_i - peak_i), total_i += z_i */                                                                 \
-        void (*shifted_exp)(real *z_inout, real *total_inout, const real *peak, ptrdiff_t rows);                      \
-        /* u_i = log(1 + u_i), to all digits for small u_i >= 0 */                                                    \
-        void (*log1p)(real *u_inout, ptrdiff_t rows);                                                                 \
+        void (*tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,               \
+                              ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,               \
+                              ptrdiff_t ldz);                                                                         \
+        /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
+        double (*label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows, \
+                                 ptrdiff_t n_classes, ptrdiff_t ldz);                                                 \
+        /* For rows y_i of probabilities or counts, transposed like z: z_ik = w_i (softmax(z_i)_k Σ_c y_ic - y_ik) */ \
+        double (*target_residual)(real *z_inout, const real *targets, const double *sample_weight, ptrdiff_t rows,    \
+                                  ptrdiff_t n_classes, ptrdiff_t ldz);                                                \
+        /* For directions u_i, transposed like z: z_ik = w_i p_ik (u_ik - Σ_c p_ic u_ic) with p_i = softmax(z_i) */     \
+        void (*curvature_residual)(real *z_inout, const real *u, const double *sample_weight, ptrdiff_t rows,         \
+                                   ptrdiff_t n_classes, ptrdiff_t ldz);                                               \
+        /* sum_k += Σ_i z_ik */                                                                                       \
+        void (*sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);    \
+        /* z_i = softmax(z_i), or its logarithm */                                                                    \
+        void (*softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                  \
     } fs_ops_##dtype;
 
 FS_DECLARE_OPS(float, f32)
@@ -46,14 +62,27 @@ typedef struct {
     fs_ops_f64 f64;
 } fs_simd;
 
+/* The table in use. It changes when the package is imported, and never after. */
+extern const fs_simd *fs_active;
+
+/* The operations on a tile in the set in use, for the dtype of the first argument. */
+#define FS_ACTIVE(pointer)                                                                                            \
+    _Generic((pointer), float *: &fs_active->f32, double *: &fs_active->f64, const float *: &fs_active->f32,          \
+             const double *: &fs_active->f64)
+#define fs_lanes(pointer) (FS_ACTIVE(pointer)->lanes)
+#define fs_tile_logits(z_out, ...) (FS_ACTIVE(z_out)->tile_logits(z_out, __VA_ARGS__))
+#define fs_tile_gradient(grad_inout, ...) (FS_ACTIVE(grad_inout)->tile_gradient(grad_inout, __VA_ARGS__))
+#define fs_label_residual(z_inout, ...) (FS_ACTIVE(z_inout)->label_residual(z_inout, __VA_ARGS__))
+#define fs_target_residual(z_inout, ...) (FS_ACTIVE(z_inout)->target_residual(z_inout, __VA_ARGS__))
+#define fs_curvature_residual(z_inout, ...) (FS_ACTIVE(z_inout)->curvature_residual(z_inout, __VA_ARGS__))
+#define fs_sum_samples(sum_inout, z, ...) (FS_ACTIVE(z)->sum_samples(sum_inout, z, __VA_ARGS__))
+#define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))
+
 /* The names of the instruction sets compiled in, slowest first, NULL at the end. */
 const char *const *fs_simd_compiled(void);
 
 /* Whether this processor and operating system can run a compiled set. */
 int fs_simd_available(const char *name);
-
-/* The table in use. It changes when the package is imported, and never after. */
-extern const fs_simd *fs_active;
 
 /* Use the set of that name, or the fastest available if name is NULL; 0 if there is no such set to run. */
 int fs_simd_activate(const char *name);

@@ -1,0 +1,191 @@
+/* The two matrix products of a tile: logits z = W x + b, dot products over the features, and gradient += r xᵀ. */
+
+typedef real NAME(four) __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+/* out[0..3] += the sums of the lanes of four vectors. Interleaving two vectors inside their 128-bit quarters and
+ * adding keeps every lane busy: 13 instructions for 16 lanes, where four separate sums would take 32, and none that
+ * competes with the multiply-adds. */
+INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
+#if LANES == 2
+    vec ab = SHUFFLE2(v[0], v[1], 0, 2) + SHUFFLE2(v[0], v[1], 1, 3);
+    vec cd = SHUFFLE2(v[2], v[3], 0, 2) + SHUFFLE2(v[2], v[3], 1, 3);
+    store(out, load(out) + ab);
+    store(out + 2, load(out + 2) + cd);
+#elif LANES == 4
+    vec ab = SHUFFLE2(v[0], v[1], 0, 4, 1, 5) + SHUFFLE2(v[0], v[1], 2, 6, 3, 7);
+    vec cd = SHUFFLE2(v[2], v[3], 0, 4, 1, 5) + SHUFFLE2(v[2], v[3], 2, 6, 3, 7);
+    vec abcd = SHUFFLE2(ab, cd, 0, 1, 4, 5) + SHUFFLE2(ab, cd, 2, 3, 6, 7);
+    store(out, load(out) + abcd);
+#elif LANES == 8 && VECTOR_BYTES == 32
+    vec ab = SHUFFLE2(v[0], v[1], 0, 8, 1, 9, 4, 12, 5, 13) + SHUFFLE2(v[0], v[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    vec cd = SHUFFLE2(v[2], v[3], 0, 8, 1, 9, 4, 12, 5, 13) + SHUFFLE2(v[2], v[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    vec abcd = SHUFFLE2(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) + SHUFFLE2(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3);
+    *(NAME(four) *)out += *(NAME(four) *)&abcd;
+#elif LANES == 8
+    vec ab = SHUFFLE2(v[0], v[1], 0, 8, 2, 10, 4, 12, 6, 14) + SHUFFLE2(v[0], v[1], 1, 9, 3, 11, 5, 13, 7, 15);
+    vec cd = SHUFFLE2(v[2], v[3], 0, 8, 2, 10, 4, 12, 6, 14) + SHUFFLE2(v[2], v[3], 1, 9, 3, 11, 5, 13, 7, 15);
+    vec abcd = SHUFFLE2(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13) + SHUFFLE2(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3);
+    *(NAME(four) *)out += *(NAME(four) *)&abcd;
+#elif LANES == 16
+    vec ab = SHUFFLE2(v[0], v[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+             SHUFFLE2(v[0], v[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    vec cd = SHUFFLE2(v[2], v[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+             SHUFFLE2(v[2], v[3], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    vec abcd = SHUFFLE2(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+               SHUFFLE2(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    abcd += SHUFFLE2(abcd, abcd, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    *(NAME(four) *)out += *(NAME(four) *)&abcd;
+#endif
+}
+
+/* sum_ki += ⟨a vector of W_k, the vector of x_i at j⟩, lane by lane */
+INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *const x[ROW_BLOCK], ptrdiff_t j,
+                               const real *W, fs_fetch *fetch, const int classes, ptrdiff_t width) {
+    vec sample[ROW_BLOCK];
+    UNROLL for (int i = 0; i < ROW_BLOCK; i++) {
+        sample[i] = load(x[i] + j);
+        KEEP(sample[i]);
+    }
+    fs_fetch_step(fetch);
+    UNROLL for (int k = 0; k < classes; k++) {
+        vec weight = load(W + k * width);
+        KEEP(weight);
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
+    }
+}
+
+/* z_ik += Σ_j W_kj x_ij over `vectors` vectors of features, the last of which starts at x + last, for ROW_BLOCK samples
+ * and `classes` classes. */
+INLINE void NAME(logits_block)(real *z_inout, const real *const x[ROW_BLOCK], const real *W, fs_fetch *fetch,
+                               const int classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t width, ptrdiff_t ldz) {
+    vec sum[CLASS_BLOCK][ROW_BLOCK];
+    UNROLL for (int k = 0; k < classes; k++) {
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
+    }
+    for (ptrdiff_t j = 0; j < (vectors - 1) * LANES; j += LANES) {
+        NAME(multiply_add)(sum, x, j, W + j, fetch, classes, width);
+    }
+    NAME(multiply_add)(sum, x, last, W + (vectors - 1) * LANES, fetch, classes, width);
+    UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_inout + k * ldz, sum[k]);
+}
+
+static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,
+                              ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                              ptrdiff_t ldz) {
+    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    const ptrdiff_t padded_rows = (rows + LANES - 1) / LANES * LANES;
+    for (ptrdiff_t k = 0; k < n_classes; k++) {
+        for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
+    }
+    /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
+     * in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
+     * multipliers waiting for each other. */
+    const ptrdiff_t n_chunks = (width * (ptrdiff_t)sizeof(real) + CHUNK_BYTES - 1) / CHUNK_BYTES;
+    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
+    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, n_blocks);
+    for (ptrdiff_t chunk = 0; chunk < n_chunks; chunk++) {
+        const ptrdiff_t v = chunk * n_vectors / n_chunks, vectors = (chunk + 1) * n_vectors / n_chunks - v;
+        const ptrdiff_t j = v * LANES;
+        const ptrdiff_t last = chunk < n_chunks - 1 ? (vectors - 1) * LANES : n_features - LANES - j;
+        for (ptrdiff_t block = 0; block < n_blocks; block++) {
+            const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
+            fs_fetch_block(&ahead, block);
+            for (ptrdiff_t i = 0; i < padded_rows; i += ROW_BLOCK) {
+                const real *sample[ROW_BLOCK];
+                for (int r = 0; r < ROW_BLOCK; r++) sample[r] = x + (i + r < rows ? i + r : rows - 1) * ldx + j;
+#define CASE(C)                                                                                                       \
+    case C:                                                                                                           \
+        NAME(logits_block)(z_out + k * ldz + i, sample, W + k * width + j, &ahead, C, vectors, last, width, ldz);     \
+        break;
+                switch (classes) {
+                    CASE(1) CASE(2) CASE(3)
+#if CLASS_BLOCK > 3
+                    CASE(4) CASE(5)
+#endif
+                }
+#undef CASE
+            }
+        }
+    }
+}
+
+/* grad_kj += Σ_i r_ik x_ij for `classes` classes and `features` vectors of features, the last of which starts at
+ * x + last: the sums stay in registers. */
+INLINE void NAME(gradient_block)(real *grad, const real *x, const real *residual, fs_fetch *fetch, const int classes,
+                                 const int features, ptrdiff_t last, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ldx,
+                                 ptrdiff_t ldz) {
+    vec sum[CLASS_BLOCK][FEATURE_BLOCK];
+    UNROLL for (int k = 0; k < classes; k++) {
+        UNROLL for (int v = 0; v < features; v++) sum[k][v] = (vec){0};
+    }
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        vec sample[FEATURE_BLOCK];
+        UNROLL for (int v = 0; v < features; v++) {
+            sample[v] = load(x + i * ldx + (v < features - 1 ? v * LANES : last));
+            KEEP(sample[v]);
+        }
+        fs_fetch_step(fetch);
+        UNROLL for (int k = 0; k < classes; k++) {
+            const real r = residual[k * ldz + i];
+            UNROLL for (int v = 0; v < features; v++) sum[k][v] += r * sample[v];
+        }
+    }
+    /* Added at the end: the sums of a tile stay small beside those of many, which keeps their rounding small. */
+    UNROLL for (int k = 0; k < classes; k++) {
+        UNROLL for (int v = 0; v < features; v++) {
+            real *g = grad + k * width + v * LANES;
+            store(g, load(g) + sum[k][v]);
+        }
+    }
+}
+
+static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,
+                                ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                                ptrdiff_t ldz) {
+    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
+    const int pack = n_blocks >= PACK_BLOCKS;
+    real packed[FS_MAX_TILE_ROWS * FEATURE_BLOCK * LANES] __attribute__((aligned(VECTOR_BYTES)));
+    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * FEATURE_BLOCK / ROW_BLOCK, n_blocks);
+    for (ptrdiff_t v = 0; v < n_vectors; v += FEATURE_BLOCK) {
+        const ptrdiff_t features = n_vectors - v < FEATURE_BLOCK ? n_vectors - v : FEATURE_BLOCK, j = v * LANES;
+        ptrdiff_t last = v + features < n_vectors ? (features - 1) * LANES : n_features - LANES - j, ld = ldx;
+        const real *sample = x + j;
+        if (pack) {
+            /* Many classes read these features many times: from contiguous memory. */
+            for (ptrdiff_t i = 0; i < rows; i++) {
+                for (ptrdiff_t f = 0; f < features; f++) {
+                    store(packed + (i * FEATURE_BLOCK + f) * LANES, load(sample + i * ldx + (f < features - 1 ? f * LANES : last)));
+                }
+            }
+            sample = packed;
+            ld = FEATURE_BLOCK * LANES;
+            last = (features - 1) * LANES;
+        }
+        for (ptrdiff_t block = 0; block < n_blocks; block++) {
+            const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
+            fs_fetch_block(&ahead, block);
+#define CASE(C, V)                                                                                                    \
+    case 10 * C + V:                                                                                                  \
+        NAME(gradient_block)(grad_inout + k * width + j, sample, residual + k * ldz, &ahead, C, V, last, rows, width, \
+                             ld, ldz);                                                                                \
+        break;
+            switch (10 * classes + features) {
+                CASE(1, 1) CASE(1, 2) CASE(1, 3)
+                CASE(2, 1) CASE(2, 2) CASE(2, 3)
+                CASE(3, 1) CASE(3, 2) CASE(3, 3)
+#if CLASS_BLOCK > 3
+                CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4)
+                CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
+#endif
+#if FEATURE_BLOCK > 3
+                CASE(1, 4) CASE(2, 4) CASE(3, 4)
+#endif
+            }
+#undef CASE
+        }
+    }
+}
