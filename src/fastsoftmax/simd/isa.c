@@ -26,12 +26,9 @@
 #endif
 
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
-#ifndef CHUNK_BYTES
-#define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next class is */
-#endif
-#ifndef PACK_BLOCKS
+#define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
+#define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
 #define PACK_BLOCKS 16   /* blocks of classes from which on the gradient copies its features together */
-#endif
 
 #define PASTE_(a, b, c) a##_##b##_##c
 #define PASTE(a, b, c) PASTE_(a, b, c)

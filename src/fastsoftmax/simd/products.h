@@ -46,6 +46,7 @@ INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *cons
                                const real *W, fs_fetch *fetch, const int classes, ptrdiff_t width) {
     vec sample[ROW_BLOCK];
     UNROLL for (int i = 0; i < ROW_BLOCK; i++) {
+        __builtin_prefetch(x[i] + j + NEAR_BYTES / sizeof(real));
         sample[i] = load(x[i] + j);
         KEEP(sample[i]);
     }
