@@ -136,12 +136,27 @@ cdef double residual(real* z_inout, real* y, Targets* targets, Py_ssize_t start,
 # One slot: the loop over tiles
 # ---------------------------------------------------------------------------------------------------------------------
 
-cdef void flush(double* grad_inout, real* block_inout, Shape* shape) noexcept nogil:
-    """Move a block of gradient sums to the slot's float64 and start the next from zero."""
-    cdef Py_ssize_t j, k
+cdef inline void add_sums(double* sum_inout, const real* sums, bint first, Py_ssize_t count) noexcept nogil:
+    """sum_j += sums_j, or = where they are the first."""
+    cdef Py_ssize_t j
+    if first:
+        for j in range(count):
+            sum_inout[j] = sums[j]
+    else:
+        for j in range(count):
+            sum_inout[j] += sums[j]
+
+
+cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape) noexcept nogil:
+    """Move a block of gradient sums to the slot's float64, which the first block fills, and start the next from zero."""
+    cdef Py_ssize_t head = shape.width - shape.lanes, k
+    cdef const real* sums
+    cdef double* grad
     for k in range(shape.n_classes):
-        for j in range(shape.n_features):
-            grad_inout[k * shape.n_features + j] += block_inout[k * shape.width + packed_feature(j, shape)]
+        sums = block_inout + k * shape.width
+        grad = grad_inout + k * shape.n_features
+        add_sums(grad, sums, first, head)
+        add_sums(grad + head, sums + packed_feature(head, shape), first, shape.n_features - head)
     memset(block_inout, 0, shape.n_classes * shape.width * sizeof(real))
 
 
@@ -157,7 +172,6 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         const real* x
         double loss = 0
         Py_ssize_t ldz = shape.tile_rows, ldx, rows, tiles = 0
-    memset(grad_W_out, 0, shape.n_classes * shape.n_features * sizeof(double))
     memset(grad_b_out, 0, shape.n_classes * sizeof(double))
     memset(block, 0, shape.n_classes * shape.width * sizeof(real))
     while start < stop:
@@ -180,9 +194,8 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
 
         start += rows
         tiles += 1
-        if tiles % FLUSH_TILES == 0:
-            flush(grad_W_out, block, shape)
-    flush(grad_W_out, block, shape)
+        if tiles % FLUSH_TILES == 0 or start >= stop:
+            flush(grad_W_out, block, tiles <= FLUSH_TILES, shape)
     return loss
 
 

@@ -3,13 +3,29 @@
 from libc.stdlib cimport malloc
 from libc.string cimport memset
 
-from ._simd cimport FS_MAX_TILE_ROWS, FS_ROW_ALIGN, real
+from ._simd cimport FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, real
+
+cdef extern from *:
+    """
+    #ifdef __linux__
+    #include <sys/mman.h>
+    #endif
+    /* A hint: the first touch of a page costs as much as reading it many times, and large pages are fewer. */
+    static inline void fs_advise_huge_pages(void *memory, size_t size) {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        (void)madvise(memory, size, MADV_HUGEPAGE);
+    #else
+        (void)memory, (void)size;
+    #endif
+    }
+    """
+    void fs_advise_huge_pages(void* memory, size_t size) noexcept nogil
 
 cdef enum:
     CACHE_LINE = 64
+    HUGE_PAGE = 2 * 1024 * 1024
     TILE_BYTES = 512 * 1024     # samples of a tile: what the second-level caches in use have room for
     TILE_ROWS = 64              # enough to make the sums of a tile worth storing, few enough for the first-level cache
-    MANY_CLASSES = 32           # from here on the sums are so many that the largest tiles pay
     FLUSH_TILES = 32            # tiles summed in the data's precision before they are added to the slot's float64
     SLOT_ROWS = 512             # samples of a slot at least
     MAX_SLOTS = 32              # more than that many threads have nothing to do
@@ -51,7 +67,7 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     shape.n_classes = n_classes
     shape.tile_features = max(n_features, lanes)
     shape.width = round_up(shape.tile_features, lanes)
-    if n_classes >= MANY_CLASSES:
+    if n_classes >= FS_MANY_CLASSES:    # so many sums that the largest tiles pay
         rows = FS_MAX_TILE_ROWS
     else:
         rows = min(TILE_ROWS, TILE_BYTES // (itemsize * shape.width) // FS_ROW_ALIGN * FS_ROW_ALIGN)
@@ -101,12 +117,17 @@ cdef inline void pack_parameters(real* W_out, real* b_out, const real[:, :] W, c
         b_out[k] = b[k]
 
 
-cdef inline char* allocate(void** block_out, size_t size) except NULL:
-    """Memory that starts on a cache line; block_out is what to free."""
-    block_out[0] = malloc(size + CACHE_LINE)
+cdef inline char* allocate(void** block_out, Py_ssize_t size) except NULL:
+    """Memory that starts on a cache line, or on a huge page where it fills some; block_out is what to free."""
+    cdef Py_ssize_t alignment = HUGE_PAGE if size >= 2 * HUGE_PAGE else CACHE_LINE
+    cdef char* memory
+    block_out[0] = malloc(size + alignment)
     if block_out[0] == NULL:
         raise MemoryError(f"could not allocate {size} bytes of scratch memory")
-    return <char*> round_up(<Py_ssize_t> block_out[0], CACHE_LINE)
+    memory = <char*> round_up(<Py_ssize_t> block_out[0], alignment)
+    if alignment == HUGE_PAGE:
+        fs_advise_huge_pages(memory, size)
+    return memory
 
 
 cdef inline Py_ssize_t lines(Py_ssize_t size) noexcept nogil:

@@ -7,6 +7,7 @@ the arguments.
 cdef extern from "simd.h" nogil:
     const Py_ssize_t FS_ROW_ALIGN
     const Py_ssize_t FS_MAX_TILE_ROWS
+    const Py_ssize_t FS_MANY_CLASSES
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
     void tile_logits "fs_tile_logits" (...) noexcept
     void tile_gradient "fs_tile_gradient" (...) noexcept

@@ -45,6 +45,21 @@ typedef int64_t NAME(lvec) __attribute__((vector_size(8 * LANES), aligned(8), ma
 #define load(p) (*(const NAME(loose) *)(p))
 #define store(p, v) (*(NAME(loose) *)(p) = (v))
 
+/* Indices that interleave the first halves of two vectors, and the second. */
+#if LANES == 2
+#define ZIP_LOW 0, 2
+#define ZIP_HIGH 1, 3
+#elif LANES == 4
+#define ZIP_LOW 0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+#elif LANES == 8
+#define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#elif LANES == 16
+#define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+
 INLINE vec NAME(select)(ivec mask, vec yes, vec no) {
     return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
 }

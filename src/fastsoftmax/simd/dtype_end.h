@@ -16,3 +16,5 @@
 #undef LN2_LOW
 #undef EXP_TERMS
 #undef LOG_TERMS
+#undef ZIP_LOW
+#undef ZIP_HIGH

@@ -14,21 +14,21 @@
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums and ROW_BLOCK samples in 32 registers */
-#define FEATURE_BLOCK 4 /* CLASS_BLOCK x FEATURE_BLOCK sums and FEATURE_BLOCK samples */
+#define PANEL_VECTORS 4 /* CLASS_BLOCK x PANEL_VECTORS sums and PANEL_VECTORS vectors of the panel */
 #elif defined(__AVX__)
 #define VECTOR_BYTES 32
 #define CLASS_BLOCK 3
-#define FEATURE_BLOCK 3
+#define PANEL_VECTORS 3
 #else
 #define VECTOR_BYTES 16
 #define CLASS_BLOCK 3
-#define FEATURE_BLOCK 3
+#define PANEL_VECTORS 3
 #endif
 
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
 #define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
-#define PACK_BLOCKS 16   /* blocks of classes from which on the gradient copies its features together */
+#define PANEL_DEPTH FS_MAX_TILE_ROWS /* inner dimension of a panel: what of it is packed stays in the first-level cache */
 
 #define PASTE_(a, b, c) a##_##b##_##c
 #define PASTE(a, b, c) PASTE_(a, b, c)
@@ -61,9 +61,9 @@ typedef struct {
 } fs_fetch;
 
 /* Over two blocks of classes, or twice as fast over the only one. */
-INLINE fs_fetch fs_fetch_start(const void *at, ptrdiff_t stride, ptrdiff_t n_blocks) {
+INLINE fs_fetch fs_fetch_start(const void *at, ptrdiff_t stride, int twice) {
     if (at == NULL) return (fs_fetch){(const char *)&fs_active, 0, 0, 0};
-    if (n_blocks == 1) return (fs_fetch){at, 0, 2 * stride, stride};
+    if (twice) return (fs_fetch){at, 0, 2 * stride, stride};
     return (fs_fetch){at, 0, stride, 0};
 }
 

@@ -73,6 +73,105 @@ INLINE void NAME(logits_block)(real *z_inout, const real *const x[ROW_BLOCK], co
     UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_inout + k * ldz, sum[k]);
 }
 
+/* out_kv += Σ_i a_ki x_iv for `classes` rows of a and `vectors` vectors v of x, the last of which starts at x + last. The
+ * sums stay in registers. */
+INLINE void NAME(panel_block)(real *out, const real *a, const real *x, fs_fetch *fetch, const int classes,
+                              const int vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
+                              ptrdiff_t ldx) {
+    vec sum[CLASS_BLOCK][PANEL_VECTORS];
+    UNROLL for (int k = 0; k < classes; k++) {
+        UNROLL for (int v = 0; v < vectors; v++) sum[k][v] = (vec){0};
+    }
+    for (ptrdiff_t i = 0; i < inner; i++) {
+        vec sample[PANEL_VECTORS];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            sample[v] = load(x + i * ldx + (v < vectors - 1 ? v * LANES : last));
+            KEEP(sample[v]);
+        }
+        fs_fetch_step(fetch);
+        UNROLL for (int k = 0; k < classes; k++) {
+            const real a_ki = a[k * lda + i];
+            UNROLL for (int v = 0; v < vectors; v++) sum[k][v] += a_ki * sample[v];
+        }
+    }
+    /* Added at the end: the sums of a tile stay small beside those of many, which keeps their rounding small. */
+    UNROLL for (int k = 0; k < classes; k++) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            real *o = out + k * ldo + v * LANES;
+            store(o, load(o) + sum[k][v]);
+        }
+    }
+}
+
+/* The same for all of n_classes. */
+INLINE void NAME(panel)(real *out, const real *a, const real *x, fs_fetch *fetch, ptrdiff_t n_classes,
+                        ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
+                        ptrdiff_t ldx) {
+    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
+    for (ptrdiff_t block = 0; block < n_blocks; block++) {
+        const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
+        fs_fetch_block(fetch, block);
+#define CASE(C, V)                                                                                                    \
+    case 10 * C + V:                                                                                                  \
+        NAME(panel_block)(out + k * ldo, a + k * lda, x, fetch, C, V, last, inner, ldo, lda, ldx);                    \
+        break;
+        switch (10 * classes + vectors) {
+            CASE(1, 1) CASE(1, 2) CASE(1, 3)
+            CASE(2, 1) CASE(2, 2) CASE(2, 3)
+            CASE(3, 1) CASE(3, 2) CASE(3, 3)
+#if CLASS_BLOCK > 3
+            CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4)
+            CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
+#endif
+#if PANEL_VECTORS > 3
+            CASE(1, 4) CASE(2, 4) CASE(3, 4)
+#endif
+        }
+#undef CASE
+    }
+}
+
+/* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first half
+ * of the vectors with the second. */
+INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo) {
+    vec v[LANES], w[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) v[i] = load(x[i]);
+    UNROLL for (int round = 1; round < LANES; round *= 2) {
+        UNROLL for (int i = 0; i < LANES / 2; i++) {
+            w[2 * i] = SHUFFLE2(v[i], v[i + LANES / 2], ZIP_LOW);
+            w[2 * i + 1] = SHUFFLE2(v[i], v[i + LANES / 2], ZIP_HIGH);
+        }
+        UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
+    }
+    UNROLL for (int i = 0; i < LANES; i++) store(out + i * ldo, v[i]);
+}
+
+/* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */
+static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, ptrdiff_t rows,
+                              ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
+    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    enum { WIDTH = PANEL_VECTORS * LANES };
+    real packed[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
+    for (ptrdiff_t i = 0; i < rows; i += WIDTH) {
+        const ptrdiff_t vectors = rows - i < WIDTH ? (rows - i + LANES - 1) / LANES : PANEL_VECTORS;
+        for (ptrdiff_t j = 0; j < width; j += PANEL_DEPTH) {
+            const ptrdiff_t inner = width - j < PANEL_DEPTH ? width - j : PANEL_DEPTH;
+            for (ptrdiff_t v = 0; v < vectors; v++) {
+                for (ptrdiff_t jj = 0; jj < inner; jj += LANES) {
+                    const ptrdiff_t at = j + jj < width - LANES ? j + jj : n_features - LANES;
+                    const real *row[LANES];
+                    for (int l = 0; l < LANES; l++) {
+                        const ptrdiff_t sample = i + v * LANES + l;
+                        row[l] = x + (sample < rows ? sample : rows - 1) * ldx + at;
+                    }
+                    NAME(transpose)(packed + jj * WIDTH + v * LANES, row, WIDTH);
+                }
+            }
+            NAME(panel)(z_inout + i, W + j, packed, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldz, width, WIDTH);
+        }
+    }
+}
+
 static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,
                               ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                               ptrdiff_t ldz) {
@@ -81,12 +180,16 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
     for (ptrdiff_t k = 0; k < n_classes; k++) {
         for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
     }
+    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, n_classes <= CLASS_BLOCK);
+    if (n_classes >= FS_MANY_CLASSES) {
+        NAME(many_logits)(z_out, x, W, &ahead, rows, n_classes, n_features, ldx, ldz);
+        return;
+    }
     /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
      * in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
      * multipliers waiting for each other. */
     const ptrdiff_t n_chunks = (width * (ptrdiff_t)sizeof(real) + CHUNK_BYTES - 1) / CHUNK_BYTES;
     const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
-    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, n_blocks);
     for (ptrdiff_t chunk = 0; chunk < n_chunks; chunk++) {
         const ptrdiff_t v = chunk * n_vectors / n_chunks, vectors = (chunk + 1) * n_vectors / n_chunks - v;
         const ptrdiff_t j = v * LANES;
@@ -113,80 +216,29 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
     }
 }
 
-/* grad_kj += Σ_i r_ik x_ij for `classes` classes and `features` vectors of features, the last of which starts at
- * x + last: the sums stay in registers. */
-INLINE void NAME(gradient_block)(real *grad, const real *x, const real *residual, fs_fetch *fetch, const int classes,
-                                 const int features, ptrdiff_t last, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ldx,
-                                 ptrdiff_t ldz) {
-    vec sum[CLASS_BLOCK][FEATURE_BLOCK];
-    UNROLL for (int k = 0; k < classes; k++) {
-        UNROLL for (int v = 0; v < features; v++) sum[k][v] = (vec){0};
-    }
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        vec sample[FEATURE_BLOCK];
-        UNROLL for (int v = 0; v < features; v++) {
-            sample[v] = load(x + i * ldx + (v < features - 1 ? v * LANES : last));
-            KEEP(sample[v]);
-        }
-        fs_fetch_step(fetch);
-        UNROLL for (int k = 0; k < classes; k++) {
-            const real r = residual[k * ldz + i];
-            UNROLL for (int v = 0; v < features; v++) sum[k][v] += r * sample[v];
-        }
-    }
-    /* Added at the end: the sums of a tile stay small beside those of many, which keeps their rounding small. */
-    UNROLL for (int k = 0; k < classes; k++) {
-        UNROLL for (int v = 0; v < features; v++) {
-            real *g = grad + k * width + v * LANES;
-            store(g, load(g) + sum[k][v]);
-        }
-    }
-}
-
 static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,
                                 ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
-    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
-    const int pack = n_blocks >= PACK_BLOCKS;
-    real packed[FS_MAX_TILE_ROWS * FEATURE_BLOCK * LANES] __attribute__((aligned(VECTOR_BYTES)));
-    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * FEATURE_BLOCK / ROW_BLOCK, n_blocks);
-    for (ptrdiff_t v = 0; v < n_vectors; v += FEATURE_BLOCK) {
-        const ptrdiff_t features = n_vectors - v < FEATURE_BLOCK ? n_vectors - v : FEATURE_BLOCK, j = v * LANES;
-        ptrdiff_t last = v + features < n_vectors ? (features - 1) * LANES : n_features - LANES - j, ld = ldx;
+    const int pack = n_classes >= FS_MANY_CLASSES;
+    enum { WIDTH = PANEL_VECTORS * LANES };
+    real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
+    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * PANEL_VECTORS / ROW_BLOCK, n_classes <= CLASS_BLOCK);
+    for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
+        const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
+        ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j, ld = ldx;
         const real *sample = x + j;
         if (pack) {
             /* Many classes read these features many times: from contiguous memory. */
             for (ptrdiff_t i = 0; i < rows; i++) {
-                for (ptrdiff_t f = 0; f < features; f++) {
-                    store(packed + (i * FEATURE_BLOCK + f) * LANES, load(sample + i * ldx + (f < features - 1 ? f * LANES : last)));
+                for (ptrdiff_t f = 0; f < vectors; f++) {
+                    store(packed + i * WIDTH + f * LANES, load(sample + i * ldx + (f < vectors - 1 ? f * LANES : last)));
                 }
             }
             sample = packed;
-            ld = FEATURE_BLOCK * LANES;
-            last = (features - 1) * LANES;
+            ld = WIDTH;
+            last = (vectors - 1) * LANES;
         }
-        for (ptrdiff_t block = 0; block < n_blocks; block++) {
-            const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
-            fs_fetch_block(&ahead, block);
-#define CASE(C, V)                                                                                                    \
-    case 10 * C + V:                                                                                                  \
-        NAME(gradient_block)(grad_inout + k * width + j, sample, residual + k * ldz, &ahead, C, V, last, rows, width, \
-                             ld, ldz);                                                                                \
-        break;
-            switch (10 * classes + features) {
-                CASE(1, 1) CASE(1, 2) CASE(1, 3)
-                CASE(2, 1) CASE(2, 2) CASE(2, 3)
-                CASE(3, 1) CASE(3, 2) CASE(3, 3)
-#if CLASS_BLOCK > 3
-                CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4)
-                CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
-#endif
-#if FEATURE_BLOCK > 3
-                CASE(1, 4) CASE(2, 4) CASE(3, 4)
-#endif
-            }
-#undef CASE
-        }
+        NAME(panel)(grad_inout + j, residual, sample, &ahead, n_classes, vectors, last, rows, width, ldz, ld);
     }
 }

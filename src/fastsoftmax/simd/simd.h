@@ -27,6 +27,9 @@
 /* No tile has more samples. */
 #define FS_MAX_TILE_ROWS 128
 
+/* From this many classes on, a tile is copied to panels that many blocks of classes read. */
+#define FS_MANY_CLASSES 32
+
 #define FS_DECLARE_OPS(real, dtype)                                                                                   \
     typedef struct {                                                                                                  \
         /* Elements of a vector. */                                                                                   \
