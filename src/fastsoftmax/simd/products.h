@@ -80,7 +80,10 @@ INLINE void NAME(panel_block)(real *out, const real *a, const real *x, fs_fetch 
                               ptrdiff_t ldx) {
     vec sum[CLASS_BLOCK][PANEL_VECTORS];
     UNROLL for (int k = 0; k < classes; k++) {
-        UNROLL for (int v = 0; v < vectors; v++) sum[k][v] = (vec){0};
+        UNROLL for (int v = 0; v < vectors; v++) {
+            sum[k][v] = (vec){0};
+            __builtin_prefetch(out + k * ldo + v * LANES, 1);
+        }
     }
     for (ptrdiff_t i = 0; i < inner; i++) {
         vec sample[PANEL_VECTORS];
@@ -111,6 +114,10 @@ INLINE void NAME(panel)(real *out, const real *a, const real *x, fs_fetch *fetch
     for (ptrdiff_t block = 0; block < n_blocks; block++) {
         const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
         fs_fetch_block(fetch, block);
+        /* Of many classes neither a nor out fits a near cache: the next block's a is fetched during this one. */
+        for (ptrdiff_t next = k + classes; next < k + classes + CLASS_BLOCK && next < n_classes; next++) {
+            for (ptrdiff_t i = 0; i < inner; i += VECTOR_BYTES / sizeof(real)) __builtin_prefetch(a + next * lda + i);
+        }
 #define CASE(C, V)                                                                                                    \
     case 10 * C + V:                                                                                                  \
         NAME(panel_block)(out + k * ldo, a + k * lda, x, fetch, C, V, last, inner, ldo, lda, ldx);                    \
