@@ -1,5 +1,5 @@
 # Types of the compiled border. A _Real is float32 or float64, the same in all arguments of a call. A kernel whose first
-# such argument may be None is chosen by its C type: kernel["float"] or kernel["double"].
+# such argument may be None, or whose call must be fast, is chosen by its C type: kernel["float"] or kernel["double"].
 
 from typing import Any, Protocol
 
@@ -23,7 +23,11 @@ class _CrossEntropy(Protocol):
         num_threads: int,
     ) -> tuple[float, float]: ...
 
+class _Predict(Protocol):
+    def __call__(self, out: _Real, X: _Real, W: _Real, b: _Real, probabilities: bool, num_threads: int) -> float: ...
+
 cross_entropy: dict[str, _CrossEntropy]
+predict: dict[str, _Predict]
 
 def loss_grad(
     grad_W_out: _Float64,
@@ -37,7 +41,16 @@ def loss_grad(
     offset: _Real | None,
     num_threads: int,
 ) -> float: ...
-def logits(logits_out: _Real, X: _Real, W: _Real, b: _Real, num_threads: int) -> None: ...
+def hess_vec(
+    hess_W_out: _Float64,
+    hess_b_out: _Float64,
+    X: _Real,
+    W: _Real,
+    b: _Real,
+    sample_weight: _Float64 | None,
+    offset: _Real | None,
+    num_threads: int,
+) -> None: ...
 def softmax(out: _Real, logits: _Real, log: bool, num_threads: int) -> None: ...
 def max_threads() -> int: ...
 def isa_names() -> tuple[tuple[str, ...], tuple[str, ...], str]: ...

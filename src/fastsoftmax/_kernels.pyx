@@ -201,7 +201,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
 
 cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, const real* b, bint probabilities,
                          Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
-    """Write the logits of the samples [start, stop), or their softmax, and return the sum of what was written."""
+    """Write the logits of the samples [start, stop), or their softmax, and return the sum of the logits."""
     cdef:
         real* z = scratch
         real* packed = z + shape.n_classes * shape.tile_rows
@@ -213,10 +213,10 @@ cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, con
         x = samples(&ldx, packed, X, start, rows, shape)
         tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), rows, shape.n_classes,
                     shape.tile_features, ldx, ldz)
-        if probabilities:
-            tile_softmax(z, False, rows, shape.n_classes, ldz)
         for k in range(shape.n_classes):
             sum_samples(&total, z + k * ldz, rows, 1, ldz)
+        if probabilities:
+            tile_softmax(z, False, rows, shape.n_classes, ldz)
         store_rows[real](out, z, start, rows, shape)
         start += rows
     return total
@@ -266,21 +266,23 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
 # The slots, over the threads
 # ---------------------------------------------------------------------------------------------------------------------
 
-cdef void add_slots(double* sum_out, const char* slots, Py_ssize_t slot_bytes, Py_ssize_t n_slots, Py_ssize_t start,
-                    Py_ssize_t stop) noexcept nogil:
-    """Entries [start, stop) of the sum of the slots, in their order."""
+cdef void add_slots(double* mean_out, const char* slots, Py_ssize_t slot_bytes, Py_ssize_t n_slots, Py_ssize_t start,
+                    Py_ssize_t stop, Py_ssize_t n_samples) noexcept nogil:
+    """Entries [start, stop) of the sum of the slots, in their order, over n_samples."""
     cdef const double* slot
     cdef Py_ssize_t s, j
-    memset(sum_out + start, 0, (stop - start) * sizeof(double))
+    memset(mean_out + start, 0, (stop - start) * sizeof(double))
     for s in range(n_slots):
         slot = <const double*> (slots + s * slot_bytes)
         for j in range(start, stop):
-            sum_out[j] += slot[j]
+            mean_out[j] += slot[j]
+    for j in range(start, stop):
+        mean_out[j] /= n_samples
 
 
 cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
                           const real[:] b, Targets* targets, const real[:, :] offset, int num_threads) except? -1:
-    """Write Σ_i s_i r_i x_iᵀ and Σ_i s_i r_i and return Σ_i s_i L_i: one pass over X.
+    """Write the means over the samples of s_i r_i x_iᵀ and s_i r_i and return that of s_i L_i: one pass over X.
 
     W and b give as many logits as they have rows: those of n_classes and, for the Hessian, of a direction after them.
     """
@@ -311,9 +313,11 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, con
                 slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
                 n_logits, targets, offset_view, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
         for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
-            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights))
-        add_slots(&grad_b_out[0], slots + n_weights * sizeof(double), slot_bytes, shape.n_slots, 0, shape.n_classes)
-        add_slots(&loss, slots + (n_weights + shape.n_classes) * sizeof(double), slot_bytes, shape.n_slots, 0, 1)
+            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights), n_samples)
+        slots += n_weights * sizeof(double)
+        add_slots(&grad_b_out[0], slots, slot_bytes, shape.n_slots, 0, shape.n_classes, n_samples)
+        slots += shape.n_classes * sizeof(double)
+        add_slots(&loss, slots, slot_bytes, shape.n_slots, 0, 1, n_samples)
         free(block)
     return loss
 
@@ -325,7 +329,7 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, con
 def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
               const real[:] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
               const double[::1] sample_weight, const real[:, :] offset, int num_threads):
-    """Write Σ_i s_i ∂L_i/∂W and Σ_i s_i ∂L_i/∂b and return Σ_i s_i L_i: one pass over X.
+    """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
 
     Either labels (n_samples,) or targets (n_samples, n_classes) is given and the other is None; sample_weight and
     offset may be None.
@@ -336,7 +340,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:, :] X, const real[:, :] W,
              const real[:] b, const double[::1] sample_weight, const real[:, :] offset, int num_threads):
-    """Write the Hessian of Σ_i s_i L_i times a direction (V, v): one pass over X.
+    """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
     W is (2 n_classes, n_features), V below the parameters, and b is (2 n_classes,), v after them. The targets enter by
     their mass alone, as a factor of sample_weight.
@@ -349,7 +353,7 @@ def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:
             int num_threads):
     """Write z = X Wᵀ + b, or its softmax, (n_samples, n_classes).
 
-    Returns the sum of all that was written: if it is finite, so is every entry.
+    Returns the sum of all logits: if it is finite, so is every one.
     """
     cdef:
         Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL), sizeof(real))
@@ -395,7 +399,7 @@ def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
 def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:, :] direction, double step,
                   const Py_ssize_t[::1] labels, const real[:, :] targets, const double[::1] sample_weight,
                   int num_threads):
-    """Return (Σ_i s_i L_i, Σ_i s_i ⟨r_i, d_i⟩) at the logits z + t d and write s_i r_i.
+    """Return the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩ at the logits z + t d, and write s_i r_i.
 
     residual_out, direction and sample_weight may be None, and one of labels and targets is.
     """
@@ -419,8 +423,8 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
             slot[0] = slot_cross_entropy[real](
                 slot + 1, out_view, <real*> (scratch + threadid() * scratch_bytes), logits_view, direction_view, step,
                 &bound, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
-        add_slots(&loss, slots, slot_bytes, shape.n_slots, 0, 1)
-        add_slots(&slope, slots + sizeof(double), slot_bytes, shape.n_slots, 0, 1)
+        add_slots(&loss, slots, slot_bytes, shape.n_slots, 0, 1, n_samples)
+        add_slots(&slope, slots + sizeof(double), slot_bytes, shape.n_slots, 0, 1, n_samples)
         free(block)
     return loss, slope
 

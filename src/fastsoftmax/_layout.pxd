@@ -1,7 +1,7 @@
 """How a problem lies in memory: how it is cut into tiles and slots, matrices of any strides, scratch memory."""
 
 from libc.stdlib cimport malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from ._simd cimport FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, real
 
@@ -108,12 +108,19 @@ cdef inline Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets,
 
 cdef inline void pack_parameters(real* W_out, real* b_out, const real[:, :] W, const real[:] b,
                                  Shape* shape) noexcept nogil:
-    """W as (n_classes, width), zero where no feature stands."""
-    cdef Py_ssize_t j, k
-    memset(W_out, 0, W.shape[0] * shape.width * sizeof(real))
+    """W as rows of width, zero where no feature stands, and b contiguous."""
+    cdef Py_ssize_t head = shape.width - shape.lanes, tail = shape.n_features - head, j, k
+    cdef bint adjoining = W.strides[1] == sizeof(real)
+    cdef real* row
     for k in range(W.shape[0]):
-        for j in range(shape.n_features):
-            W_out[k * shape.width + packed_feature(j, shape)] = W[k, j]
+        row = W_out + k * shape.width
+        memset(row + head, 0, shape.lanes * sizeof(real))
+        if adjoining:
+            memcpy(row, &W[k, 0], head * sizeof(real))
+            memcpy(row + packed_feature(head, shape), &W[k, head], tail * sizeof(real))
+        else:
+            for j in range(shape.n_features):
+                row[packed_feature(j, shape)] = W[k, j]
         b_out[k] = b[k]
 
 

@@ -51,11 +51,18 @@ def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | Non
     if dtype is None:
         single = numbers_.dtype.kind == "f" and numbers_.dtype.itemsize <= 4
         dtype = np.float32 if single else np.float64
-    # Values too large for float32 become infinite, and are reported as that where it matters.
-    with np.errstate(over="ignore"):
-        numbers_ = numbers_.astype(dtype, copy=False)
-    readable = numbers_.flags.aligned and not any(s % numbers_.itemsize for s in numbers_.strides)
+    numbers_ = in_dtype(numbers_, dtype)
+    flags = numbers_.flags
+    readable = flags.aligned and (flags.forc or not any(s % numbers_.itemsize for s in numbers_.strides))
     return numbers_ if readable else numbers_.copy()
+
+
+def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
+    """Return the array in a dtype; values too large for it become infinite, and are reported where it matters."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
 
 
 def check_finite(name: str, array: FloatArray) -> None:

@@ -1,5 +1,6 @@
 """The functions of the public interface that have no state: arrays in, arrays out."""
 
+import math
 from typing import cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from ._validation import (
     as_sample_weight,
     as_targets,
     check_finite,
+    in_dtype,
 )
 from .objective import SoftmaxObjective
 from .threads import resolve_num_threads
@@ -71,10 +73,10 @@ def loss_grad(
         l2=as_number("l2", l2),
         num_threads=num_threads,
     )
-    loss, grad = objective.loss_grad(np.concatenate([W.ravel(), b], dtype=np.float64))
+    grad_W, grad_b = np.empty(W.shape), np.empty(b.shape)
+    loss = objective.write_loss_grad(grad_W, grad_b, W, b)
     if not np.isfinite(loss):
         _name_the_nonfinite(X, W, b)
-    grad_W, grad_b = objective.split(grad)
     return loss, grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
 
 
@@ -96,23 +98,12 @@ def predict_proba(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int 
     ValueError
         If an argument has the wrong shape or type, or X, W or b holds NaN or infinity.
     """
-    logits = decision_function(X, W, b, num_threads=num_threads)
-    _softmax_into(logits, logits, log=False, num_threads=num_threads)
-    return logits
+    return _predict(X, W, b, probabilities=True, num_threads=num_threads)
 
 
 def decision_function(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
-    X = as_matrix("X", X)
-    W, b = as_parameters(W, b, X.shape[1])
-    logits = np.empty((len(X), len(W)), dtype=X.dtype)
-    threads = resolve_num_threads(num_threads, X.size * len(W))
-    with np.errstate(over="ignore"):
-        W_data, b_data = W.astype(X.dtype, copy=False), b.astype(X.dtype, copy=False)
-    _kernels.predict(logits, X, W_data, b_data, False, threads)
-    if not np.isfinite(logits).all():
-        _name_the_nonfinite(X, W, b)
-    return logits
+    return _predict(X, W, b, probabilities=False, num_threads=num_threads)
 
 
 def softmax(logits: ArrayLike) -> FloatArray:
@@ -176,15 +167,24 @@ def cross_entropy_grad(
     return loss, cast(FloatArray, grad)
 
 
-def _softmax(logits: ArrayLike, *, log: bool) -> FloatArray:
-    logits = as_matrix("logits", logits)
-    out = np.empty(logits.shape, dtype=logits.dtype)
-    _softmax_into(out, logits, log=log, num_threads=None)
+def _predict(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, probabilities: bool, num_threads: int | None) -> FloatArray:
+    X = as_matrix("X", X)
+    W, b = as_parameters(W, b, X.shape[1])
+    out = np.empty((len(X), len(W)), dtype=X.dtype)
+    threads = resolve_num_threads(num_threads, X.size * len(W))
+    total = _kernels.predict[C_TYPE[X.dtype]](
+        out, X, in_dtype(W, X.dtype), in_dtype(b, X.dtype), probabilities, threads
+    )
+    if not math.isfinite(total):
+        _name_the_nonfinite(X, W, b)
     return out
 
 
-def _softmax_into(out: FloatArray, logits: FloatArray, *, log: bool, num_threads: int | None) -> None:
-    _kernels.softmax(out, logits, log, resolve_num_threads(num_threads, logits.size * EXP_WORK))
+def _softmax(logits: ArrayLike, *, log: bool) -> FloatArray:
+    logits = as_matrix("logits", logits)
+    out = np.empty(logits.shape, dtype=logits.dtype)
+    _kernels.softmax(out, logits, log, resolve_num_threads(None, logits.size * EXP_WORK))
+    return out
 
 
 def _cross_entropy(
@@ -201,7 +201,7 @@ def _cross_entropy(
     )
     if grad is not None:
         grad /= n_samples
-    return loss / n_samples, grad
+    return loss, grad
 
 
 def _name_the_nonfinite(X: FloatArray, W: FloatArray, b: FloatArray) -> None:

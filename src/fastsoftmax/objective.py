@@ -7,12 +7,13 @@ are decided here, at the border to the kernels.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _kernels
-from ._validation import C_TYPE, FloatArray, Targets
+from ._validation import C_TYPE, FloatArray, Targets, in_dtype
 from ._vectors import dot
 from .threads import resolve_num_threads
 
@@ -72,15 +73,17 @@ class SoftmaxObjective:
 
     def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
         """F and ∂F/∂theta at theta; one pass over X."""
-        W, b = self.split(theta)
         grad = np.empty_like(theta)
-        grad_W, grad_b = self.split(grad)
+        return self.write_loss_grad(*self.split(grad), *self.split(theta)), grad
+
+    def write_loss_grad(self, grad_W_out: Vector, grad_b_out: Vector, W: FloatArray, b: FloatArray) -> float:
+        """Write ∂F/∂W and ∂F/∂b, in float64, and return F; one pass over X."""
         loss = _kernels.loss_grad(
-            grad_W,
-            grad_b,
+            grad_W_out,
+            grad_b_out,
             self.X,
-            self._as_data(W),
-            self._as_data(b),
+            in_dtype(W, self.X.dtype),
+            in_dtype(b, self.X.dtype),
             self.targets.labels,
             self.targets.rows,
             self.sample_weight,
@@ -88,9 +91,36 @@ class SoftmaxObjective:
             self.num_threads,
         )
         self.n_passes += 1
-        grad /= len(self.X)
-        grad_W += self.l2 * W
-        return loss / len(self.X) + 0.5 * self.l2 * dot(W, W), grad
+        if self.l2:
+            W = W.astype(np.float64, copy=False)
+            grad_W_out += self.l2 * W
+            loss += 0.5 * self.l2 * dot(W, W)
+        return loss
+
+    def hess_vec(self, theta: Vector, v: Vector) -> Vector:
+        """∂²F/∂theta² at theta times a direction v; one pass over X.
+
+        The probabilities are computed anew beside the logits of the direction: X is read once either way, and
+        n_samples × n_classes numbers are never kept.
+        """
+        W, b = self.split(theta)
+        V, v_b = self.split(v)
+        product = np.empty_like(theta)
+        product_W, product_b = self.split(product)
+        _kernels.hess_vec(
+            product_W,
+            product_b,
+            self.X,
+            in_dtype(np.concatenate([W, V]), self.X.dtype),
+            in_dtype(np.concatenate([b, v_b]), self.X.dtype),
+            self._mass,
+            self.offset,
+            self.num_threads,
+        )
+        self.n_passes += 1
+        if self.l2:
+            product_W += self.l2 * V
+        return product
 
     def line(self, theta: Vector, direction: Vector) -> Phi:
         """Return phi(t) → (F, dF/dt) at theta + t · direction; one pass over X here, none in phi.
@@ -101,11 +131,11 @@ class SoftmaxObjective:
         W_step, b_step = self.split(direction)
         n_samples, n_classes = len(self.X), self.targets.n_classes
         both = np.empty((n_samples, 2 * n_classes), dtype=self.X.dtype)
-        _kernels.predict(
+        _kernels.predict[C_TYPE[self.X.dtype]](
             both,
             self.X,
-            self._as_data(np.concatenate([W, W_step])),
-            self._as_data(np.concatenate([b, b_step])),
+            in_dtype(np.concatenate([W, W_step]), self.X.dtype),
+            in_dtype(np.concatenate([b, b_step]), self.X.dtype),
             False,
             self.num_threads,
         )
@@ -129,8 +159,8 @@ class SoftmaxObjective:
                 self.num_threads,
             )
             return (
-                loss / n_samples + penalty[0] + 2 * t * penalty[1] + t * t * penalty[2],
-                slope / n_samples + 2 * penalty[1] + 2 * t * penalty[2],
+                loss + penalty[0] + 2 * t * penalty[1] + t * t * penalty[2],
+                slope + 2 * penalty[1] + 2 * t * penalty[2],
             )
 
         return phi
@@ -152,19 +182,17 @@ class SoftmaxObjective:
         n_samples, n_features = self.X.shape
         size = n_features + self.fit_intercept
         curvature = np.full(n_samples, 0.5 / n_samples)
-        if self.sample_weight is not None:
-            curvature *= self.sample_weight
-        if self.targets.rows is not None:
-            curvature *= self.targets.rows.sum(axis=1, dtype=np.float64)
+        if self._mass is not None:
+            curvature *= self._mass
 
         def gram(V: Vector) -> Vector:
             V = V.reshape(size, -1)
             self.n_passes += 2
-            U = (self.X @ self._as_data(V[:n_features])).astype(np.float64)
+            U = (self.X @ in_dtype(V[:n_features], self.X.dtype)).astype(np.float64)
             if self.fit_intercept:
                 U += V[n_features]
             U *= curvature[:, None]
-            product = (self.X.T @ self._as_data(U)).astype(np.float64)
+            product = (self.X.T @ in_dtype(U, self.X.dtype)).astype(np.float64)
             return np.vstack([product, U.sum(axis=0)]) if self.fit_intercept else product
 
         # ARPACK wants room for its basis; where there is none, the whole matrix is as small.
@@ -183,7 +211,10 @@ class SoftmaxObjective:
             raise ValueError(f"X is so large that XᵀX overflows {self.X.dtype}; scale its features")
         return 1.01 * float(largest) + self.l2
 
-    def _as_data(self, parameters: Vector) -> FloatArray:
-        """Parameters in the dtype of X."""
-        with np.errstate(over="ignore"):
-            return parameters.astype(self.X.dtype, copy=False)
+    @cached_property
+    def _mass(self) -> Vector | None:
+        """Weights of the samples times the sums of their targets, or None where all are one."""
+        if self.targets.rows is None:
+            return self.sample_weight
+        mass = self.targets.rows.sum(axis=1, dtype=np.float64)
+        return mass if self.sample_weight is None else mass * self.sample_weight

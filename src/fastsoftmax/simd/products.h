@@ -204,7 +204,7 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
         for (ptrdiff_t block = 0; block < n_blocks; block++) {
             const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
             fs_fetch_block(&ahead, block);
-            for (ptrdiff_t i = 0; i < padded_rows; i += ROW_BLOCK) {
+            for (ptrdiff_t i = 0; i < rows; i += ROW_BLOCK) {
                 const real *sample[ROW_BLOCK];
                 for (int r = 0; r < ROW_BLOCK; r++) sample[r] = x + (i + r < rows ? i + r : rows - 1) * ldx + j;
 #define CASE(C)                                                                                                       \

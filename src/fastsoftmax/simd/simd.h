@@ -9,8 +9,8 @@
  *                              read where they lie, and no vector is ever a partial one
  *   z       (n_classes, rows)  logits, later residuals, TRANSPOSED: classes ldz elements apart, so that the lanes
  *                              of a vector are samples and no class count is too small to fill them; ldz is a
- *                              multiple of FS_ROW_ALIGN. Past the last sample z repeats it up to a whole vector,
- *                              and weights are zero there
+ *                              multiple of FS_ROW_ALIGN. Past the last sample, up to a whole vector, z has no meaning but
+ *                              is as finite as the samples and parameters are, and weights are zero there
  *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
  *                              brings half a tile's size from there into the cache while it computes
  *
