@@ -32,8 +32,9 @@ from ._layout cimport (
     FLUSH_TILES, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided,
 )
 from ._simd cimport (
-    curvature_residual, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, label_residual, lanes_of, real,
-    sum_samples, target_residual, tile_gradient, tile_logits, tile_softmax,
+    FS_MAX_TILE_ROWS, curvature_residual, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block,
+    gram_pack, label_residual, lanes_of, panel_width_of, real, sum_samples, target_residual, tile_gradient, tile_logits,
+    tile_softmax,
 )
 
 import os
@@ -51,22 +52,24 @@ cdef extern from *:
 
 cdef enum:
     SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
+    GRAM_TILES = 4      # tiles that a Gram matrix adds at a time, which come from and go to far memory
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One tile
 # ---------------------------------------------------------------------------------------------------------------------
 
-cdef void pack_rows(real* x_out, Matrix X, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """Copy samples of any strides to (rows, tile_features), zeros beyond n_features."""
-    cdef const real* x = <const real*> X.data + start * X.row
+cdef void pack_rows(real* x_out, Matrix X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t features,
+                    Py_ssize_t ldx) noexcept nogil:
+    """Copy a block of X, from sample start and feature first on, to rows ldx apart, zeros beyond its features."""
+    cdef const real* x = <const real*> X.data + start * X.row + first * X.column
     cdef Py_ssize_t i, j
-    for j in range(shape.n_features):
+    for j in range(features):
         for i in range(rows):
-            x_out[i * shape.tile_features + j] = x[i * X.row + j * X.column]
-    for j in range(shape.n_features, shape.tile_features):
+            x_out[i * ldx + j] = x[i * X.row + j * X.column]
+    for j in range(features, ldx):
         for i in range(rows):
-            x_out[i * shape.tile_features + j] = 0
+            x_out[i * ldx + j] = 0
 
 
 cdef inline const real* samples(Py_ssize_t* ldx_out, real* packed, Matrix X, Py_ssize_t start, Py_ssize_t rows,
@@ -75,7 +78,7 @@ cdef inline const real* samples(Py_ssize_t* ldx_out, real* packed, Matrix X, Py_
     if X.column == 1 and shape.tile_features == shape.n_features:
         ldx_out[0] = X.row
         return <const real*> X.data + start * X.row
-    pack_rows(packed, X, start, rows, shape)
+    pack_rows(packed, X, start, 0, rows, shape.n_features, shape.tile_features)
     ldx_out[0] = shape.tile_features
     return packed
 
@@ -262,6 +265,16 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
     return loss
 
 
+cdef void pack_gram(real* columns_out, real* panel_out, real* packed, Matrix X, bint fast, Py_ssize_t start,
+                    Py_ssize_t first, Py_ssize_t rows, Py_ssize_t features, Py_ssize_t width) noexcept nogil:
+    """One panel of features, from feature first on, of the samples from start on."""
+    if X.column == 1:
+        gram_pack(columns_out, fast, panel_out, <const real*> X.data + start * X.row + first, rows, features, X.row)
+    else:
+        pack_rows(packed, X, start, first, rows, features, width)
+        gram_pack(columns_out, fast, panel_out, packed, rows, features, width)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The slots, over the threads
 # ---------------------------------------------------------------------------------------------------------------------
@@ -347,6 +360,56 @@ def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:, :]
     """
     cdef Targets bound = bind[real](None, None, sample_weight)
     gradient_pass(hess_W_out, hess_b_out, X, W, b, &bound, offset, num_threads)
+
+
+def gram(real[:, :, ::1] out, const real[:, :] X, const real[:, ::1] sample_weight, bint fast, int num_threads):
+    """Write Σ_i w_ci x_i x_iᵀ for every row w_c of sample_weight, (n_weights, n_features, n_features): one pass over X.
+
+    A few tiles at a time are packed, and every block of rows of every matrix, right of the diagonal alone, is one task:
+    a sum never depends on the number of threads. fast multiplies bfloat16 where the instruction set can.
+    """
+    cdef:
+        Matrix X_view = strided(X)
+        Py_ssize_t n_samples = X.shape[0], n_features = X.shape[1], n_weights = sample_weight.shape[0]
+        Py_ssize_t width = panel_width_of(<real*> NULL), depth = FS_MAX_TILE_ROWS, size = width * depth
+        Py_ssize_t n_panels = (n_features + width - 1) // width, ldo = n_panels * width
+        Py_ssize_t packed_bytes = lines(size * sizeof(real)), matrix = ldo * ldo
+        Py_ssize_t sums_bytes = lines(n_weights * matrix * sizeof(real))
+        Py_ssize_t panels_bytes = lines(GRAM_TILES * n_panels * size * sizeof(real))
+        void* block = NULL
+        char* memory = allocate(&block, sums_bytes + 2 * panels_bytes + num_threads * packed_bytes)
+        real* sums = <real*> memory
+        real* columns = <real*> (memory + sums_bytes)
+        real* panels = <real*> (memory + sums_bytes + panels_bytes)
+        char* packed = memory + sums_bytes + 2 * panels_bytes
+        Py_ssize_t start, tiles, task, tile, panel, c, j, k
+    with nogil:
+        memset(sums, 0, sums_bytes)
+        start = 0
+        while start < n_samples:
+            tiles = min(<Py_ssize_t> GRAM_TILES, (n_samples - start + depth - 1) // depth)
+            for task in prange(tiles * n_panels, schedule="dynamic", num_threads=num_threads):
+                tile = task // n_panels
+                panel = task % n_panels
+                pack_gram[real](
+                    columns + task * size, panels + task * size, <real*> (packed + threadid() * packed_bytes), X_view,
+                    fast, start + tile * depth, panel * width, min(depth, n_samples - start - tile * depth),
+                    min(width, n_features - panel * width), width)
+            for task in prange(n_panels * n_weights, schedule="dynamic", num_threads=num_threads):
+                panel = task // n_weights       # those with most to do first
+                c = task % n_weights
+                for tile in range(tiles):
+                    gram_block(
+                        sums + c * matrix + panel * width * (ldo + 1), fast, columns + (tile * n_panels + panel) * size,
+                        panels + (tile * n_panels + panel) * size, &sample_weight[c, start + tile * depth],
+                        min(depth, n_samples - start - tile * depth), n_panels - panel, ldo)
+            start += GRAM_TILES * depth
+        for task in prange(n_weights * n_features, schedule="static", num_threads=num_threads):
+            c = task // n_features
+            k = task % n_features
+            for j in range(n_features):
+                out[c, k, j] = sums[c * matrix + min(j, k) * ldo + max(j, k)]
+        free(block)
 
 
 def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:] b, bint probabilities,

@@ -16,9 +16,13 @@ cdef extern from "simd.h" nogil:
     void curvature_residual "fs_curvature_residual" (...) noexcept
     void sum_samples "fs_sum_samples" (...) noexcept
     void tile_softmax "fs_softmax" (...) noexcept
+    Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
+    void gram_pack "fs_gram_pack" (...) noexcept
+    void gram_block "fs_gram_block" (...) noexcept
 
     ctypedef struct fs_simd:
         const char* name
+        bint bfloat16
     const fs_simd* fs_active
     const char* const* fs_simd_compiled()
     bint fs_simd_available(const char* name)

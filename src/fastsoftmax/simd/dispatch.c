@@ -10,6 +10,9 @@ extern const fs_simd fs_simd_avx2;
 #ifdef FS_HAVE_AVX512
 extern const fs_simd fs_simd_avx512;
 #endif
+#ifdef FS_HAVE_AVX512_BF16
+extern const fs_simd fs_simd_avx512_bf16;
+#endif
 
 static const fs_simd *const tables[] = {
     &fs_simd_baseline,
@@ -19,6 +22,9 @@ static const fs_simd *const tables[] = {
 #ifdef FS_HAVE_AVX512
     &fs_simd_avx512,
 #endif
+#ifdef FS_HAVE_AVX512_BF16
+    &fs_simd_avx512_bf16,
+#endif
 };
 static const char *const names[] = {
     "baseline",
@@ -27,6 +33,9 @@ static const char *const names[] = {
 #endif
 #ifdef FS_HAVE_AVX512
     "avx512",
+#endif
+#ifdef FS_HAVE_AVX512_BF16
+    "avx512_bf16",
 #endif
     NULL,
 };
@@ -40,10 +49,11 @@ int fs_simd_available(const char *name) {
      * (XGETBV). */
     __builtin_cpu_init();
     if (strcmp(name, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (strcmp(name, "avx512") == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("fma");
+    const int avx512 =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+    if (strcmp(name, "avx512") == 0) return avx512;
+    if (strcmp(name, "avx512_bf16") == 0) return avx512 && __builtin_cpu_supports("avx512bf16");
 #endif
     return 0;
 }

@@ -2,6 +2,7 @@
 #undef dvec
 #undef ivec
 #undef load
+#undef WIDTH
 #undef store
 #undef real
 #undef integer

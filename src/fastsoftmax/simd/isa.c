@@ -79,21 +79,58 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
 #include "dtype.h"
 #include "products.h"
 #include "softmax.h"
+#define GRAM_NAME(operation) NAME(operation)
+#define GRAM_IN_PAIRS 0
+#include "gram.h"
+#ifdef __AVX512BF16__
+/* Two rows of float32 rounded to bfloat16: the first in the low half of every element, the second in the high half. */
+INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
+    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(first));
+    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(second));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+#define PANEL_NAME(operation) fs_##operation##_bf16
+#define PANEL_ELEMENT int32_t
+#define PANEL_VECTOR __m512i
+#define PANEL_LOAD(p) _mm512_loadu_si512(p)
+#define PANEL_MULTIPLY_ADD(sum, a, x) _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(a), (__m512bh)(x))
+#include "panel.h"
+#define GRAM_NAME(operation) NAME(operation##_fast)
+#define GRAM_IN_PAIRS 1
+#include "gram.h"
+#endif
 #include "dtype_end.h"
 
 #define DTYPE f64
 #include "dtype.h"
 #include "products.h"
 #include "softmax.h"
+#define GRAM_NAME(operation) NAME(operation)
+#define GRAM_IN_PAIRS 0
+#include "gram.h"
 #include "dtype_end.h"
 
 #define TABLE_(isa) fs_simd_##isa
 #define TABLE(isa) TABLE_(isa)
 #define STRING_(isa) #isa
 #define STRING(isa) STRING_(isa)
+#define OP(operation, dtype) .operation = PASTE(operation, dtype, ISA)
 #define OPS(dtype, size)                                                                                              \
-    {VECTOR_BYTES / size, PASTE(tile_logits, dtype, ISA), PASTE(tile_gradient, dtype, ISA),                           \
-     PASTE(label_residual, dtype, ISA), PASTE(target_residual, dtype, ISA),                                               \
-     PASTE(curvature_residual, dtype, ISA), PASTE(sum_samples, dtype, ISA), PASTE(softmax, dtype, ISA)}
+    {                                                                                                                 \
+        .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
+        OP(tile_gradient, dtype), OP(label_residual, dtype), OP(target_residual, dtype),                              \
+        OP(curvature_residual, dtype), OP(sum_samples, dtype), OP(softmax, dtype),                                    \
+        .gram_pack = {PASTE(gram_pack, dtype, ISA), FAST(gram_pack, dtype)},                                          \
+        .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
+    }
+#ifdef __AVX512BF16__
+#define FAST_f32(operation) PASTE(operation##_fast, f32, ISA)
+#define BFLOAT16 1
+#else
+#define FAST_f32(operation) PASTE(operation, f32, ISA)
+#define BFLOAT16 0
+#endif
+#define FAST_f64(operation) PASTE(operation, f64, ISA)
+#define FAST(operation, dtype) FAST_##dtype(operation)
 
-const fs_simd TABLE(ISA) = {STRING(ISA), OPS(f32, 4), OPS(f64, 8)};
+const fs_simd TABLE(ISA) = {.name = STRING(ISA), .bfloat16 = BFLOAT16, .f32 = OPS(f32, 4), .f64 = OPS(f64, 8)};

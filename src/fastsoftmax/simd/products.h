@@ -73,70 +73,15 @@ INLINE void NAME(logits_block)(real *z_inout, const real *const x[ROW_BLOCK], co
     UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_inout + k * ldz, sum[k]);
 }
 
-/* out_kv += Σ_i a_ki x_iv for `classes` rows of a and `vectors` vectors v of x, the last of which starts at x + last. The
- * sums stay in registers. */
-INLINE void NAME(panel_block)(real *out, const real *a, const real *x, fs_fetch *fetch, const int classes,
-                              const int vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
-                              ptrdiff_t ldx) {
-    vec sum[CLASS_BLOCK][PANEL_VECTORS];
-    UNROLL for (int k = 0; k < classes; k++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-            sum[k][v] = (vec){0};
-            __builtin_prefetch(out + k * ldo + v * LANES, 1);
-        }
-    }
-    for (ptrdiff_t i = 0; i < inner; i++) {
-        vec sample[PANEL_VECTORS];
-        UNROLL for (int v = 0; v < vectors; v++) {
-            sample[v] = load(x + i * ldx + (v < vectors - 1 ? v * LANES : last));
-            KEEP(sample[v]);
-        }
-        fs_fetch_step(fetch);
-        UNROLL for (int k = 0; k < classes; k++) {
-            const real a_ki = a[k * lda + i];
-            UNROLL for (int v = 0; v < vectors; v++) sum[k][v] += a_ki * sample[v];
-        }
-    }
-    /* Added at the end: the sums of a tile stay small beside those of many, which keeps their rounding small. */
-    UNROLL for (int k = 0; k < classes; k++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-            real *o = out + k * ldo + v * LANES;
-            store(o, load(o) + sum[k][v]);
-        }
-    }
-}
+#define PANEL_NAME(operation) NAME(operation)
+#define PANEL_ELEMENT real
+#define PANEL_VECTOR vec
+#define PANEL_LOAD(p) load(p)
+#define PANEL_MULTIPLY_ADD(sum, a, x) ((sum) + (a) * (x))
+#include "panel.h"
 
-/* The same for all of n_classes. */
-INLINE void NAME(panel)(real *out, const real *a, const real *x, fs_fetch *fetch, ptrdiff_t n_classes,
-                        ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
-                        ptrdiff_t ldx) {
-    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
-    for (ptrdiff_t block = 0; block < n_blocks; block++) {
-        const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
-        fs_fetch_block(fetch, block);
-        /* Of many classes neither a nor out fits a near cache: the next block's a is fetched during this one. */
-        for (ptrdiff_t next = k + classes; next < k + classes + CLASS_BLOCK && next < n_classes; next++) {
-            for (ptrdiff_t i = 0; i < inner; i += VECTOR_BYTES / sizeof(real)) __builtin_prefetch(a + next * lda + i);
-        }
-#define CASE(C, V)                                                                                                    \
-    case 10 * C + V:                                                                                                  \
-        NAME(panel_block)(out + k * ldo, a + k * lda, x, fetch, C, V, last, inner, ldo, lda, ldx);                    \
-        break;
-        switch (10 * classes + vectors) {
-            CASE(1, 1) CASE(1, 2) CASE(1, 3)
-            CASE(2, 1) CASE(2, 2) CASE(2, 3)
-            CASE(3, 1) CASE(3, 2) CASE(3, 3)
-#if CLASS_BLOCK > 3
-            CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4)
-            CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
-#endif
-#if PANEL_VECTORS > 3
-            CASE(1, 4) CASE(2, 4) CASE(3, 4)
-#endif
-        }
-#undef CASE
-    }
-}
+enum { NAME(WIDTH) = PANEL_VECTORS * LANES };
+#define WIDTH NAME(WIDTH)
 
 /* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first half
  * of the vectors with the second. */
@@ -157,7 +102,6 @@ INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo
 static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, ptrdiff_t rows,
                               ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
-    enum { WIDTH = PANEL_VECTORS * LANES };
     real packed[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     for (ptrdiff_t i = 0; i < rows; i += WIDTH) {
         const ptrdiff_t vectors = rows - i < WIDTH ? (rows - i + LANES - 1) / LANES : PANEL_VECTORS;
@@ -228,7 +172,6 @@ static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *res
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     const int pack = n_classes >= FS_MANY_CLASSES;
-    enum { WIDTH = PANEL_VECTORS * LANES };
     real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * PANEL_VECTORS / ROW_BLOCK, n_classes <= CLASS_BLOCK);
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {

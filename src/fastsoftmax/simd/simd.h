@@ -34,6 +34,8 @@
     typedef struct {                                                                                                  \
         /* Elements of a vector. */                                                                                   \
         ptrdiff_t lanes;                                                                                              \
+        /* Features of a panel. */                                                                                    \
+        ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
         void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,              \
                             ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz); \
@@ -52,6 +54,14 @@
                                    ptrdiff_t n_classes, ptrdiff_t ldz);                                               \
         /* sum_k += Σ_i z_ik */                                                                                       \
         void (*sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);    \
+        /* For weighted Gram matrices, by precision: 0 the data's own, 1 the fastest. gram_pack copies up to panel_width  \
+         * features of up to FS_MAX_TILE_ROWS samples to columns and to a panel, each of panel_width * FS_MAX_TILE_ROWS \
+         * elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i panel_iᵀ to        \
+         * panel_width rows of out, for n_panels panels next to each other. */                                        \
+        void (*gram_pack[2])(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows, ptrdiff_t n_features, \
+                             ptrdiff_t ldx);                                                                          \
+        void (*gram_block[2])(real *out_inout, const real *columns, const void *panels, const real *weight,           \
+                              ptrdiff_t rows, ptrdiff_t n_panels, ptrdiff_t ldo);                                     \
         /* z_i = softmax(z_i), or its logarithm */                                                                    \
         void (*softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                  \
     } fs_ops_##dtype;
@@ -61,6 +71,7 @@ FS_DECLARE_OPS(double, f64)
 
 typedef struct {
     const char *name;
+    int bfloat16; /* whether the fastest precision of a Gram matrix multiplies bfloat16 */
     fs_ops_f32 f32;
     fs_ops_f64 f64;
 } fs_simd;
@@ -79,6 +90,9 @@ extern const fs_simd *fs_active;
 #define fs_target_residual(z_inout, ...) (FS_ACTIVE(z_inout)->target_residual(z_inout, __VA_ARGS__))
 #define fs_curvature_residual(z_inout, ...) (FS_ACTIVE(z_inout)->curvature_residual(z_inout, __VA_ARGS__))
 #define fs_sum_samples(sum_inout, z, ...) (FS_ACTIVE(z)->sum_samples(sum_inout, z, __VA_ARGS__))
+#define fs_panel_width(pointer) (FS_ACTIVE(pointer)->panel_width)
+#define fs_gram_pack(columns_out, fast, ...) (FS_ACTIVE(columns_out)->gram_pack[fast](columns_out, __VA_ARGS__))
+#define fs_gram_block(out_inout, fast, ...) (FS_ACTIVE(out_inout)->gram_block[fast](out_inout, __VA_ARGS__))
 #define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))
 
 /* The names of the instruction sets compiled in, slowest first, NULL at the end. */

@@ -1,0 +1,59 @@
+/* The weighted Gram matrix Σ_i w_i x_i x_iᵀ of a tile, from WIDTH features at a time: as columns, a feature after the
+ * other, and as a panel, a sample after the other. Included once for products in the data's own precision, and, where the
+ * set has them, once for products of bfloat16, which are added in float32. */
+
+/* WIDTH features of up to PANEL_DEPTH samples; zeros where there are fewer. */
+static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows, ptrdiff_t features,
+                            ptrdiff_t ldx) {
+    real copy[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
+    real *panel = GRAM_IN_PAIRS ? copy : panel_out;
+    memset(panel, 0, sizeof copy);
+    for (ptrdiff_t i = 0; i < rows; i++) memcpy(panel + i * WIDTH, x + i * ldx, features * sizeof(real));
+    for (ptrdiff_t j = 0; j < WIDTH; j += LANES) {
+        for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += LANES) {
+            const real *row[LANES];
+            for (int l = 0; l < LANES; l++) row[l] = panel + (i + l) * WIDTH + j;
+            NAME(transpose)(columns_out + j * PANEL_DEPTH + i, row, PANEL_DEPTH);
+        }
+    }
+#if GRAM_IN_PAIRS
+    for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += 2) {
+        for (ptrdiff_t j = 0; j < WIDTH; j += LANES) {
+            const vec even = load(panel + i * WIDTH + j), odd = load(panel + (i + 1) * WIDTH + j);
+            _mm512_storeu_si512((int32_t *)panel_out + i / 2 * WIDTH + j, fs_bf16_pairs(even, odd));
+        }
+    }
+#endif
+}
+
+/* out (WIDTH rows, ldo apart) += Σ_i w_i column_i panel_iᵀ for n_panels panels next to each other. */
+static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *panels, const real *weight, ptrdiff_t rows,
+                             ptrdiff_t n_panels, ptrdiff_t ldo) {
+    real w[PANEL_DEPTH] = {0}, scaled[WIDTH * PANEL_DEPTH] __attribute__((aligned(VECTOR_BYTES)));
+    fs_fetch none = fs_fetch_start(NULL, 0, 0);
+    memcpy(w, weight, rows * sizeof(real));
+    for (ptrdiff_t j = 0; j < WIDTH; j++) {
+        for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += LANES) {
+            store(scaled + j * PANEL_DEPTH + i, load(w + i) * load(columns + j * PANEL_DEPTH + i));
+        }
+    }
+#if GRAM_IN_PAIRS
+    int32_t pairs[WIDTH * PANEL_DEPTH / 2] __attribute__((aligned(VECTOR_BYTES)));
+    for (ptrdiff_t i = 0; i < WIDTH * PANEL_DEPTH; i += 2 * LANES) {
+        const __m512bh both = _mm512_cvtne2ps_pbh(load(scaled + i + LANES), load(scaled + i));
+        _mm512_storeu_si512(pairs + i / 2, (__m512i)both);
+    }
+    for (ptrdiff_t p = 0; p < n_panels; p++) {
+        fs_panel_bf16(out + p * WIDTH, pairs, (const int32_t *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
+                      PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH / 2, ldo, PANEL_DEPTH / 2, WIDTH);
+    }
+#else
+    for (ptrdiff_t p = 0; p < n_panels; p++) {
+        NAME(panel)(out + p * WIDTH, scaled, (const real *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
+                    PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH, ldo, PANEL_DEPTH, WIDTH);
+    }
+#endif
+}
+
+#undef GRAM_NAME
+#undef GRAM_IN_PAIRS
