@@ -1,8 +1,9 @@
-"""``python -m bench.compare``: one pass by NumPy, by fastsoftmax, and at the machine's limit, in one table."""
+"""``python -m bench.compare``: one pass by NumPy, PyTorch, fastsoftmax, and at the machine's limit, in one table."""
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,16 +13,17 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
-from fastsoftmax import numpy_baseline
+from fastsoftmax import _kernels, numpy_baseline
 
 from .agreement import DisagreementError, check_against_numpy, check_threads
 from .ceilings import Ceilings, CeilingsError
-from .environment import OtherLoad, all_threads, describe
-from .problems import DTYPES, SHAPES, Shape, make_problem
-from .timing import Comparison, compare
+from .environment import OtherLoad, all_threads, describe, has_torch, instruction_sets
+from .problems import DTYPES, SHAPES, Problem, Shape, make_problem
+from .timing import Times, take_turns
+from .uses import check_use, make_uses
 
-COLUMNS = ("n×N×K", "dtype", "threads", "NumPy ms", "ours ms", "ratio", "limit ms", "set by", "of limit")
-LEFT = ("n×N×K", "dtype", "set by")
+LEFT = ("n×N×K", "dtype", "what")
+NUMPY, TORCH = "NumPy", "PyTorch"
 
 
 class Case(NamedTuple):
@@ -38,22 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts, load = describe(), OtherLoad()
     try:
         ceilings = Ceilings()
-        results = dict(_measure(options.shape, options.dtype, options.threads, options.repeats, ceilings))
+        passes = dict(_measure(options, ceilings))
+        uses = [] if options.passes_only else list(_measure_uses(options.threads, options.repeats))
     except (CeilingsError, DisagreementError) as error:
         sys.exit(f"bench.compare: {error}")
     facts |= _rates(ceilings) | {"meanwhile": load.describe()}
-    facts["times"] = f"medians of {options.repeats} repetitions in turns; limit: from the best rate seen"
-    rows = [_row(case, result, ceilings) for case, result in results.items()]
-    if options.markdown:
-        _print_markdown(facts, rows)
-    else:
-        _print_terminal(facts, rows)
+    facts["times"] = (
+        f"milliseconds, medians of {options.repeats} repetitions in turns; ratios and the share of the limit are of "
+        f"{options.isa[-1]}; limit: of multiply-adds or of memory, whichever takes longer at the best rate seen"
+    )
+    print_table = _print_markdown if options.markdown else _print_terminal
+    _print_facts(facts, options.markdown)
+    print_table(*_pass_table(passes, options.isa, ceilings))
+    if uses:
+        print_table(("what", "threads", NUMPY, "ours", "× NumPy"), uses)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.compare",
-        description="Measure one pass by NumPy, by fastsoftmax, and at the machine's limit.",
+        description="Measure one pass by NumPy, PyTorch, fastsoftmax, and at the machine's limit.",
     )
     parser.add_argument(
         "--shape", nargs="+", type=_shape, default=SHAPES, metavar="n×N×K", help="samples × features × classes"
@@ -67,6 +73,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="T",
         help="default: one, and all that the process may use",
     )
+    sets = instruction_sets()
+    parser.add_argument(
+        "--isa",
+        nargs="+",
+        choices=sets,
+        default=[name for name in ("avx2",) if name in sets[:-1]] + sets[-1:],
+        help="instruction sets, the one to be judged last; default: %(default)s",
+    )
+    parser.add_argument("--passes-only", action="store_true", help="leave out predictions and Gram matrices")
     parser.add_argument("--repeats", type=_positive, default=7, metavar="R", help="default: %(default)s")
     parser.add_argument("--markdown", action="store_true", help="print a table for a README")
     return parser.parse_args(arguments)
@@ -92,26 +107,43 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _measure(
-    shapes: Sequence[Shape], dtypes: Sequence[str], threads: Sequence[int], repeats: int, ceilings: Ceilings
-) -> Iterator[tuple[Case, Comparison]]:
-    """Yield a comparison a case, and measure the ceilings in between; one problem exists at a time, checked first."""
-    for shape in shapes:
-        for dtype in dtypes:
+def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[Case, Times]]:
+    """Yield the times of a case, and measure the ceilings in between; one problem exists at a time, checked first."""
+    for shape in options.shape:
+        for dtype in options.dtype:
             problem = make_problem(shape, dtype)
-            check_against_numpy(problem, threads[0])
-            check_threads(problem, {1, all_threads(), *threads})
-            ceilings.measure(dtype, threads)
-            for count in threads:
-                with threadpool_limits(count, user_api="blas"):
-                    yield (
-                        Case(shape, dtype, count),
-                        compare(
-                            partial(numpy_baseline.loss_grad, *problem),
-                            partial(fs.loss_grad, *problem, num_threads=count),
-                            repeats,
-                        ),
-                    )
+            for isa in options.isa:
+                _kernels.use_isa(isa)
+                check_against_numpy(problem, options.threads[0])
+                check_threads(problem, {1, all_threads(), *options.threads})
+            ceilings.measure(dtype, options.threads)
+            for threads in options.threads:
+                calls: dict[str, Callable[[], object]] = {NUMPY: partial(numpy_baseline.loss_grad, *problem)}
+                if has_torch():
+                    from .torch_baseline import loss_grad as torch_loss_grad
+
+                    calls[TORCH] = torch_loss_grad(problem, threads)
+                calls |= {isa: partial(_ours, isa, problem, threads) for isa in options.isa}
+                with threadpool_limits(threads, user_api="blas"):
+                    yield Case(shape, dtype, threads), take_turns(calls, options.repeats)
+
+
+def _ours(isa: str, problem: Problem, threads: int) -> None:
+    _kernels.use_isa(isa)
+    fs.loss_grad(*problem, num_threads=threads)
+
+
+def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
+    """Yield rows: what a pass over the data is used for beside training, by NumPy and by the fastest set."""
+    _kernels.use_isa("")
+    for use in make_uses():
+        for count in threads if use.threaded else [1]:
+            ours = partial(use.ours, num_threads=count)
+            check_use(use, ours)
+            with threadpool_limits(count, user_api="blas"):
+                times = take_turns({NUMPY: use.numpy, "ours": ours}, repeats)
+            medians = [_milliseconds(times.median(name)) for name in (NUMPY, "ours")]
+            yield use.name, str(count), *medians, f"{times.ratio(NUMPY, 'ours'):.2f}"
 
 
 def _rates(ceilings: Ceilings) -> dict[str, str]:
@@ -131,19 +163,28 @@ def _range(rates: Sequence[float]) -> str:
     return highest if lowest == highest else f"{lowest}–{highest}"
 
 
-def _row(case: Case, result: Comparison, ceilings: Ceilings) -> tuple[str, ...]:
-    limit = ceilings.limit(*case)
-    return (
-        str(case.shape),
-        case.dtype,
-        str(case.threads),
-        _milliseconds(result.baseline),
-        _milliseconds(result.ours),
-        f"{result.ratio:.2f}",
-        _milliseconds(limit.seconds),
-        limit.bound,
-        f"{limit.seconds / result.ours:.0%}",
+def _pass_table(
+    passes: Mapping[Case, Times], isas: Sequence[str], ceilings: Ceilings
+) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Columns and rows."""
+    peers = [NUMPY, *([TORCH] if has_torch() else [])]
+    columns = (
+        *("n×N×K", "dtype", "threads", *peers, *isas),
+        *(f"× {peer}" for peer in peers),
+        *("limit", "of limit"),
     )
+    rows = []
+    for case, times in passes.items():
+        limit = ceilings.limit(*case)
+        rows.append(
+            (
+                *(str(part) for part in case),
+                *(_milliseconds(times.median(name)) for name in (*peers, *isas)),
+                *(f"{times.ratio(peer, isas[-1]):.2f}" for peer in peers),
+                *(_milliseconds(limit.seconds), f"{limit.seconds / times.median(isas[-1]):.0%}"),
+            )
+        )
+    return columns, rows
 
 
 def _milliseconds(seconds: float) -> str:
@@ -153,26 +194,31 @@ def _milliseconds(seconds: float) -> str:
     return f"{milliseconds:.{decimals}f}"
 
 
-def _print_markdown(facts: dict[str, str], rows: Sequence[Sequence[str]]) -> None:
-    for name, value in facts.items():
-        print(f"- {name}: {value}")
-    print()
-    rule = ["---" if column in LEFT else "---:" for column in COLUMNS]
-    for cells in (COLUMNS, rule, *rows):
-        print(f"| {' | '.join(cells)} |")
-
-
-def _print_terminal(facts: dict[str, str], rows: Sequence[Sequence[str]]) -> None:
-    console = Console(highlight=False)
+def _print_facts(facts: dict[str, str], markdown: bool) -> None:
+    """Print what the times depend on."""
+    if markdown:
+        print("\n".join(f"- {name}: {value}" for name, value in facts.items()))
+        return
     head = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         head.add_row(name, value)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
-    for column in COLUMNS:
-        table.add_column(column.replace(" ", "\n"), justify="left" if column in LEFT else "right", no_wrap=True)
+    Console(highlight=False).print(head, markup=False)
+
+
+def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    print()
+    rule = ["---" if column in LEFT else "---:" for column in columns]
+    for cells in (columns, rule, *rows):
+        print(f"| {' | '.join(cells)} |")
+
+
+def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, collapse_padding=True)
+    for column in columns:
+        table.add_column(re.sub("[ _]", "\n", column), justify="left" if column in LEFT else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console.print(head, table, sep="\n\n", markup=False)
+    Console(highlight=False).print("", table, sep="\n", markup=False)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import os
 import platform
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -23,8 +25,19 @@ def describe() -> dict[str, str]:
         "processor": f"{_cpu_model()}, {config['threads']} threads may be used",
         "fastsoftmax": f"{fs.__version__}, {config['compiler']}, instruction set {config['instruction set chosen']}",
         "NumPy": f"{np.__version__}, {_blas()}",
+        "PyTorch": _torch(),
         "settings": " ".join(settings) or "none in the environment",
     }
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed."""
+    return find_spec("torch") is not None
+
+
+def instruction_sets() -> list[str]:
+    """Return the sets that this machine can run, slowest first."""
+    return _config()["instruction sets available"].split(", ")
 
 
 def all_threads() -> int:
@@ -73,6 +86,10 @@ def _cpu_model() -> str:
             if name.strip() == "model name":
                 return value.strip()
     return platform.processor() or platform.machine()
+
+
+def _torch() -> str:
+    return version("torch") if has_torch() else "not installed"
 
 
 def _blas() -> str:

@@ -34,6 +34,7 @@ SHAPES = (
     Shape(60000, 784, 10),  # images of digits, 28 × 28
     Shape(200000, 100, 3),  # long and narrow
     Shape(50000, 768, 100),  # embeddings, a hundred classes
+    Shape(20000, 2048, 1000),  # wide embeddings, a thousand classes
     Shape(1797, 64, 10),  # images of digits, 8 × 8: fits the caches
 )
 

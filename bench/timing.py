@@ -1,9 +1,8 @@
-"""Times of two functions, taken in turns so that both see the same disturbances."""
+"""Times of several functions, taken in turns so that all see the same disturbances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 from time import perf_counter, process_time, sleep
-from typing import NamedTuple
 
 from .pinning import pinned_threads
 
@@ -11,31 +10,44 @@ BLOCK_SECONDS = 0.05  # at least this long is timed at once
 PATIENCE = 50  # hundredths of a second
 
 
-class Comparison(NamedTuple):
-    """Medians over the repetitions."""
+class Times:
+    """Seconds a call of each function, over the repetitions."""
 
-    baseline: float  # seconds a call
-    ours: float
-    ratio: float  # of the paired ratios, baseline / ours
+    def __init__(self, seconds: Mapping[str, list[float]]) -> None:
+        self._seconds = seconds
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._seconds
+
+    def median(self, name: str) -> float:
+        """Return the median time of one."""
+        return median(self._seconds[name])
+
+    def ratio(self, slow: str, fast: str) -> float:
+        """Return the median of how many times as fast the second is, of times that were taken one after the other."""
+        return median(a / b for a, b in zip(self._seconds[slow], self._seconds[fast], strict=True))
 
 
-def compare(baseline: Callable[[], object], ours: Callable[[], object], repeats: int) -> Comparison:
-    """Time both in turns: baseline, ours, baseline, ours ..."""
-    baseline()
-    ours()
+def take_turns(calls: Mapping[str, Callable[[], object]], repeats: int) -> Times:
+    """Time all in turns: first, second, ..., first, second ..."""
+    for call in calls.values():
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     with pinned_threads():
-        pairs = [(_seconds_a_call(baseline), _seconds_a_call(ours)) for _ in range(repeats)]
-    return Comparison(
-        baseline=median(pair[0] for pair in pairs),
-        ours=median(pair[1] for pair in pairs),
-        ratio=median(pair[0] / pair[1] for pair in pairs),
-    )
+        for _ in range(repeats):
+            for name, call in calls.items():
+                seconds[name].append(_seconds_a_call(call))
+    return Times(seconds)
 
 
 def _seconds_a_call(function: Callable[[], object]) -> float:
-    """Mean over as many calls as fill a block, after one that is not counted."""
+    """Mean over as many calls as fill a block, after one that is not counted unless it fills a block by itself."""
     settle()
+    start = perf_counter()
     function()
+    seconds = perf_counter() - start
+    if seconds >= BLOCK_SECONDS:
+        return seconds
     calls, start = 0, perf_counter()
     while (seconds := perf_counter() - start) < BLOCK_SECONDS:
         function()

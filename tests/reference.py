@@ -26,6 +26,19 @@ def loss_grad(X, Y, W, b, s=None, offset=0.0, l2=0.0):
     return loss, residual.T @ X + l2 * W, residual.sum(axis=0)
 
 
+def hess_vec(X, Y, W, b, V, v, s=None, offset=0.0, l2=0.0):
+    X, W, b, V, v = (np.asarray(a, dtype=np.float64) for a in (X, W, b, V, v))
+    s = np.ones(len(X)) if s is None else np.asarray(s, dtype=np.float64)
+    P, U = softmax(X @ W.T + b + offset), X @ V.T + v
+    residual = (s * Y.sum(axis=1) / s.sum())[:, None] * P * (U - (P * U).sum(axis=1, keepdims=True))
+    return residual.T @ X + l2 * V, residual.sum(axis=0)
+
+
+def gram(X, s):
+    X, s = np.asarray(X, dtype=np.float64), np.asarray(s, dtype=np.float64)
+    return np.stack([(X * w[:, None]).T @ X for w in s])
+
+
 def gradient_descent(X, Y, learning_rate, n_steps, l2=0.0):
     W, b = np.zeros((Y.shape[1], X.shape[1])), np.zeros(Y.shape[1])
     for _ in range(n_steps):

@@ -175,3 +175,22 @@ def test_values_too_large_to_descend_on_are_refused():
 def test_whole_numbers_of_any_dtype_are_class_indices(y):
     expected = fs.loss_grad(P.X, P.y, P.W, P.b)
     np.testing.assert_array_equal(fs.loss_grad(P.X, y, P.W, P.b)[1], expected[1])
+
+
+BAD_GRAM = {
+    "precision": (dict(precision="half"), 'precision must be "exact" or "fast", found \'half\''),
+    "short weights": (dict(sample_weight=np.ones((2, 19))), r"an entry for each of the 20 samples, found \(2, 19\)"),
+    "cube weights": (dict(sample_weight=np.ones((2, 20, 1))), r"sample_weight must be two-dimensional"),
+    "nan weights": (
+        dict(sample_weight=poisoned(np.ones((2, 20)), np.nan, 1, 3)),
+        "sample_weight contains NaN at row 1, column 3",
+    ),
+    "infinite X": (dict(X=poisoned(P.X, np.inf, 4, 1)), "X contains infinity at row 4, column 1"),
+    "vector X": (dict(X=np.zeros(20)), r"X must be two-dimensional, found shape \(20,\)"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_GRAM.values(), ids=BAD_GRAM)
+def test_gram_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fs.gram(**(dict(X=P.X) | arguments))

@@ -5,9 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import reference
+from problems import make_problem, one_hot
+from tolerances import assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
+from fastsoftmax import _kernels
 
 CONFIG = fs.show_config("dicts")
 AVAILABLE = CONFIG["instruction sets available"].split(", ")
@@ -29,6 +34,32 @@ def test_kernels_on(isa):
 def test_environment_chooses(isa):
     script = "import fastsoftmax; print(fastsoftmax.show_config('dicts')['instruction set chosen'])"
     assert run(["-c", script], isa).stdout.strip() == isa
+
+
+@pytest.fixture
+def any_set():
+    yield
+    _kernels.use_isa(CONFIG["instruction set chosen"])
+
+
+@pytest.mark.parametrize("shape", [(1000, 54, 7), (300, 784, 10), (2000, 100, 3), (200, 300, 100), (97, 31, 17)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_sets_agree(shape, dtype, any_set):
+    p = make_problem(*shape, dtype=dtype)
+    p = p._replace(W=(p.W / np.sqrt(shape[1])).astype(dtype))
+    expected = reference.loss_grad(p.X, one_hot(p.y, shape[2]), p.W, p.b)
+    for isa in AVAILABLE:
+        _kernels.use_isa(isa)
+        loss, grad_W, grad_b = fs.loss_grad(p.X, p.y, p.W, p.b)
+        assert_loss_close(loss, expected[0], dtype)
+        assert_gradient_close(grad_W, expected[1], p.X)
+        assert_gradient_close(grad_b, expected[2], p.X)
+
+
+def test_unknown_set_leaves_the_one_in_use():
+    with pytest.raises(ValueError, match=f"'pentium': no such set is compiled in; choose one of {AVAILABLE[0]}"):
+        _kernels.use_isa("pentium")
+    assert fs.show_config("dicts")["instruction set chosen"] == CONFIG["instruction set chosen"]
 
 
 def test_unknown_set_is_an_error():

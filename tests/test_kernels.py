@@ -6,7 +6,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import make_problem, one_hot, problems
-from tolerances import SAME, ULPS, assert_gradient_close, assert_loss_close
+from tolerances import GRAM, SAME, ULPS, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
 from fastsoftmax._validation import Targets
@@ -51,6 +51,99 @@ def test_offset_is_added_to_the_logits(p, soft):
     grad_W, grad_b = objective.split(grad)
     assert_gradient_close(grad_W, expected_W, p.X, mass * (logit_scale(p) + 5))
     assert_gradient_close(grad_b, expected_b, p.X, mass * (logit_scale(p) + 5))
+
+
+# Around the chunks of features and the panels that the kernels work on, for few and for many classes.
+WIDE = [(70, 801, 3), (33, 1700, 10), (129, 127, 40), (65, 129, 33), (130, 257, 64), (128, 400, 32), (200, 64, 101)]
+
+
+@pytest.mark.parametrize("shape", WIDE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_wide_data_and_many_classes(shape, dtype):
+    p = make_problem(*shape, dtype=dtype)
+    p = p._replace(W=(p.W / np.sqrt(shape[1])).astype(dtype))
+
+    loss, grad_W, grad_b = fs.loss_grad(p.X, p.y, p.W, p.b)
+
+    expected, expected_W, expected_b = reference.loss_grad(p.X, one_hot(p.y, shape[2]), p.W, p.b)
+    assert_loss_close(loss, expected, dtype, scale=logit_scale(p))
+    assert_gradient_close(grad_W, expected_W, p.X)
+    assert_gradient_close(grad_b, expected_b, p.X)
+    np.testing.assert_allclose(
+        fs.predict_proba(p.X, p.W, p.b),
+        reference.softmax(p.X.astype(float) @ p.W.T.astype(float) + p.b),
+        rtol=logit_scale(p) * 100 * np.finfo(dtype).eps,
+    )
+
+
+@given(problems(), st.booleans(), st.booleans(), st.booleans())
+def test_hess_vec_is_the_reference(p, soft, weighted, with_offset):
+    n_classes = len(p.W)
+    Y = p.Y.astype(float) if soft else one_hot(p.y, n_classes)
+    targets = Targets(None if soft else p.y.astype(np.intp), p.Y if soft else None, n_classes)
+    s = p.s / p.s.mean() if weighted else None
+    offset = p.offset if with_offset else None
+    objective = SoftmaxObjective(p.X, targets, sample_weight=s, offset=offset, l2=0.1)
+    theta = np.concatenate([p.W.ravel(), p.b]).astype(float)
+    direction = np.random.default_rng(3).standard_normal(theta.size).astype(p.X.dtype).astype(float)
+
+    product = objective.hess_vec(theta, direction)
+
+    V, v = objective.split(direction)
+    expected = reference.hess_vec(p.X, Y, p.W, p.b, V, v, s=s, offset=0.0 if offset is None else offset, l2=0.1)
+    largest = np.abs(p.X.astype(float) @ V.T + v).max()
+    mass = Y.sum(axis=1).max() * (1 if s is None else s.max()) * largest * (5 + logit_scale(p))
+    for actual, wanted in zip(objective.split(product), expected, strict=True):
+        assert_gradient_close(actual, wanted, p.X, mass)
+
+
+@given(problems(dtypes=(np.float64,)))
+def test_hess_vec_is_the_slope_of_the_gradient(p):
+    targets = Targets(p.y.astype(np.intp), None, len(p.W))
+    objective = SoftmaxObjective(p.X, targets, l2=0.1)
+    theta = np.concatenate([p.W.ravel(), p.b])
+    u, v = np.random.default_rng(4).standard_normal((2, theta.size))
+    step = 1e-5
+
+    along = (objective.loss_grad(theta + step * v)[1] - objective.loss_grad(theta - step * v)[1]) / (2 * step)
+
+    product = objective.hess_vec(theta, v)
+    scale = 1 + np.abs(p.X).max() ** 3 * p.X.shape[1] * np.abs(v).max()
+    np.testing.assert_allclose(product, along, rtol=1e-6, atol=1e-6 * scale)
+    # The Hessian is symmetric, and never negative.
+    size = np.linalg.norm(product) * np.linalg.norm(u) + np.linalg.norm(objective.hess_vec(theta, u)) * np.linalg.norm(
+        v
+    )
+    assert u @ product == pytest.approx(v @ objective.hess_vec(theta, u), abs=SAME * size)
+    assert v @ product >= 0
+
+
+@given(problems(), st.sampled_from(["exact", "fast"]), st.integers(1, 3))
+def test_gram_is_the_reference(p, precision, n_weights):
+    weights = np.random.default_rng(5).standard_normal((n_weights, len(p.X))).astype(p.X.dtype)
+
+    actual = fs.gram(p.X, weights, precision=precision)
+
+    size = np.linalg.norm(reference.gram(np.abs(p.X), np.abs(weights)))
+    error = np.linalg.norm(actual - reference.gram(p.X, weights))
+    assert error <= GRAM[precision, p.X.dtype.type] * size
+    np.testing.assert_array_equal(actual, actual.swapaxes(1, 2))
+    assert actual.dtype == p.X.dtype
+    np.testing.assert_array_equal(fs.gram(p.X, weights[0], precision=precision), actual[0])
+
+
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gram_of_many_samples_on_any_number_of_threads(dtype, precision):
+    p = make_problem(3000, 150, 2, dtype=dtype)
+    weights = p.offset.T
+    one = fs.gram(p.X, weights, precision=precision, num_threads=1)
+    for num_threads in (2, 3, 7):
+        np.testing.assert_array_equal(fs.gram(p.X, weights, precision=precision, num_threads=num_threads), one)
+    np.testing.assert_array_equal(fs.gram(np.asfortranarray(p.X), weights, precision=precision), one)
+    size = np.linalg.norm(reference.gram(np.abs(p.X), np.abs(weights)))
+    assert np.linalg.norm(one - reference.gram(p.X, weights)) <= GRAM[precision, dtype] * size
+    np.testing.assert_array_equal(fs.gram(p.X), fs.gram(p.X, np.ones(len(p.X))))
 
 
 @given(problems(dtypes=(np.float64,)), st.booleans())
@@ -144,7 +237,7 @@ def test_soft_targets_at_a_corner_are_labels(p):
     assert_gradient_close(again[2], grad_b, p.X, share)
 
 
-@pytest.mark.parametrize("shape", [(9000, 33, 5), (1500, 97, 31), (20000, 3, 2)])
+@pytest.mark.parametrize("shape", [(9000, 33, 5), (1500, 97, 31), (1500, 97, 40), (20000, 3, 2)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(shape, dtype):
     p = make_problem(*shape, dtype=dtype)

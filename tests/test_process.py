@@ -96,3 +96,21 @@ def test_calls_from_many_threads_at_once():
         for loss, grad_W, _ in pool.map(lambda _: fs.loss_grad(X, y, W, b), range(16)):
             assert loss == expected[0]
             np.testing.assert_array_equal(grad_W, expected[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize("shape", [(300_000, 54, 7), (40_000, 784, 10), (20_000, 768, 100)])
+def test_a_pass_needs_little_memory(shape):
+    """The peak of the whole call beyond its arguments, of which X alone takes 62 to 125 MB."""
+    done = run(
+        "import sys, numpy as np, fastsoftmax as fs\n"
+        "def peak(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
+        f"n, N, K = {shape}\n"
+        "X = np.ones((n, N), np.float32); y = np.arange(n) % K\n"
+        "W, b = np.zeros((K, N), np.float32), np.zeros(K, np.float32)\n"
+        "fs.loss_grad(X[:1000], y[:1000], W, b)\n"
+        "before = peak()\n"
+        "fs.loss_grad(X, y, W, b)\n"
+        "print((peak() - before) / 1024)"
+    )
+    assert float(done.stdout) < 64, done.stderr

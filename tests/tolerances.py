@@ -5,6 +5,13 @@ import numpy as np
 # Relative to the size that the quantity can have: the gradient's to the mean norm of the samples.
 GRADIENT = {np.float64: 1e-14, np.float32: 1e-6}
 LOSS = {np.float64: 1e-14, np.float32: 1e-6}
+# Relative to the norm of Σ |w_i| x_i x_iᵀ; "fast" is that of bfloat16, eight significant bits.
+GRAM = {
+    ("exact", np.float64): 1e-14,
+    ("exact", np.float32): 1e-6,
+    ("fast", np.float64): 1e-14,
+    ("fast", np.float32): 5e-3,
+}
 # Units in the last place of a probability.
 ULPS = 8
 # float64 quantities that are the same up to the order of their sums.

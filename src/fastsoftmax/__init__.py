@@ -12,6 +12,7 @@ from .fit import FitResult, fit
 from .functional import (
     cross_entropy,
     cross_entropy_grad,
+    gram,
     log_softmax,
     loss_grad,
     predict_proba,
@@ -28,6 +29,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "fit",
+    "gram",
     "log_softmax",
     "loss_grad",
     "predict_proba",

@@ -182,7 +182,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         x = samples(&ldx, packed, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), rows, n_logits,
+        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), False, rows, n_logits,
                     shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
@@ -214,7 +214,7 @@ cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, con
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
         x = samples(&ldx, packed, X, start, rows, shape)
-        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), rows, shape.n_classes,
+        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), True, rows, shape.n_classes,
                     shape.tile_features, ldx, ldz)
         for k in range(shape.n_classes):
             sum_samples(&total, z + k * ldz, rows, 1, ldz)
@@ -509,14 +509,24 @@ def isa_names():
     return tuple(compiled), tuple(available), fs_active.name.decode()
 
 
-cdef int activate_isa(str name) except -1:
-    """Use the instruction set of that name, or the fastest that this machine can run if the name is empty."""
+def use_isa(str name):
+    """Use the instruction set of that name, or the fastest that this machine can run if the name is empty.
+
+    For measurements and tests that compare the sets: no other thread may be in a kernel meanwhile.
+    """
     cdef bytes encoded = name.encode()
     if not fs_simd_activate(<const char*> encoded if name else NULL):
         compiled, available, _ = isa_names()
         reason = "this processor cannot run it" if name in compiled else "no such set is compiled in"
-        raise ImportError(f"FASTSOFTMAX_ISA={name!r}: {reason}; choose one of {', '.join(available)}")
-    return 0
+        raise ValueError(f"{name!r}: {reason}; choose one of {', '.join(available)}")
 
 
-activate_isa(os.environ.get("FASTSOFTMAX_ISA", ""))
+def bfloat16_products():
+    """Whether the instruction set in use multiplies bfloat16."""
+    return bool(fs_active.bfloat16)
+
+
+try:
+    use_isa(os.environ.get("FASTSOFTMAX_ISA", ""))
+except ValueError as error:
+    raise ImportError(f"FASTSOFTMAX_ISA={error}") from None

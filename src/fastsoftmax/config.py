@@ -27,6 +27,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
         "instruction sets compiled": ", ".join(compiled),
         "instruction sets available": ", ".join(available),
         "instruction set chosen": chosen,
+        "bfloat16 products": "yes" if _kernels.bfloat16_products() else "no",
         "OpenMP": "yes" if _build_config.openmp else "no, every call runs on one thread",
         "threads": str(available_threads()),
     }

@@ -1,7 +1,7 @@
 """The functions of the public interface that have no state: arrays in, arrays out."""
 
 import math
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,6 +104,56 @@ def predict_proba(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int 
 def decision_function(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
     return _predict(X, W, b, probabilities=False, num_threads=num_threads)
+
+
+def gram(
+    X: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    precision: Literal["exact", "fast"] = "exact",
+    num_threads: int | None = None,
+) -> FloatArray:
+    """Weighted Gram matrices Σ_i w_ci x_i x_iᵀ, for all rows w_c of weights in one pass over X.
+
+    The Hessian of softmax regression is made of them, w_i = p_ik (δ_kl − p_il), and so are its preconditioners.
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+    sample_weight : array_like of shape (n_weights, n_samples) or (n_samples,), optional
+        Finite, of any sign; ones by default.
+    precision : {"exact", "fast"}
+        "exact" multiplies in X's precision. "fast" rounds x_i and w_ci x_i of a float32 X to bfloat16, eight significant
+        bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with an error of some
+        1e-3 of the norm. On other sets, and for float64, it is as exact as "exact".
+    num_threads : int, optional
+        All that the process may use by default. The answer does not depend on it, bit for bit.
+
+    Returns
+    -------
+    ndarray of shape (n_weights, n_features, n_features), or (n_features, n_features) for weights of one dimension
+        Symmetric, of X's dtype (float64 for integers).
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity.
+    """
+    X = as_matrix("X", X)
+    if precision not in ("exact", "fast"):
+        raise ValueError(f'precision must be "exact" or "fast", found {precision!r}')
+    weights = np.ones(len(X), X.dtype) if sample_weight is None else np.asarray(sample_weight)
+    single = weights.ndim == 1
+    weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=X.dtype)
+    if weights.shape[1] != len(X):
+        raise ValueError(f"sample_weight must have an entry for each of the {len(X)} samples, found {weights.shape}")
+    out = np.empty((len(weights), X.shape[1], X.shape[1]), dtype=X.dtype)
+    threads = resolve_num_threads(num_threads, X.size * X.shape[1] // 2 * len(weights))
+    _kernels.gram(out, X, np.ascontiguousarray(weights), precision == "fast", threads)
+    if not np.isfinite(np.einsum("cjj->", out)):
+        check_finite("X", X)
+        check_finite("sample_weight", weights)
+    return out[0] if single else out
 
 
 def softmax(logits: ArrayLike) -> FloatArray:

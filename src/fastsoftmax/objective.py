@@ -92,9 +92,9 @@ class SoftmaxObjective:
         )
         self.n_passes += 1
         if self.l2:
-            W = W.astype(np.float64, copy=False)
-            grad_W_out += self.l2 * W
-            loss += 0.5 * self.l2 * dot(W, W)
+            weights = W.astype(np.float64, copy=False)
+            grad_W_out += self.l2 * weights
+            loss += 0.5 * self.l2 * dot(weights, weights)
         return loss
 
     def hess_vec(self, theta: Vector, v: Vector) -> Vector:

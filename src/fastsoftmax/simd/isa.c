@@ -13,14 +13,16 @@
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
-#define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums and ROW_BLOCK samples in 32 registers */
-#define PANEL_VECTORS 4 /* CLASS_BLOCK x PANEL_VECTORS sums and PANEL_VECTORS vectors of the panel */
 #elif defined(__AVX__)
 #define VECTOR_BYTES 32
-#define CLASS_BLOCK 3
-#define PANEL_VECTORS 3
 #else
 #define VECTOR_BYTES 16
+#endif
+
+#if defined(__AVX512F__) || defined(__aarch64__) /* 32 registers */
+#define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums and ROW_BLOCK samples */
+#define PANEL_VECTORS 4 /* CLASS_BLOCK x PANEL_VECTORS sums and PANEL_VECTORS vectors of the panel */
+#else
 #define CLASS_BLOCK 3
 #define PANEL_VECTORS 3
 #endif

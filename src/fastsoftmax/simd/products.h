@@ -124,14 +124,14 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
 }
 
 static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,
-                              ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                              int fetch_all, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                               ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     const ptrdiff_t padded_rows = (rows + LANES - 1) / LANES * LANES;
     for (ptrdiff_t k = 0; k < n_classes; k++) {
         for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
     }
-    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, n_classes <= CLASS_BLOCK);
+    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, fetch_all || n_classes <= CLASS_BLOCK);
     if (n_classes >= FS_MANY_CLASSES) {
         NAME(many_logits)(z_out, x, W, &ahead, rows, n_classes, n_features, ldx, ldz);
         return;

@@ -12,7 +12,8 @@
  *                              multiple of FS_ROW_ALIGN. Past the last sample, up to a whole vector, z has no meaning but
  *                              is as finite as the samples and parameters are, and weights are zero there
  *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
- *                              brings half a tile's size from there into the cache while it computes
+ *                              brings half a tile's size from there into the cache while it computes; tile_logits
+ *                              with fetch_all, because no gradient follows, all of it
  *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
@@ -38,7 +39,8 @@
         ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
         void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,              \
-                            ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz); \
+                            int fetch_all, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,  \
+                            ptrdiff_t ldz);                                                                           \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
         void (*tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,               \
                               ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,               \
