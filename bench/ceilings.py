@@ -18,7 +18,7 @@ from .pinning import pinned_threads
 from .problems import Shape
 
 SOURCE = Path(__file__).with_name("ceilings.c")
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-fopenmp")
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Ceilings:
         self.operations: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         self.bandwidth: defaultdict[int, list[float]] = defaultdict(list)
         self.cache_bytes = last_level_cache()
-        self._library = _compile()
+        self._library = compile_library(SOURCE, FLAGS)
 
     def measure(self, dtype: str, threads: Iterable[int]) -> None:
         """Measure once more; other processes and the host can only make it worse."""
@@ -131,17 +131,18 @@ def _best(call: Callable[[], T]) -> tuple[T, float]:
     return result, seconds
 
 
-def _compile() -> ctypes.CDLL:
+def compile_library(source: Path, flags: Iterable[str]) -> ctypes.CDLL:
+    """Compile a C file to a library of its own; CeilingsError if that fails."""
     compiler = os.environ.get("CC") or "cc"
     with tempfile.TemporaryDirectory() as directory:
-        library = Path(directory) / "ceilings.so"
-        command = [*shlex.split(compiler), *FLAGS, str(SOURCE), "-o", str(library)]
+        library = Path(directory) / "library.so"
+        command = [*shlex.split(compiler), *flags, "-shared", "-fPIC", str(source), "-o", str(library), "-lm"]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except OSError:
             raise CeilingsError(
-                f"the machine's ceilings are measured by a C program, and the compiler {compiler!r} "
-                "cannot be run; install one, or name one in the environment variable CC"
+                f"{source.name} is to be compiled where it is measured, and the compiler {compiler!r} cannot be run; "
+                "install one, or name one in the environment variable CC"
             ) from None
         if done.returncode != 0:
             raise CeilingsError(f"{shlex.join(command)} failed:\n{done.stderr.strip()}")

@@ -123,9 +123,9 @@ def gram(
     sample_weight : array_like of shape (n_weights, n_samples) or (n_samples,), optional
         Finite, of any sign; ones by default.
     precision : {"exact", "fast"}
-        "exact" multiplies in X's precision. "fast" rounds x_i and w_ci x_i of a float32 X to bfloat16, eight significant
-        bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with an error of some
-        1e-3 of the norm. On other sets, and for float64, it is as exact as "exact".
+        "exact" multiplies in X's precision. "fast" rounds x_i and w_ci x_i of a float32 X to bfloat16, of eight
+        significant bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with an
+        error of some 1e-3 of the norm. On other sets, and for float64, it is as exact as "exact".
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 

@@ -1,0 +1,1 @@
+"""The hot loop, version by version, to learn from: ``python -m bench.kernels``."""
