@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels, numpy_baseline
+from fastsoftmax.functional import Precision
 
 from .agreement import DisagreementError, check_against_numpy, check_threads
 from .ceilings import Ceilings, CeilingsError
@@ -78,7 +79,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--isa",
         nargs="+",
         choices=sets,
-        default=[name for name in ("avx2",) if name in sets[:-1]] + sets[-1:],
+        default=[name for name in sets if name in ("avx2", "avx512", "amx")] or sets[-1:],
         help="instruction sets, the one to be judged last; default: %(default)s",
     )
     parser.add_argument("--passes-only", action="store_true", help="leave out predictions and Gram matrices")
@@ -123,14 +124,25 @@ def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[
                     from .torch_baseline import loss_grad as torch_loss_grad
 
                     calls[TORCH] = torch_loss_grad(problem, threads)
-                calls |= {isa: partial(_ours, isa, problem, threads) for isa in options.isa}
+                for name, variant in _variants(options.isa).items():
+                    calls[name] = partial(_ours, *variant, problem, threads)
                 with threadpool_limits(threads, user_api="blas"):
                     yield Case(shape, dtype, threads), take_turns(calls, options.repeats)
 
 
-def _ours(isa: str, problem: Problem, threads: int) -> None:
+def _variants(isas: Sequence[str]) -> dict[str, tuple[str, Precision]]:
+    """Return instruction sets with their precisions, by the name of their column."""
+    variants: dict[str, tuple[str, Precision]] = {}
+    for isa in isas:
+        if isa == "amx":
+            variants[f"{isa} fast"] = (isa, "fast")
+        variants[isa] = (isa, "exact")
+    return variants
+
+
+def _ours(isa: str, precision: Precision, problem: Problem, threads: int) -> None:
     _kernels.use_isa(isa)
-    fs.loss_grad(*problem, num_threads=threads)
+    fs.loss_grad(*problem, precision=precision, num_threads=threads)
 
 
 def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
@@ -168,8 +180,9 @@ def _pass_table(
 ) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Columns and rows."""
     peers = [NUMPY, *([TORCH] if has_torch() else [])]
+    ours = list(_variants(isas))
     columns = (
-        *("n×N×K", "dtype", "threads", *peers, *isas),
+        *("n×N×K", "dtype", "threads", *peers, *ours),
         *(f"× {peer}" for peer in peers),
         *("limit", "of limit"),
     )
@@ -179,9 +192,9 @@ def _pass_table(
         rows.append(
             (
                 *(str(part) for part in case),
-                *(_milliseconds(times.median(name)) for name in (*peers, *isas)),
-                *(f"{times.ratio(peer, isas[-1]):.2f}" for peer in peers),
-                *(_milliseconds(limit.seconds), f"{limit.seconds / times.median(isas[-1]):.0%}"),
+                *(_milliseconds(times.median(name)) for name in (*peers, *ours)),
+                *(f"{times.ratio(peer, ours[-1]):.2f}" for peer in peers),
+                *(_milliseconds(limit.seconds), f"{limit.seconds / times.median(ours[-1]):.0%}"),
             )
         )
     return columns, rows

@@ -194,3 +194,11 @@ BAD_GRAM = {
 def test_gram_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         fs.gram(**(dict(X=P.X) | arguments))
+
+
+def test_an_unknown_precision_is_refused():
+    arguments = (P.X, P.y, P.W, P.b)
+    with pytest.raises(ValueError, match='precision must be "exact" or "fast", found \'double\''):
+        fs.loss_grad(*arguments, precision="double")
+    with pytest.raises(ValueError, match='precision must be "exact" or "fast", found None'):
+        fs.predict_proba(P.X, P.W, P.b, precision=None)

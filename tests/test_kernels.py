@@ -6,7 +6,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import make_problem, one_hot, problems
-from tolerances import GRAM, SAME, ULPS, assert_gradient_close, assert_loss_close
+from tolerances import FAST, GRAM, SAME, ULPS, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
 from fastsoftmax._validation import Targets
@@ -69,6 +69,13 @@ def test_wide_data_and_many_classes(shape, dtype):
     assert_loss_close(loss, expected, dtype, scale=logit_scale(p))
     assert_gradient_close(grad_W, expected_W, p.X)
     assert_gradient_close(grad_b, expected_b, p.X)
+    # "fast" is less exact on a matrix unit alone.
+    fast_loss, fast_W, _ = fs.loss_grad(p.X, p.y, p.W, p.b, precision="fast")
+    assert fast_loss == pytest.approx(loss, rel=FAST)
+    assert np.linalg.norm(fast_W - grad_W) <= FAST * np.linalg.norm(grad_W)
+    np.testing.assert_allclose(
+        fs.predict_proba(p.X, p.W, p.b, precision="fast"), fs.predict_proba(p.X, p.W, p.b), rtol=FAST * logit_scale(p)
+    )
     np.testing.assert_allclose(
         fs.predict_proba(p.X, p.W, p.b),
         reference.softmax(p.X.astype(float) @ p.W.T.astype(float) + p.b),

@@ -5,6 +5,8 @@ import numpy as np
 # Relative to the size that the quantity can have: the gradient's to the mean norm of the samples.
 GRADIENT = {np.float64: 1e-14, np.float32: 1e-6}
 LOSS = {np.float64: 1e-14, np.float32: 1e-6}
+# Of three products of bfloat16 parts, relative to the norm, for precision="fast".
+FAST = 1e-5
 # Relative to the norm of Σ |w_i| x_i x_iᵀ; "fast" is that of bfloat16, eight significant bits.
 GRAM = {
     ("exact", np.float64): 1e-14,

@@ -24,7 +24,9 @@ class _CrossEntropy(Protocol):
     ) -> tuple[float, float]: ...
 
 class _Predict(Protocol):
-    def __call__(self, out: _Real, X: _Real, W: _Real, b: _Real, probabilities: bool, num_threads: int) -> float: ...
+    def __call__(
+        self, out: _Real, X: _Real, W: _Real, b: _Real, probabilities: bool, fast: bool, num_threads: int
+    ) -> float: ...
 
 cross_entropy: dict[str, _CrossEntropy]
 predict: dict[str, _Predict]
@@ -39,6 +41,7 @@ def loss_grad(
     targets: _Real | None,
     sample_weight: _Float64 | None,
     offset: _Real | None,
+    fast: bool,
     num_threads: int,
 ) -> float: ...
 def hess_vec(
@@ -49,6 +52,7 @@ def hess_vec(
     b: _Real,
     sample_weight: _Float64 | None,
     offset: _Real | None,
+    fast: bool,
     num_threads: int,
 ) -> None: ...
 def gram(out: _Real, X: _Real, sample_weight: _Real, fast: bool, num_threads: int) -> None: ...

@@ -17,6 +17,8 @@ The samples are cut into slots by the problem's shape alone. Each slot sums into
 in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
 float32 sum of n terms loses what a solver needs to converge.
 
+fast allows products that are less exact than those of the data's precision, on instruction sets that have faster ones.
+
 The `def` functions are the border: typed memoryviews come in, of any strides, and everything inside is plain pointers,
 sizes and strides in elements, without the GIL. An absent argument is a null pointer through the same loop. Outputs are
 the caller's, end in `_out` and come first, inputs follow, sizes are last.
@@ -164,7 +166,7 @@ cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape)
 
 
 cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Matrix X, const real* W, const real* b,
-                          Py_ssize_t n_logits, Targets* targets, Matrix offset, Py_ssize_t start, Py_ssize_t stop,
+                          Py_ssize_t n_logits, Targets* targets, Matrix offset, bint fast, Py_ssize_t start, Py_ssize_t stop,
                           Shape* shape) noexcept nogil:
     """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
     cdef:
@@ -182,7 +184,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         x = samples(&ldx, packed, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), False, rows, n_logits,
+        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), False, fast, rows, n_logits,
                     shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
@@ -191,7 +193,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         loss += residual(z, y, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, z, upcoming(z, X, start + rows + rows // 2, stop, shape), rows,
+        tile_gradient(block, x, z, upcoming(z, X, start + rows + rows // 2, stop, shape), fast, rows,
                       shape.n_classes, shape.tile_features, ldx, ldz)
         sum_samples(grad_b_out, z, rows, shape.n_classes, ldz)
 
@@ -203,7 +205,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
 
 
 cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, const real* b, bint probabilities,
-                         Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+                         bint fast, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Write the logits of the samples [start, stop), or their softmax, and return the sum of the logits."""
     cdef:
         real* z = scratch
@@ -214,7 +216,7 @@ cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, con
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
         x = samples(&ldx, packed, X, start, rows, shape)
-        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), True, rows, shape.n_classes,
+        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), True, fast, rows, shape.n_classes,
                     shape.tile_features, ldx, ldz)
         for k in range(shape.n_classes):
             sum_samples(&total, z + k * ldz, rows, 1, ldz)
@@ -294,7 +296,8 @@ cdef void add_slots(double* mean_out, const char* slots, Py_ssize_t slot_bytes, 
 
 
 cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
-                          const real[:] b, Targets* targets, const real[:, :] offset, int num_threads) except? -1:
+                          const real[:] b, Targets* targets, const real[:, :] offset, bint fast,
+                          int num_threads) except? -1:
     """Write the means over the samples of s_i r_i x_iᵀ and s_i r_i and return that of s_i L_i: one pass over X.
 
     W and b give as many logits as they have rows: those of n_classes and, for the Hessian, of a direction after them.
@@ -324,7 +327,8 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, con
             slot = <double*> (slots + s * slot_bytes)
             slot[n_weights + shape.n_classes] = slot_gradient(
                 slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
-                n_logits, targets, offset_view, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples), &shape)
+                n_logits, targets, offset_view, fast, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples),
+                &shape)
         for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
             add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights), n_samples)
         slots += n_weights * sizeof(double)
@@ -341,25 +345,25 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, con
 
 def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
               const real[:] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
-              const double[::1] sample_weight, const real[:, :] offset, int num_threads):
+              const double[::1] sample_weight, const real[:, :] offset, bint fast, int num_threads):
     """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
 
     Either labels (n_samples,) or targets (n_samples, n_classes) is given and the other is None; sample_weight and
     offset may be None.
     """
     cdef Targets bound = bind(labels, targets, sample_weight)
-    return gradient_pass(grad_W_out, grad_b_out, X, W, b, &bound, offset, num_threads)
+    return gradient_pass(grad_W_out, grad_b_out, X, W, b, &bound, offset, fast, num_threads)
 
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:, :] X, const real[:, :] W,
-             const real[:] b, const double[::1] sample_weight, const real[:, :] offset, int num_threads):
+             const real[:] b, const double[::1] sample_weight, const real[:, :] offset, bint fast, int num_threads):
     """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
     W is (2 n_classes, n_features), V below the parameters, and b is (2 n_classes,), v after them. The targets enter by
     their mass alone, as a factor of sample_weight.
     """
     cdef Targets bound = bind[real](None, None, sample_weight)
-    gradient_pass(hess_W_out, hess_b_out, X, W, b, &bound, offset, num_threads)
+    gradient_pass(hess_W_out, hess_b_out, X, W, b, &bound, offset, fast, num_threads)
 
 
 def gram(real[:, :, ::1] out, const real[:, :] X, const real[:, ::1] sample_weight, bint fast, int num_threads):
@@ -412,7 +416,7 @@ def gram(real[:, :, ::1] out, const real[:, :] X, const real[:, ::1] sample_weig
         free(block)
 
 
-def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:] b, bint probabilities,
+def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:] b, bint probabilities, bint fast,
             int num_threads):
     """Write z = X Wᵀ + b, or its softmax, (n_samples, n_classes).
 
@@ -436,7 +440,7 @@ def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:
         pack_parameters(W_packed, b_packed, W, b, &shape)
         for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             total += slot_predict[real](out_view, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed,
-                                        b_packed, probabilities, s * shape.slot_rows,
+                                        b_packed, probabilities, fast, s * shape.slot_rows,
                                         min((s + 1) * shape.slot_rows, n_samples), &shape)
         free(block)
     return total

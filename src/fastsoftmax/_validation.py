@@ -184,6 +184,13 @@ def as_parameters(
     return weights, intercept
 
 
+def is_fast(precision: object) -> bool:
+    """Whether precision is "fast", not "exact"."""
+    if precision not in ("exact", "fast"):
+        raise ValueError(f'precision must be "exact" or "fast", found {precision!r}')
+    return precision == "fast"
+
+
 def as_number(name: str, value: object, *, positive: bool = False) -> float:
     """Return a finite float that is not negative, or that is positive."""
     kind = "positive" if positive else "non-negative"

@@ -33,6 +33,8 @@ class SoftmaxObjective:
     l2 : float
     fit_intercept : bool
         False holds b at zero: theta is W alone.
+    fast : bool
+        Allow products that are less exact than those of X's dtype, where that is faster.
     num_threads : int or None
 
     Attributes
@@ -52,6 +54,7 @@ class SoftmaxObjective:
         offset: FloatArray | None = None,
         l2: float = 0.0,
         fit_intercept: bool = True,
+        fast: bool = False,
         num_threads: int | None = None,
     ) -> None:
         self.X = X
@@ -60,6 +63,7 @@ class SoftmaxObjective:
         self.offset = offset
         self.l2 = l2
         self.fit_intercept = fit_intercept
+        self.fast = fast
         self.n_passes = 0
         self.num_threads = resolve_num_threads(num_threads, X.size * targets.n_classes)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
@@ -88,6 +92,7 @@ class SoftmaxObjective:
             self.targets.rows,
             self.sample_weight,
             self.offset,
+            self.fast,
             self.num_threads,
         )
         self.n_passes += 1
@@ -115,6 +120,7 @@ class SoftmaxObjective:
             in_dtype(np.concatenate([b, v_b]), self.X.dtype),
             self._mass,
             self.offset,
+            self.fast,
             self.num_threads,
         )
         self.n_passes += 1
@@ -137,6 +143,7 @@ class SoftmaxObjective:
             in_dtype(np.concatenate([W, W_step]), self.X.dtype),
             in_dtype(np.concatenate([b, b_step]), self.X.dtype),
             False,
+            self.fast,
             self.num_threads,
         )
         self.n_passes += 1

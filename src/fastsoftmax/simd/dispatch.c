@@ -2,6 +2,13 @@
 #include "simd.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 extern const fs_simd fs_simd_baseline;
 #ifdef FS_HAVE_AVX2
@@ -12,6 +19,9 @@ extern const fs_simd fs_simd_avx512;
 #endif
 #ifdef FS_HAVE_AVX512_BF16
 extern const fs_simd fs_simd_avx512_bf16;
+#endif
+#ifdef FS_HAVE_AMX
+extern const fs_simd fs_simd_amx;
 #endif
 
 static const fs_simd *const tables[] = {
@@ -25,6 +35,9 @@ static const fs_simd *const tables[] = {
 #ifdef FS_HAVE_AVX512_BF16
     &fs_simd_avx512_bf16,
 #endif
+#ifdef FS_HAVE_AMX
+    &fs_simd_amx,
+#endif
 };
 static const char *const names[] = {
     "baseline",
@@ -37,10 +50,32 @@ static const char *const names[] = {
 #ifdef FS_HAVE_AVX512_BF16
     "avx512_bf16",
 #endif
+#ifdef FS_HAVE_AMX
+    "amx",
+#endif
     NULL,
 };
 
 const char *const *fs_simd_compiled(void) { return names; }
+
+#if defined(__x86_64__)
+/* Whether the processor has the matrix unit and the operating system saves its registers and lets this process use them,
+ * which Linux wants to be asked (kernel documentation, "Using XSTATE features in user space applications"). */
+static int amx_allowed(void) {
+#ifdef __linux__
+    enum { LEAF_FEATURES = 7, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, XTILE_CONFIG = 1 << 17, XTILE_DATA = 1 << 18 };
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILE_DATA = 18 };
+    const unsigned features = AMX_BF16 | AMX_TILE, states = XTILE_CONFIG | XTILE_DATA;
+    unsigned eax, ebx, ecx, edx, enabled, high;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE)) return 0;
+    if (!__get_cpuid_count(LEAF_FEATURES, 0, &eax, &ebx, &ecx, &edx) || (edx & features) != features) return 0;
+    __asm__("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
+    return (enabled & states) == states && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA) == 0;
+#else
+    return 0;
+#endif
+}
+#endif
 
 int fs_simd_available(const char *name) {
     if (strcmp(name, "baseline") == 0) return 1;
@@ -53,7 +88,9 @@ int fs_simd_available(const char *name) {
         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
     if (strcmp(name, "avx512") == 0) return avx512;
-    if (strcmp(name, "avx512_bf16") == 0) return avx512 && __builtin_cpu_supports("avx512bf16");
+    const int avx512_bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+    if (strcmp(name, "avx512_bf16") == 0) return avx512_bf16;
+    if (strcmp(name, "amx") == 0) return avx512_bf16 && amx_allowed();
 #endif
     return 0;
 }

@@ -5,6 +5,7 @@
 #if DTYPE == f32
 #undef f32
 #undef f64
+#define DTYPE_IS_F32 1
 #define real float
 #define integer int32_t
 #define LANES (VECTOR_BYTES / 4)
@@ -20,6 +21,7 @@
 #else
 #undef f32
 #undef f64
+#define DTYPE_IS_F32 0
 #define real double
 #define integer int64_t
 #define LANES (VECTOR_BYTES / 8)

@@ -9,6 +9,7 @@
 #undef LANES
 #undef NAME
 #undef DTYPE
+#undef DTYPE_IS_F32
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef EXP_LOWEST

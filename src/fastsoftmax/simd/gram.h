@@ -43,10 +43,15 @@ static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *pa
         const __m512bh both = _mm512_cvtne2ps_pbh(load(scaled + i + LANES), load(scaled + i));
         _mm512_storeu_si512(pairs + i / 2, (__m512i)both);
     }
+#ifdef __AMX_BF16__
+    (void)none;
+    amx_panel_of_pairs(out, pairs, panels, n_panels, ldo, WIDTH);
+#else
     for (ptrdiff_t p = 0; p < n_panels; p++) {
         fs_panel_bf16(out + p * WIDTH, pairs, (const int32_t *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
                       PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH / 2, ldo, PANEL_DEPTH / 2, WIDTH);
     }
+#endif
 #else
     for (ptrdiff_t p = 0; p < n_panels; p++) {
         NAME(panel)(out + p * WIDTH, scaled, (const real *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,

@@ -77,6 +77,10 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
     fetch->at += fetch->step;
 }
 
+#ifdef __AMX_BF16__
+#include "amx.h"
+#endif
+
 #define DTYPE f32
 #include "dtype.h"
 #include "products.h"

@@ -83,6 +83,18 @@ INLINE void NAME(logits_block)(real *z_inout, const real *const x[ROW_BLOCK], co
 enum { NAME(WIDTH) = PANEL_VECTORS * LANES };
 #define WIDTH NAME(WIDTH)
 
+/* A packed panel, (inner, WIDTH), times the rows of many classes. */
+INLINE void NAME(packed_panel)(real *out, const real *a, const real *x, fs_fetch *fetch, int fast, ptrdiff_t n_classes,
+                               ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
+#if defined(__AMX_BF16__) && DTYPE_IS_F32
+    (void)fetch;
+    amx_panel(out, a, x, fast, n_classes, vectors, inner, ldo, lda, WIDTH);
+#else
+    (void)fast;
+    NAME(panel)(out, a, x, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldo, lda, WIDTH);
+#endif
+}
+
 /* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first half
  * of the vectors with the second. */
 INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo) {
@@ -99,7 +111,7 @@ INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo
 }
 
 /* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */
-static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, ptrdiff_t rows,
+static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, int fast, ptrdiff_t rows,
                               ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
@@ -118,14 +130,14 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
                     NAME(transpose)(packed + jj * WIDTH + v * LANES, row, WIDTH);
                 }
             }
-            NAME(panel)(z_inout + i, W + j, packed, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldz, width, WIDTH);
+            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, fast, n_classes, vectors, inner, ldz, width);
         }
     }
 }
 
 static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,
-                              int fetch_all, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
-                              ptrdiff_t ldz) {
+                              int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes,
+                              ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     const ptrdiff_t padded_rows = (rows + LANES - 1) / LANES * LANES;
     for (ptrdiff_t k = 0; k < n_classes; k++) {
@@ -133,7 +145,7 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
     }
     fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, fetch_all || n_classes <= CLASS_BLOCK);
     if (n_classes >= FS_MANY_CLASSES) {
-        NAME(many_logits)(z_out, x, W, &ahead, rows, n_classes, n_features, ldx, ldz);
+        NAME(many_logits)(z_out, x, W, &ahead, fast, rows, n_classes, n_features, ldx, ldz);
         return;
     }
     /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
@@ -168,27 +180,25 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
 }
 
 static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,
-                                ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                                int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
-    const int pack = n_classes >= FS_MANY_CLASSES;
     real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * PANEL_VECTORS / ROW_BLOCK, n_classes <= CLASS_BLOCK);
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
         const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
-        ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j, ld = ldx;
-        const real *sample = x + j;
-        if (pack) {
-            /* Many classes read these features many times: from contiguous memory. */
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                for (ptrdiff_t f = 0; f < vectors; f++) {
-                    store(packed + i * WIDTH + f * LANES, load(sample + i * ldx + (f < vectors - 1 ? f * LANES : last)));
-                }
-            }
-            sample = packed;
-            ld = WIDTH;
-            last = (vectors - 1) * LANES;
+        const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;
+        if (n_classes < FS_MANY_CLASSES) {
+            NAME(panel)(grad_inout + j, residual, x + j, &ahead, n_classes, vectors, last, rows, width, ldz, ldx);
+            continue;
         }
-        NAME(panel)(grad_inout + j, residual, sample, &ahead, n_classes, vectors, last, rows, width, ldz, ld);
+        /* Many classes read these features many times: from contiguous memory. */
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            const real *sample = x + i * ldx + j;
+            for (ptrdiff_t f = 0; f < vectors; f++) {
+                store(packed + i * WIDTH + f * LANES, load(sample + (f < vectors - 1 ? f * LANES : last)));
+            }
+        }
+        NAME(packed_panel)(grad_inout + j, residual, packed, &ahead, fast, n_classes, vectors, rows, width, ldz);
     }
 }

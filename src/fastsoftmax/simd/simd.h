@@ -14,6 +14,7 @@
  *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
  *                              brings half a tile's size from there into the cache while it computes; tile_logits
  *                              with fetch_all, because no gradient follows, all of it
+ *   fast                       whether the products may be less exact than those of the dtype, where that is faster
  *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
@@ -39,11 +40,11 @@
         ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
         void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,              \
-                            int fetch_all, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,  \
-                            ptrdiff_t ldz);                                                                           \
+                            int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
+                            ptrdiff_t ldx, ptrdiff_t ldz);                                                            \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
         void (*tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,               \
-                              ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,               \
+                              int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
                               ptrdiff_t ldz);                                                                         \
         /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
         double (*label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows, \

@@ -1,0 +1,99 @@
+/* The tables of AVX-512 and of AMX on the same tiles, each against sums in long double: called by test_amx.py, on
+   processors with a matrix unit and, with emulator.c linked in, without. Prints an error for every shape and product;
+   asserts nothing. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "simd.h"
+
+extern const fs_simd fs_simd_avx512, fs_simd_amx;
+const fs_simd *fs_active = &fs_simd_amx;
+
+static float *random_floats(size_t count) {
+    float *values = malloc(count * sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0; /* of four uniform numbers: close to normal */
+        for (int k = 0; k < 4; k++) sum += rand() / (double)RAND_MAX - 0.5;
+        values[i] = (float)sum;
+    }
+    return values;
+}
+
+static double relative(const float *actual, const double *expected, size_t rows, size_t columns, size_t ld) {
+    double error = 0, norm = 0;
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < columns; j++) {
+            const double difference = actual[i * ld + j] - expected[i * columns + j];
+            error += difference * difference;
+            norm += expected[i * columns + j] * expected[i * columns + j];
+        }
+    }
+    return sqrt(error / norm);
+}
+
+/* n_features is a multiple of 16, so that no vector overlaps another. */
+static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes) {
+    const ptrdiff_t ldz = (rows + FS_ROW_ALIGN - 1) / FS_ROW_ALIGN * FS_ROW_ALIGN;
+    float *x = random_floats(rows * n_features), *W = random_floats(n_classes * n_features);
+    float *b = random_floats(n_classes), *residual = random_floats(n_classes * ldz);
+    float *z = calloc(n_classes * ldz, sizeof(float)), *grad = malloc(n_classes * n_features * sizeof(float));
+    double *logits = malloc(n_classes * rows * sizeof(double)), *sums = malloc(n_classes * n_features * sizeof(double));
+    for (ptrdiff_t k = 0; k < n_classes; k++) {
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            long double sum = b[k];
+            for (ptrdiff_t j = 0; j < n_features; j++) sum += (long double)W[k * n_features + j] * x[i * n_features + j];
+            logits[k * rows + i] = sum;
+        }
+        for (ptrdiff_t j = 0; j < n_features; j++) {
+            long double sum = 0;
+            for (ptrdiff_t i = 0; i < rows; i++) sum += (long double)residual[k * ldz + i] * x[i * n_features + j];
+            sums[k * n_features + j] = sum;
+        }
+    }
+    const struct {
+        const char *name;
+        const fs_ops_f32 *ops;
+        int fast;
+    } products[] = {{"vector", &fs_simd_avx512.f32, 0}, {"exact", &fs_simd_amx.f32, 0}, {"fast", &fs_simd_amx.f32, 1}};
+    for (int p = 0; p < 3; p++) {
+        products[p].ops->tile_logits(z, x, W, b, NULL, 0, products[p].fast, rows, n_classes, n_features, n_features, ldz);
+        memset(grad, 0, n_classes * n_features * sizeof(float));
+        products[p].ops->tile_gradient(grad, x, residual, NULL, products[p].fast, rows, n_classes, n_features, n_features,
+                                       ldz);
+        printf("%td %td %td %s %.3e %.3e\n", rows, n_features, n_classes, products[p].name,
+               relative(z, logits, n_classes, rows, ldz), relative(grad, sums, n_classes, n_features, n_features));
+    }
+    free(x), free(W), free(b), free(residual), free(z), free(grad), free(logits), free(sums);
+}
+
+static void check_gram(ptrdiff_t rows) {
+    enum { WIDTH = 64, DEPTH = FS_MAX_TILE_ROWS };
+    static float columns[WIDTH * DEPTH], panel[WIDTH * DEPTH], out[WIDTH * WIDTH];
+    static double sums[WIDTH * WIDTH];
+    float *x = random_floats(rows * WIDTH), *weight = random_floats(rows);
+    memset(out, 0, sizeof out);
+    fs_simd_amx.f32.gram_pack[1](columns, panel, x, rows, WIDTH, WIDTH);
+    fs_simd_amx.f32.gram_block[1](out, columns, panel, weight, rows, 1, WIDTH);
+    for (ptrdiff_t j = 0; j < WIDTH; j++) {
+        for (ptrdiff_t l = 0; l < WIDTH; l++) {
+            sums[j * WIDTH + l] = 0;
+            for (ptrdiff_t i = 0; i < rows; i++) sums[j * WIDTH + l] += (double)weight[i] * x[i * WIDTH + j] * x[i * WIDTH + l];
+        }
+    }
+    printf("%td %d %d gram %.3e %.3e\n", rows, WIDTH, WIDTH, relative(out, sums, WIDTH, WIDTH, WIDTH), 0.0);
+    free(x), free(weight);
+}
+
+int main(void) {
+    const ptrdiff_t sizes[] = {1, 15, 17, 33, 64, 97, 128}, features[] = {16, 48, 128, 144, 272};
+    const ptrdiff_t classes[] = {FS_MANY_CLASSES, 33, 47, 64, 101};
+    for (int i = 0; i < 7; i++) {
+        for (int j = 0; j < 5; j++) {
+            for (int k = 0; k < 5; k++) check(sizes[i], features[j], classes[k]);
+        }
+        check_gram(sizes[i]);
+    }
+    return 0;
+}
