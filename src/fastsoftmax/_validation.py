@@ -103,7 +103,8 @@ def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DType
 def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
     with np.errstate(invalid="ignore"):
         labels = np.ascontiguousarray(values, dtype=np.intp)
-    fractional = np.flatnonzero(labels != values)
+    # A copy in another dtype may differ: fractions, NaN, and integers that are too large.
+    fractional = np.flatnonzero(labels != values) if values.dtype != labels.dtype else []
     if len(fractional):
         found = f"{values[fractional[0]]} at row {fractional[0]}"
         raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found}")
