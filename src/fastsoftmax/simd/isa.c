@@ -21,9 +21,11 @@
 
 #if defined(__AVX512F__) || defined(__aarch64__) /* 32 registers */
 #define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums and ROW_BLOCK samples */
-#define PANEL_VECTORS 4 /* CLASS_BLOCK x PANEL_VECTORS sums and PANEL_VECTORS vectors of the panel */
-#else
+#define PANEL_CLASSES 5 /* PANEL_CLASSES x PANEL_VECTORS sums, PANEL_VECTORS vectors of the panel, one factor */
+#define PANEL_VECTORS 4
+#else /* 16 */
 #define CLASS_BLOCK 3
+#define PANEL_CLASSES 4
 #define PANEL_VECTORS 3
 #endif
 

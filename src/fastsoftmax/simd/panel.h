@@ -5,7 +5,7 @@
 INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PANEL_ELEMENT *x, fs_fetch *fetch, const int classes,
                               const int vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
                               ptrdiff_t ldx) {
-    vec sum[CLASS_BLOCK][PANEL_VECTORS];
+    vec sum[PANEL_CLASSES][PANEL_VECTORS];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int v = 0; v < vectors; v++) {
             sum[k][v] = (vec){0};
@@ -37,12 +37,12 @@ INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PAN
 INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_ELEMENT *x, fs_fetch *fetch, ptrdiff_t n_classes,
                         ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
                         ptrdiff_t ldx) {
-    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
+    const ptrdiff_t n_blocks = (n_classes + PANEL_CLASSES - 1) / PANEL_CLASSES;
     for (ptrdiff_t block = 0; block < n_blocks; block++) {
         const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
         fs_fetch_block(fetch, block);
         /* Of many classes neither a nor out fits a near cache: the next block's a is fetched during this one. */
-        for (ptrdiff_t next = k + classes; next < k + classes + CLASS_BLOCK && next < n_classes; next++) {
+        for (ptrdiff_t next = k + classes; next < k + classes + PANEL_CLASSES && next < n_classes; next++) {
             for (ptrdiff_t i = 0; i < inner; i += VECTOR_BYTES / sizeof(*a)) __builtin_prefetch(a + next * lda + i);
         }
 #define CASE(C, V)                                                                                                    \
@@ -53,12 +53,10 @@ INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_ELE
             CASE(1, 1) CASE(1, 2) CASE(1, 3)
             CASE(2, 1) CASE(2, 2) CASE(2, 3)
             CASE(3, 1) CASE(3, 2) CASE(3, 3)
-#if CLASS_BLOCK > 3
-            CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4)
-            CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
-#endif
-#if PANEL_VECTORS > 3
-            CASE(1, 4) CASE(2, 4) CASE(3, 4)
+            CASE(4, 1) CASE(4, 2) CASE(4, 3)
+#if PANEL_CLASSES > 4
+            CASE(5, 1) CASE(5, 2) CASE(5, 3)
+            CASE(1, 4) CASE(2, 4) CASE(3, 4) CASE(4, 4) CASE(5, 4)
 #endif
         }
 #undef CASE

@@ -52,8 +52,7 @@ INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *cons
     }
     fs_fetch_step(fetch);
     UNROLL for (int k = 0; k < classes; k++) {
-        vec weight = load(W + k * width);
-        KEEP(weight);
+        const vec weight = load(W + k * width);
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
     }
 }
@@ -184,7 +183,7 @@ static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *res
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
-    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * PANEL_VECTORS / ROW_BLOCK, n_classes <= CLASS_BLOCK);
+    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
         const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
         const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;
