@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -16,6 +15,7 @@ import fastsoftmax as fs
 from fastsoftmax import _kernels, numpy_baseline
 from fastsoftmax.functional import Precision
 
+from . import usual_numpy
 from .agreement import DisagreementError, check_against_numpy, check_threads
 from .ceilings import Ceilings, CeilingsError
 from .environment import OtherLoad, all_threads, describe, has_torch, instruction_sets
@@ -23,8 +23,9 @@ from .problems import DTYPES, SHAPES, Problem, Shape, make_problem
 from .timing import Times, take_turns
 from .uses import check_use, make_uses
 
-LEFT = ("n×N×K", "dtype", "what")
-NUMPY, TORCH = "NumPy", "PyTorch"
+LEFT = ("n×N×K", "type", "what")
+TYPES = {"float32": "f32", "float64": "f64"}
+NUMPY, USUAL, TORCH = "NumPy", "usual NumPy", "Torch"
 
 
 class Case(NamedTuple):
@@ -47,14 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"bench.compare: {error}")
     facts |= _rates(ceilings) | {"meanwhile": load.describe()}
     facts["times"] = (
-        f"milliseconds, medians of {options.repeats} repetitions in turns; ratios and the share of the limit are of "
-        f"{options.isa[-1]}; limit: of multiply-adds or of memory, whichever takes longer at the best rate seen"
+        f"milliseconds on T threads, medians of {options.repeats} repetitions in turns; NumPy: class-major, usual "
+        f"NumPy: a sample a row; ratios and share are of {options.isa[-1]}; limit: the larger of the times for operations and "
+        "for memory, at the best rates seen"
     )
     print_table = _print_markdown if options.markdown else _print_terminal
     _print_facts(facts, options.markdown)
     print_table(*_pass_table(passes, options.isa, ceilings))
     if uses:
-        print_table(("what", "threads", NUMPY, "ours", "× NumPy"), uses)
+        print_table(("what", "T", NUMPY, "ours", "× NumPy"), uses)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -120,6 +122,7 @@ def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[
             ceilings.measure(dtype, options.threads)
             for threads in options.threads:
                 calls: dict[str, Callable[[], object]] = {NUMPY: partial(numpy_baseline.loss_grad, *problem)}
+                calls[USUAL] = partial(usual_numpy.loss_grad, problem)
                 if has_torch():
                     from .torch_baseline import loss_grad as torch_loss_grad
 
@@ -179,22 +182,22 @@ def _pass_table(
     passes: Mapping[Case, Times], isas: Sequence[str], ceilings: Ceilings
 ) -> tuple[Sequence[str], list[tuple[str, ...]]]:
     """Columns and rows."""
-    peers = [NUMPY, *([TORCH] if has_torch() else [])]
+    peers = [NUMPY, USUAL, *([TORCH] if has_torch() else [])]
     ours = list(_variants(isas))
     columns = (
-        *("n×N×K", "dtype", "threads", *peers, *ours),
+        *("n×N×K", "type", "T", *peers, *ours),
         *(f"× {peer}" for peer in peers),
-        *("limit", "of limit"),
+        *("limit", "% of it"),
     )
     rows = []
     for case, times in passes.items():
         limit = ceilings.limit(*case)
         rows.append(
             (
-                *(str(part) for part in case),
+                *(str(case.shape), TYPES[case.dtype], str(case.threads)),
                 *(_milliseconds(times.median(name)) for name in (*peers, *ours)),
                 *(f"{times.ratio(peer, ours[-1]):.2f}" for peer in peers),
-                *(_milliseconds(limit.seconds), f"{limit.seconds / times.median(ours[-1]):.0%}"),
+                *(_milliseconds(limit.seconds), f"{100 * limit.seconds / times.median(ours[-1]):.0f}"),
             )
         )
     return columns, rows
@@ -226,7 +229,7 @@ def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> No
 
 
 def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, collapse_padding=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         table.add_column(re.sub("[ _]", "\n", column), justify="left" if column in LEFT else "right", no_wrap=True)
     for row in rows:

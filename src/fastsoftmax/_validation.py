@@ -104,7 +104,7 @@ def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Ta
     with np.errstate(invalid="ignore"):
         labels = np.ascontiguousarray(values, dtype=np.intp)
     # A copy in another dtype may differ: fractions, NaN, and integers that are too large.
-    fractional = np.flatnonzero(labels != values) if values.dtype != labels.dtype else []
+    fractional = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
     if len(fractional):
         found = f"{values[fractional[0]]} at row {fractional[0]}"
         raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found}")

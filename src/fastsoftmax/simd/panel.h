@@ -41,8 +41,9 @@ INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_ELE
     for (ptrdiff_t block = 0; block < n_blocks; block++) {
         const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
         fs_fetch_block(fetch, block);
-        /* Of many classes neither a nor out fits a near cache: the next block's a is fetched during this one. */
-        for (ptrdiff_t next = k + classes; next < k + classes + PANEL_CLASSES && next < n_classes; next++) {
+        /* Of many classes a does not fit a near cache: the next block's is fetched during this one. */
+        const ptrdiff_t ahead = n_classes >= FS_MANY_CLASSES ? k + classes + PANEL_CLASSES : 0;
+        for (ptrdiff_t next = k + classes; next < ahead && next < n_classes; next++) {
             for (ptrdiff_t i = 0; i < inner; i += VECTOR_BYTES / sizeof(*a)) __builtin_prefetch(a + next * lda + i);
         }
 #define CASE(C, V)                                                                                                    \
