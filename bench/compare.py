@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts |= _rates(ceilings) | {"meanwhile": load.describe()}
     facts["times"] = (
         f"milliseconds on T threads, medians of {options.repeats} repetitions in turns; NumPy: class-major, usual "
-        f"NumPy: a sample a row; ratios and share are of {options.isa[-1]}; limit: the larger of the times for operations and "
-        "for memory, at the best rates seen"
+        f"NumPy: a sample a row; ratios and share are of {options.isa[-1]}; limit: the larger of the times for "
+        "operations and for memory, at the best rates seen"
     )
     print_table = _print_markdown if options.markdown else _print_terminal
     _print_facts(facts, options.markdown)

@@ -153,7 +153,7 @@ cdef inline void add_sums(double* sum_inout, const real* sums, bint first, Py_ss
 
 
 cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape) noexcept nogil:
-    """Move a block of gradient sums to the slot's float64, which the first block fills, and start the next from zero."""
+    """Move a block of gradient sums to the slot's float64, which the first block fills; start the next from zero."""
     cdef Py_ssize_t head = shape.width - shape.lanes, k
     cdef const real* sums
     cdef double* grad
@@ -166,8 +166,8 @@ cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape)
 
 
 cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Matrix X, const real* W, const real* b,
-                          Py_ssize_t n_logits, Targets* targets, Matrix offset, bint fast, Py_ssize_t start, Py_ssize_t stop,
-                          Shape* shape) noexcept nogil:
+                          Py_ssize_t n_logits, Targets* targets, Matrix offset, bint fast, Py_ssize_t start,
+                          Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
     cdef:
         real* z = scratch

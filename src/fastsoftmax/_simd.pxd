@@ -1,7 +1,7 @@
 """The seam to the instruction sets: the operations of simd/simd.h, where their arguments are described.
 
-They are macros that choose the table of float or double by the type of a pointer, hence the `...`: the C compiler checks
-the arguments.
+They are macros that choose the table of float or double by the type of a pointer, hence the `...`: the C compiler
+checks the arguments.
 """
 
 cdef extern from "simd.h" nogil:

@@ -5,9 +5,9 @@
  * error of some 5e-6. The bits of a float32 beyond that are lost at either end: a product of less than 2^-126 is zero. */
 
 enum {
-    AMX_SIDE = 16,  /* rows of a matrix tile, and its columns of float32 or of pairs */
-    AMX_ROWS = 2 * AMX_SIDE, /* a block of sums is two tiles high and two wide */
-    AMX_STEPS = PANEL_DEPTH / 2,
+    AMX_SIDE = 16,               /* rows of a matrix tile, and its columns of float32 or of pairs */
+    AMX_ROWS = 2 * AMX_SIDE,     /* a block of sums is two tiles high and two wide */
+    AMX_STEPS = PANEL_DEPTH / 2, /* pairs along the inner dimension */
     AMX_PARTS = 3,
 };
 

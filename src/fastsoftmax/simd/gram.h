@@ -3,8 +3,8 @@
  * set has them, once for products of bfloat16, which are added in float32. */
 
 /* WIDTH features of up to PANEL_DEPTH samples; zeros where there are fewer. */
-static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows, ptrdiff_t features,
-                            ptrdiff_t ldx) {
+static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows,
+                                 ptrdiff_t features, ptrdiff_t ldx) {
     real copy[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     real *panel = GRAM_IN_PAIRS ? copy : panel_out;
     memset(panel, 0, sizeof copy);
@@ -27,10 +27,9 @@ static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real 
 }
 
 /* out (WIDTH rows, ldo apart) += Σ_i w_i column_i panel_iᵀ for n_panels panels next to each other. */
-static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *panels, const real *weight, ptrdiff_t rows,
-                             ptrdiff_t n_panels, ptrdiff_t ldo) {
+static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *panels, const real *weight,
+                                  ptrdiff_t rows, ptrdiff_t n_panels, ptrdiff_t ldo) {
     real w[PANEL_DEPTH] = {0}, scaled[WIDTH * PANEL_DEPTH] __attribute__((aligned(VECTOR_BYTES)));
-    fs_fetch none = fs_fetch_start(NULL, 0, 0);
     memcpy(w, weight, rows * sizeof(real));
     for (ptrdiff_t j = 0; j < WIDTH; j++) {
         for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += LANES) {
@@ -44,15 +43,16 @@ static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *pa
         _mm512_storeu_si512(pairs + i / 2, (__m512i)both);
     }
 #ifdef __AMX_BF16__
-    (void)none;
     amx_panel_of_pairs(out, pairs, panels, n_panels, ldo, WIDTH);
 #else
+    fs_fetch none = fs_fetch_start(NULL, 0, 0);
     for (ptrdiff_t p = 0; p < n_panels; p++) {
         fs_panel_bf16(out + p * WIDTH, pairs, (const int32_t *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
                       PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH / 2, ldo, PANEL_DEPTH / 2, WIDTH);
     }
 #endif
 #else
+    fs_fetch none = fs_fetch_start(NULL, 0, 0);
     for (ptrdiff_t p = 0; p < n_panels; p++) {
         NAME(panel)(out + p * WIDTH, scaled, (const real *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
                     PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH, ldo, PANEL_DEPTH, WIDTH);

@@ -1,6 +1,7 @@
 /* The operations for one instruction set: compiled with -DISA=name and that set's compiler flags.
  *
- * The source is GNU C vector extensions, so the same text becomes SSE2, AVX2, AVX-512 or NEON code.
+ * The source is GNU C vector extensions, so the same text becomes SSE2, AVX2, AVX-512 or NEON code; intrinsics stand only
+ * where those have no word for an instruction: the maximum, 2^n, and products of bfloat16.
  * VECTOR_BYTES follows from what the flags enable; the blocks are as large as the registers hold.
  */
 #include <stdint.h>
@@ -32,7 +33,8 @@
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
 #define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
-#define PANEL_DEPTH FS_MAX_TILE_ROWS /* inner dimension of a panel: what of it is packed stays in the first-level cache */
+/* Inner dimension of a panel: what of it is packed stays in the first-level cache. */
+#define PANEL_DEPTH FS_MAX_TILE_ROWS
 
 #define PASTE_(a, b, c) a##_##b##_##c
 #define PASTE(a, b, c) PASTE_(a, b, c)
