@@ -17,6 +17,7 @@ from .functional import (
     loss_grad,
     predict_proba,
     softmax,
+    standardization,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "predict_proba",
     "show_config",
     "softmax",
+    "standardization",
 ]
 
 

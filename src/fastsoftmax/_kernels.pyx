@@ -27,16 +27,22 @@ Indices, always: i sample, k class, j feature.
 """
 
 from cython.parallel cimport prange, threadid
+from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from ._csr cimport (
+    CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrShape, bind_indices, csr, csr_cut, csr_tiles, feature,
+    find_stripes, map_stripes, padded, parameter, store_stripe, stripe_start, transpose,
+)
 from ._layout cimport (
-    FLUSH_TILES, Matrix, Shape, Targets, allocate, bind, cut, lines, pack_parameters, packed_feature, strided,
+    FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_plain, lines, pack_center, pack_parameters,
+    packed_feature, stored, strided,
 )
 from ._simd cimport (
-    FS_MAX_TILE_ROWS, curvature_residual, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block,
+    FS_MAX_TILE_ROWS, csr_gradient, csr_logits, curvature_residual, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block,
     gram_pack, label_residual, lanes_of, panel_width_of, real, sum_samples, target_residual, tile_gradient, tile_logits,
-    tile_softmax,
+    tile_softmax, widen,
 )
 
 import os
@@ -61,35 +67,30 @@ cdef enum:
 # One tile
 # ---------------------------------------------------------------------------------------------------------------------
 
-cdef void pack_rows(real* x_out, Matrix X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t features,
-                    Py_ssize_t ldx) noexcept nogil:
-    """Copy a block of X, from sample start and feature first on, to rows ldx apart, zeros beyond its features."""
-    cdef const real* x = <const real*> X.data + start * X.row + first * X.column
-    cdef Py_ssize_t i, j
-    for j in range(features):
-        for i in range(rows):
-            x_out[i * ldx + j] = x[i * X.row + j * X.column]
-    for j in range(features, ldx):
-        for i in range(rows):
-            x_out[i * ldx + j] = 0
+cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
+                           Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
+    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros at their end."""
+    cdef Py_ssize_t row = X.matrix.row, column = X.matrix.column
+    cdef const char* block = <const char*> X.matrix.data + (start * row + first * column) * X.itemsize
+    widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
 
 
-cdef inline const real* samples(Py_ssize_t* ldx_out, real* packed, Matrix X, Py_ssize_t start, Py_ssize_t rows,
+cdef inline const real* samples(Py_ssize_t* ldx_out, real* tile, Features* X, Py_ssize_t start, Py_ssize_t rows,
                                 Shape* shape) noexcept nogil:
-    """The tile's samples: where they lie if a row is one vector or more, else a packed copy."""
-    if X.column == 1 and shape.tile_features == shape.n_features:
-        ldx_out[0] = X.row
-        return <const real*> X.data + start * X.row
-    pack_rows(packed, X, start, 0, rows, shape.n_features, shape.tile_features)
+    """The tile's samples: where they lie, or made of what is stored."""
+    if shape.in_place:
+        ldx_out[0] = X.matrix.row
+        return <const real*> X.matrix.data + start * X.matrix.row
+    make_tile(tile, X, start, 0, rows, shape.n_features, shape.tile_features)
     ldx_out[0] = shape.tile_features
-    return packed
+    return tile
 
 
-cdef inline const void* upcoming(real* dtype, Matrix X, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+cdef inline const void* upcoming(Features* X, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """Where the tile starts whose samples are to be fetched, or NULL if there is none or its rows do not adjoin."""
-    if start >= stop or X.column != 1 or X.row != shape.n_features:
+    if start >= stop or X.matrix.column != 1 or X.matrix.row != X.n_features:
         return NULL
-    return <const real*> X.data + start * X.row
+    return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
 
 
 cdef void add_rows(real* z_inout, Matrix matrix, real factor, Py_ssize_t start, Py_ssize_t rows,
@@ -165,15 +166,15 @@ cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape)
     memset(block_inout, 0, shape.n_classes * shape.width * sizeof(real))
 
 
-cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Matrix X, const real* W, const real* b,
-                          Py_ssize_t n_logits, Targets* targets, Matrix offset, bint fast, Py_ssize_t start,
-                          Py_ssize_t stop, Shape* shape) noexcept nogil:
+cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Features* X, const real* W,
+                          const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, bint fast,
+                          Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
     cdef:
         real* z = scratch
         real* y = z + shape.n_classes * shape.tile_rows     # or the logits of a direction
         real* block = y + shape.n_classes * shape.tile_rows
-        real* packed = block + shape.n_classes * shape.width
+        real* tile = block + shape.n_classes * shape.width
         const real* x
         double loss = 0
         Py_ssize_t ldz = shape.tile_rows, ldx, rows, tiles = 0
@@ -181,10 +182,10 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
     memset(block, 0, shape.n_classes * shape.width * sizeof(real))
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        x = samples(&ldx, packed, X, start, rows, shape)
+        x = samples(&ldx, tile, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), False, fast, rows, n_logits,
+        tile_logits(z, x, W, b, upcoming(X, start + rows, stop), X.itemsize, False, fast, rows, n_logits,
                     shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
@@ -193,7 +194,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         loss += residual(z, y, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, z, upcoming(z, X, start + rows + rows // 2, stop, shape), fast, rows,
+        tile_gradient(block, x, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, fast, rows,
                       shape.n_classes, shape.tile_features, ldx, ldz)
         sum_samples(grad_b_out, z, rows, shape.n_classes, ldz)
 
@@ -204,27 +205,62 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
     return loss
 
 
-cdef double slot_predict(Matrix out, real* scratch, Matrix X, const real* W, const real* b, bint probabilities,
+cdef double finish_prediction(Matrix out, real* z, bint probabilities, Py_ssize_t start, Py_ssize_t rows,
+                              Shape* shape) noexcept nogil:
+    """Write the logits of a tile, or their softmax, and return the sum of the logits."""
+    cdef double total = 0
+    cdef Py_ssize_t k
+    for k in range(shape.n_classes):
+        sum_samples(&total, z + k * shape.tile_rows, rows, 1, shape.tile_rows)
+    if probabilities:
+        tile_softmax(z, False, rows, shape.n_classes, shape.tile_rows)
+    store_rows[real](out, z, start, rows, shape)
+    return total
+
+
+cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, const real* b, bint probabilities,
                          bint fast, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Write the logits of the samples [start, stop), or their softmax, and return the sum of the logits."""
     cdef:
         real* z = scratch
-        real* packed = z + shape.n_classes * shape.tile_rows
+        real* tile = z + shape.n_classes * shape.tile_rows
         const real* x
         double total = 0
-        Py_ssize_t ldz = shape.tile_rows, ldx, rows, k
+        Py_ssize_t ldz = shape.tile_rows, ldx, rows
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        x = samples(&ldx, packed, X, start, rows, shape)
-        tile_logits(z, x, W, b, upcoming(z, X, start + rows, stop, shape), True, fast, rows, shape.n_classes,
+        x = samples(&ldx, tile, X, start, rows, shape)
+        tile_logits(z, x, W, b, upcoming(X, start + rows, stop), X.itemsize, True, fast, rows, shape.n_classes,
                     shape.tile_features, ldx, ldz)
-        for k in range(shape.n_classes):
-            sum_samples(&total, z + k * ldz, rows, 1, ldz)
-        if probabilities:
-            tile_softmax(z, False, rows, shape.n_classes, ldz)
-        store_rows[real](out, z, start, rows, shape)
+        total += finish_prediction[real](out, z, probabilities, start, rows, shape)
         start += rows
     return total
+
+
+cdef void slot_sums(double* sum_out, real* scratch, Features* X, const double* sample_weight, bint squares,
+                    Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+    """Sum s_i x_i, or s_i x_i², of the samples [start, stop): a gradient of one class, whose residual is the weight."""
+    cdef:
+        real* weight = scratch
+        real* block = weight + shape.tile_rows
+        real* tile = block + shape.width
+        const real* x
+        Py_ssize_t ldx, rows, i, tiles = 0
+    memset(block, 0, shape.width * sizeof(real))
+    while start < stop:
+        rows = min(shape.tile_rows, stop - start)
+        x = samples(&ldx, tile, X, start, rows, shape)
+        for i in range(rows):
+            weight[i] = <real> (sample_weight[start + i] if sample_weight != NULL else 1)
+        if squares:     # never in place
+            for i in range(rows * ldx):
+                tile[i] *= tile[i]
+        tile_gradient(block, x, weight, upcoming(X, start + rows, stop), X.itemsize, False, rows, 1,
+                      shape.tile_features, ldx, shape.tile_rows)
+        start += rows
+        tiles += 1
+        if tiles % FLUSH_TILES == 0 or start >= stop:
+            flush(sum_out, block, tiles <= FLUSH_TILES, shape)
 
 
 cdef void slot_softmax(Matrix out, real* scratch, Matrix logits, bint log, Py_ssize_t start, Py_ssize_t stop,
@@ -267,14 +303,16 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
     return loss
 
 
-cdef void pack_gram(real* columns_out, real* panel_out, real* packed, Matrix X, bint fast, Py_ssize_t start,
-                    Py_ssize_t first, Py_ssize_t rows, Py_ssize_t features, Py_ssize_t width) noexcept nogil:
+cdef void pack_gram(real* columns_out, real* panel_out, real* tile, Features* X, bint plain, bint fast,
+                    Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t features,
+                    Py_ssize_t width) noexcept nogil:
     """One panel of features, from feature first on, of the samples from start on."""
-    if X.column == 1:
-        gram_pack(columns_out, fast, panel_out, <const real*> X.data + start * X.row + first, rows, features, X.row)
+    cdef const real* x = <const real*> X.matrix.data + start * X.matrix.row + first
+    if plain:
+        gram_pack(columns_out, fast, panel_out, x, rows, features, X.matrix.row)
     else:
-        pack_rows(packed, X, start, first, rows, features, width)
-        gram_pack(columns_out, fast, panel_out, packed, rows, features, width)
+        make_tile(tile, X, start, first, rows, features, width)
+        gram_pack(columns_out, fast, panel_out, tile, rows, features, width)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -295,7 +333,7 @@ cdef void add_slots(double* mean_out, const char* slots, Py_ssize_t slot_bytes, 
         mean_out[j] /= n_samples
 
 
-cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
+cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Features X, const real[:, :] W,
                           const real[:] b, Targets* targets, const real[:, :] offset, bint fast,
                           int num_threads) except? -1:
     """Write the means over the samples of s_i r_i x_iᵀ and s_i r_i and return that of s_i L_i: one pass over X.
@@ -303,10 +341,11 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, con
     W and b give as many logits as they have rows: those of n_classes and, for the Hessian, of a direction after them.
     """
     cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], grad_W_out.shape[0], lanes_of(<real*> NULL), sizeof(real))
-        Matrix X_view = strided(X), offset_view = strided(offset)
-        Py_ssize_t n_samples = X.shape[0], n_logits = W.shape[0], n_weights = shape.n_classes * shape.n_features
-        Py_ssize_t parameter_bytes = lines(n_logits * (shape.width + 1) * sizeof(real))
+        Shape shape = cut(X.n_samples, X.n_features, grad_W_out.shape[0], lanes_of(<real*> NULL), sizeof(real),
+                          is_plain(&X, <real*> NULL))
+        Matrix offset_view = strided(offset)
+        Py_ssize_t n_logits = W.shape[0], n_weights = shape.n_classes * shape.n_features
+        Py_ssize_t parameter_bytes = lines((n_logits * (shape.width + 1) + shape.width) * sizeof(real))
         Py_ssize_t slot_bytes = lines((n_weights + shape.n_classes + 1) * sizeof(double))
         Py_ssize_t scratch_bytes = lines(((2 * shape.n_classes + shape.width) * shape.tile_rows
                                           + shape.n_classes * shape.width) * sizeof(real))
@@ -322,28 +361,147 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, con
         Py_ssize_t s, j
     with nogil:
         pack_parameters(W_packed, b_packed, W, b, &shape)
+        pack_center(&X, b_packed + n_logits)
         for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             # A slot: the gradient of W, that of b, the loss.
             slot = <double*> (slots + s * slot_bytes)
             slot[n_weights + shape.n_classes] = slot_gradient(
-                slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed, b_packed,
-                n_logits, targets, offset_view, fast, s * shape.slot_rows, min((s + 1) * shape.slot_rows, n_samples),
-                &shape)
+                slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), &X, W_packed, b_packed,
+                n_logits, targets, offset_view, fast, s * shape.slot_rows,
+                min((s + 1) * shape.slot_rows, X.n_samples), &shape)
         for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
-            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights), n_samples)
+            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights), X.n_samples)
         slots += n_weights * sizeof(double)
-        add_slots(&grad_b_out[0], slots, slot_bytes, shape.n_slots, 0, shape.n_classes, n_samples)
+        add_slots(&grad_b_out[0], slots, slot_bytes, shape.n_slots, 0, shape.n_classes, X.n_samples)
         slots += shape.n_classes * sizeof(double)
-        add_slots(&loss, slots, slot_bytes, shape.n_slots, 0, 1, n_samples)
+        add_slots(&loss, slots, slot_bytes, shape.n_slots, 0, 1, X.n_samples)
         free(block)
     return loss
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sparse samples: the same loop, read by samples for the logits and by stripes of features for the gradient
+# ---------------------------------------------------------------------------------------------------------------------
+
+cdef double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out, real* scratch, Csr* X, const real* T,
+                     const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, const uint8_t* stripe,
+                     Py_ssize_t start, Py_ssize_t rows, Shape* shape, CsrShape* cut) noexcept nogil:
+    """Write the residuals s_i r_i of a tile, a sample a row, and where its stripes start; return Σ_i s_i L_i."""
+    cdef:
+        real* z = scratch
+        real* y = z + shape.n_classes * shape.tile_rows     # or the logits of a direction
+        double loss
+        Py_ssize_t i, k
+    csr_logits(z, X.wide, <const real*> X.values, X.indices, X.indptr + start, T, b, rows, n_logits, cut.ldt,
+               shape.tile_rows)
+    if offset.data != NULL:
+        add_rows(z, offset, <real> 1, start, rows, shape)
+    loss = residual(z, y, targets, start, rows, shape)
+    memset(grad_b_out, 0, shape.n_classes * sizeof(double))
+    sum_samples(grad_b_out, z, rows, shape.n_classes, shape.tile_rows)
+    for i in range(rows):
+        for k in range(shape.n_classes):
+            residual_out[i * cut.ldr + k] = z[k * shape.tile_rows + i]
+        for k in range(shape.n_classes, cut.ldr):
+            residual_out[i * cut.ldr + k] = 0
+        find_stripes(starts_out + i, X, stripe, start + i, cut.block_rows, cut)
+    return loss
+
+
+cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, Csr X, real* dtype,
+                              const Py_ssize_t[::1] bounds, const parameter[:, :] W, const double[::1] b,
+                              const parameter[:, :] V, const double[::1] v, Targets* targets,
+                              const real[:, :] offset, int num_threads) except? -1:
+    """`gradient_pass` of sparse samples. A direction, if there is one, is (V, v)."""
+    cdef:
+        Py_ssize_t n_classes = grad_W_out.shape[0], n_features = X.n_features, n_logits = n_classes
+        Shape shape
+        CsrShape cut
+        Matrix offset_view = strided(offset)
+        void* block = NULL
+        char* memory
+        real* T
+        real* b_packed
+        real* residuals
+        int32_t* starts
+        double* sums
+        double* tile_sums
+        char* scratch
+        double loss = 0
+        uint8_t stripe[MAX_STEPS + 1]
+        Py_ssize_t T_bytes, residual_bytes, starts_bytes, sums_bytes, scratch_bytes, stripe_bytes
+        Py_ssize_t start, rows, n_tiles, first, last, t, j, k, s
+    if V is not None:
+        n_logits = 2 * n_classes
+    shape = csr_tiles(&X, n_classes)
+    cut = csr_cut(&X, bounds, n_logits, &shape, sizeof(real))
+    T_bytes = lines((n_features * cut.ldt + CACHE_ELEMENTS + n_logits) * sizeof(real))
+    residual_bytes = lines(cut.block_rows * cut.ldr * sizeof(real))
+    starts_bytes = lines(cut.block_rows * (cut.n_stripes + 1) * sizeof(int32_t))
+    n_tiles = cut.block_rows // shape.tile_rows
+    sums_bytes = lines((n_classes + 1) * sizeof(double))
+    scratch_bytes = lines(2 * n_classes * shape.tile_rows * sizeof(real))
+    stripe_bytes = lines(cut.stripe_features * cut.ldr * sizeof(double))
+    memory = allocate(&block, T_bytes + residual_bytes + starts_bytes + n_tiles * sums_bytes
+                      + num_threads * (scratch_bytes + stripe_bytes))
+    T = <real*> memory
+    b_packed = T + n_features * cut.ldt + CACHE_ELEMENTS
+    residuals = <real*> (memory + T_bytes)
+    starts = <int32_t*> (memory + T_bytes + residual_bytes)
+    tile_sums = <double*> (memory + T_bytes + residual_bytes + starts_bytes)
+    scratch = memory + T_bytes + residual_bytes + starts_bytes + n_tiles * sums_bytes
+    with nogil:
+        map_stripes(stripe, bounds, &cut)
+        for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
+            transpose(T, W, j, min(j + TRANSPOSE_FEATURES, n_features), cut.ldt)
+            if V is not None:
+                transpose(T + n_classes, V, j, min(j + TRANSPOSE_FEATURES, n_features), cut.ldt)
+        for k in range(n_logits):
+            b_packed[k] = <real> (b[k] if k < n_classes else v[k - n_classes])
+        grad_b_out[:] = 0
+        start = 0
+        while start < X.n_samples:
+            rows = min(cut.block_rows, X.n_samples - start)
+            n_tiles = (rows + shape.tile_rows - 1) // shape.tile_rows
+            for t in prange(n_tiles, schedule="dynamic", num_threads=num_threads):
+                first = t * shape.tile_rows
+                sums = <double*> (<char*> tile_sums + t * sums_bytes)
+                sums[n_classes] = csr_tile(
+                    sums, residuals + first * cut.ldr, starts + first, <real*> (scratch + threadid() * scratch_bytes),
+                    &X, T, b_packed, n_logits, targets, offset_view, stripe, start + first,
+                    min(shape.tile_rows, rows - first), &shape, &cut)
+            for t in range(n_tiles):
+                sums = <double*> (<char*> tile_sums + t * sums_bytes)
+                for k in range(n_classes):
+                    grad_b_out[k] += sums[k] / X.n_samples
+                loss += sums[n_classes] / X.n_samples
+            for s in prange(cut.n_stripes, schedule="dynamic", num_threads=num_threads):
+                first = stripe_start(bounds, s, &cut)
+                last = stripe_start(bounds, s + 1, &cut)
+                sums = <double*> (scratch + num_threads * scratch_bytes + threadid() * stripe_bytes)
+                memset(sums, 0, (last - first) * cut.ldr * sizeof(double))
+                csr_gradient(sums - first * cut.ldr, X.wide, <const real*> X.values, X.indices, X.indptr + start,
+                             starts + s * cut.block_rows, starts + (s + 1) * cut.block_rows, residuals, rows,
+                             n_classes, cut.ldr)
+                store_stripe(grad_W_out, sums, first, last, start > 0, X.n_samples, cut.ldr)
+            start += rows
+        free(block)
+    return loss
+
+
+cdef double csr_predict_tile(Matrix out, real* z, Csr* X, const real* T, const real* b, bint probabilities,
+                             Py_ssize_t start, Py_ssize_t rows, Py_ssize_t ldt, Shape* shape) noexcept nogil:
+    """Write the logits of a tile of sparse samples, or their softmax, and return the sum of the logits."""
+    csr_logits(z, X.wide, <const real*> X.values, X.indices, X.indptr + start, T, b, rows, shape.n_classes, ldt,
+               shape.tile_rows)
+    return finish_prediction[real](out, z, probabilities, start, rows, shape)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The border. Nothing is checked here but memory: shapes agree, no array is empty, labels are in [0, n_classes).
 # ---------------------------------------------------------------------------------------------------------------------
 
-def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :] X, const real[:, :] W,
+def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[::1] center, const real[:, :] W,
               const real[:] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
               const double[::1] sample_weight, const real[:, :] offset, bint fast, int num_threads):
     """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
@@ -352,10 +510,10 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, const real[:, :
     offset may be None.
     """
     cdef Targets bound = bind(labels, targets, sample_weight)
-    return gradient_pass(grad_W_out, grad_b_out, X, W, b, &bound, offset, fast, num_threads)
+    return gradient_pass(grad_W_out, grad_b_out, stored(X, center), W, b, &bound, offset, fast, num_threads)
 
 
-def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:, :] X, const real[:, :] W,
+def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::1] center, const real[:, :] W,
              const real[:] b, const double[::1] sample_weight, const real[:, :] offset, bint fast, int num_threads):
     """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
@@ -363,32 +521,36 @@ def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:, :]
     their mass alone, as a factor of sample_weight.
     """
     cdef Targets bound = bind[real](None, None, sample_weight)
-    gradient_pass(hess_W_out, hess_b_out, X, W, b, &bound, offset, fast, num_threads)
+    gradient_pass(hess_W_out, hess_b_out, stored(X, center), W, b, &bound, offset, fast, num_threads)
 
 
-def gram(real[:, :, ::1] out, const real[:, :] X, const real[:, ::1] sample_weight, bint fast, int num_threads):
+def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] sample_weight, bint fast,
+         int num_threads):
     """Write Σ_i w_ci x_i x_iᵀ for every row w_c of sample_weight, (n_weights, n_features, n_features): one pass over X.
 
     A few tiles at a time are packed, and every block of rows of every matrix, right of the diagonal alone, is one task:
     a sum never depends on the number of threads. fast multiplies bfloat16 where the instruction set can.
     """
     cdef:
-        Matrix X_view = strided(X)
-        Py_ssize_t n_samples = X.shape[0], n_features = X.shape[1], n_weights = sample_weight.shape[0]
+        Features x = stored(X, center)
+        bint plain = is_plain(&x, <real*> NULL)
+        Py_ssize_t n_samples = x.n_samples, n_features = x.n_features, n_weights = sample_weight.shape[0]
         Py_ssize_t width = panel_width_of(<real*> NULL), depth = FS_MAX_TILE_ROWS, size = width * depth
         Py_ssize_t n_panels = (n_features + width - 1) // width, ldo = n_panels * width
-        Py_ssize_t packed_bytes = lines(size * sizeof(real)), matrix = ldo * ldo
+        Py_ssize_t tile_bytes = lines(size * sizeof(real)), matrix = ldo * ldo
         Py_ssize_t sums_bytes = lines(n_weights * matrix * sizeof(real))
         Py_ssize_t panels_bytes = lines(GRAM_TILES * n_panels * size * sizeof(real))
         void* block = NULL
-        char* memory = allocate(&block, sums_bytes + 2 * panels_bytes + num_threads * packed_bytes)
+        char* memory = allocate(&block, sums_bytes + 2 * panels_bytes + num_threads * tile_bytes
+                                + n_features * sizeof(real))
         real* sums = <real*> memory
         real* columns = <real*> (memory + sums_bytes)
         real* panels = <real*> (memory + sums_bytes + panels_bytes)
-        char* packed = memory + sums_bytes + 2 * panels_bytes
+        char* tiles_made = memory + sums_bytes + 2 * panels_bytes
         Py_ssize_t start, tiles, task, tile, panel, c, j, k
     with nogil:
         memset(sums, 0, sums_bytes)
+        pack_center(&x, <real*> (tiles_made + num_threads * tile_bytes))
         start = 0
         while start < n_samples:
             tiles = min(<Py_ssize_t> GRAM_TILES, (n_samples - start + depth - 1) // depth)
@@ -396,8 +558,8 @@ def gram(real[:, :, ::1] out, const real[:, :] X, const real[:, ::1] sample_weig
                 tile = task // n_panels
                 panel = task % n_panels
                 pack_gram[real](
-                    columns + task * size, panels + task * size, <real*> (packed + threadid() * packed_bytes), X_view,
-                    fast, start + tile * depth, panel * width, min(depth, n_samples - start - tile * depth),
+                    columns + task * size, panels + task * size, <real*> (tiles_made + threadid() * tile_bytes),
+                    &x, plain, fast, start + tile * depth, panel * width, min(depth, n_samples - start - tile * depth),
                     min(width, n_features - panel * width), width)
             for task in prange(n_panels * n_weights, schedule="dynamic", num_threads=num_threads):
                 panel = task // n_weights       # those with most to do first
@@ -416,17 +578,18 @@ def gram(real[:, :, ::1] out, const real[:, :] X, const real[:, ::1] sample_weig
         free(block)
 
 
-def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:] b, bint probabilities, bint fast,
-            int num_threads):
+def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const real[:] b, bint probabilities,
+            bint fast, int num_threads):
     """Write z = X Wᵀ + b, or its softmax, (n_samples, n_classes).
 
     Returns the sum of all logits: if it is finite, so is every one.
     """
     cdef:
-        Shape shape = cut(X.shape[0], X.shape[1], W.shape[0], lanes_of(<real*> NULL), sizeof(real))
-        Matrix X_view = strided(X), out_view = strided[real](out)
-        Py_ssize_t n_samples = X.shape[0]
-        Py_ssize_t parameter_bytes = lines(shape.n_classes * (shape.width + 1) * sizeof(real))
+        Features x = stored(X, center)
+        Shape shape = cut(x.n_samples, x.n_features, W.shape[0], lanes_of(<real*> NULL), sizeof(real),
+                          is_plain(&x, <real*> NULL))
+        Matrix out_view = strided[real](out)
+        Py_ssize_t parameter_bytes = lines((shape.n_classes * (shape.width + 1) + shape.width) * sizeof(real))
         Py_ssize_t scratch_bytes = lines((shape.n_classes + shape.width) * shape.tile_rows * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
         void* block = NULL
@@ -438,18 +601,119 @@ def predict(real[:, :] out, const real[:, :] X, const real[:, :] W, const real[:
         Py_ssize_t s
     with nogil:
         pack_parameters(W_packed, b_packed, W, b, &shape)
+        pack_center(&x, b_packed + shape.n_classes)
         for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
-            total += slot_predict[real](out_view, <real*> (scratch + threadid() * scratch_bytes), X_view, W_packed,
+            total += slot_predict[real](out_view, <real*> (scratch + threadid() * scratch_bytes), &x, W_packed,
                                         b_packed, probabilities, fast, s * shape.slot_rows,
-                                        min((s + 1) * shape.slot_rows, n_samples), &shape)
+                                        min((s + 1) * shape.slot_rows, x.n_samples), &shape)
         free(block)
     return total
+
+
+def feature_sums(double[::1] out, X, const real[::1] center, const double[::1] sample_weight, bint squares,
+                 int num_threads):
+    """Write the means over the samples of s_i x_i, or of s_i x_i²: one pass over X."""
+    cdef:
+        Features x = stored(X, center)
+        Shape shape = cut(x.n_samples, x.n_features, 1, lanes_of(<real*> NULL), sizeof(real),
+                          is_plain(&x, <real*> NULL) and not squares)
+        Py_ssize_t slot_bytes = lines(x.n_features * sizeof(double)), s
+        Py_ssize_t scratch_bytes = lines(((shape.width + 1) * shape.tile_rows + shape.width) * sizeof(real))
+        int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
+        const double* weight = NULL if sample_weight is None else &sample_weight[0]
+        void* block = NULL
+        char* slots = allocate(&block, shape.n_slots * slot_bytes + threads * scratch_bytes
+                               + x.n_features * sizeof(real))
+        char* scratch = slots + shape.n_slots * slot_bytes
+    with nogil:
+        pack_center(&x, <real*> (scratch + threads * scratch_bytes))
+        for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
+            slot_sums[real](<double*> (slots + s * slot_bytes), <real*> (scratch + threadid() * scratch_bytes), &x,
+                            weight, squares, s * shape.slot_rows, min((s + 1) * shape.slot_rows, x.n_samples), &shape)
+        add_slots(&out[0], slots, slot_bytes, shape.n_slots, 0, x.n_features, x.n_samples)
+        free(block)
+
+
+def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const real[::1] values, indices,
+                  const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const parameter[:, :] W,
+                  const double[::1] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
+                  const double[::1] sample_weight, const real[:, :] offset, int num_threads):
+    """`loss_grad` of sparse samples: entries (values, indices) of sample i from indptr[i] on, features ascending.
+
+    bounds cut the features into a power of two of stripes, 16 or more, of about as many entries each.
+    """
+    cdef Targets bound = bind(labels, targets, sample_weight)
+    return csr_gradient_pass[parameter, real](
+        grad_W_out, grad_b_out, csr(values, indices, indptr, W.shape[1]), <real*> NULL, bounds, W, b, None, None, &bound,
+        offset, num_threads)
+
+
+def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[::1] values, indices,
+                 const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[:, :] W, const double[::1] b,
+                 const double[:, :] V, const double[::1] v, const double[::1] sample_weight, const real[:, :] offset,
+                 int num_threads):
+    """`hess_vec` of sparse samples, in the direction (V, v)."""
+    cdef Targets bound = bind[real](None, None, sample_weight)
+    csr_gradient_pass[double, real](
+        hess_W_out, hess_b_out, csr(values, indices, indptr, W.shape[1]), <real*> NULL, bounds, W, b, V, v, &bound, offset,
+        num_threads)
+
+
+def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_t[::1] indptr,
+                const parameter[:, :] W, const double[::1] b, bint probabilities, int num_threads):
+    """`predict` of sparse samples."""
+    cdef:
+        Csr X = csr(values, indices, indptr, W.shape[1])
+        Shape shape = csr_tiles(&X, W.shape[0])
+        Matrix out_view = strided[real](out)
+        Py_ssize_t n_classes = W.shape[0], ldt = padded(n_classes), j, t
+        Py_ssize_t T_bytes = lines((X.n_features * ldt + CACHE_ELEMENTS + n_classes) * sizeof(real))
+        Py_ssize_t scratch_bytes = lines(n_classes * shape.tile_rows * sizeof(real))
+        void* block = NULL
+        char* memory = allocate(&block, T_bytes + num_threads * scratch_bytes)
+        char* scratch = memory + T_bytes
+        real* T = <real*> memory
+        real* b_packed = T + X.n_features * ldt + CACHE_ELEMENTS
+        double total = 0
+    with nogil:
+        for j in prange(0, X.n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
+            transpose(T, W, j, min(j + TRANSPOSE_FEATURES, X.n_features), ldt)
+        for j in range(n_classes):
+            b_packed[j] = <real> b[j]
+        for t in prange((X.n_samples + shape.tile_rows - 1) // shape.tile_rows, schedule="dynamic",
+                        num_threads=num_threads):
+            total += csr_predict_tile[real](
+                out_view, <real*> (scratch + threadid() * scratch_bytes), &X, T, b_packed, probabilities,
+                t * shape.tile_rows, min(shape.tile_rows, X.n_samples - t * shape.tile_rows), ldt, &shape)
+        free(block)
+    return total
+
+
+def csr_order(indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features):
+    """Return the first sample with a feature outside [0, n_features), -1 if there is none, and whether features ascend
+    in every sample, none coming twice; indptr never decreases, and ends within the indices."""
+    cdef:
+        Csr X = Csr(NULL, NULL, False, &indptr[0], indptr.shape[0] - 1, n_features)
+        Py_ssize_t i, entry, here, before
+        bint inside = True, ascending = True
+    bind_indices(&X, indices)
+    with nogil:
+        for i in range(X.n_samples):
+            before = -1
+            for entry in range(X.indptr[i], X.indptr[i + 1]):
+                here = feature(&X, entry)
+                inside &= 0 <= here < n_features
+                ascending &= here > before
+                before = here
+            if not inside:
+                break
+    return (-1 if inside else i), ascending
 
 
 def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
     """Write softmax, or log-softmax, of every row; out may be logits itself."""
     cdef:
-        Shape shape = cut(logits.shape[0], 1, logits.shape[1], 1, sizeof(real))
+        Shape shape = cut(logits.shape[0], 1, logits.shape[1], 1, sizeof(real), True)
         Matrix out_view = strided[real](out), logits_view = strided(logits)
         Py_ssize_t n_samples = logits.shape[0], s
         Py_ssize_t scratch_bytes = lines(shape.n_classes * shape.tile_rows * sizeof(real))
@@ -471,7 +735,7 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
     residual_out, direction and sample_weight may be None, and one of labels and targets is.
     """
     cdef:
-        Shape shape = cut(logits.shape[0], 1, logits.shape[1], 1, sizeof(real))
+        Shape shape = cut(logits.shape[0], 1, logits.shape[1], 1, sizeof(real), True)
         Matrix out_view = strided[real](residual_out), logits_view = strided(logits)
         Matrix direction_view = strided(direction)
         Targets bound = bind(labels, targets, sample_weight)

@@ -1,9 +1,12 @@
-"""How a problem lies in memory: how it is cut into tiles and slots, matrices of any strides, scratch memory."""
+"""How a problem lies in memory: X as it is stored, its tiles and slots, matrices of any strides, scratch memory."""
 
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
-from ._simd cimport FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, real
+from ._simd cimport (
+    FS_BF16, FS_F16, FS_F32, FS_F64, FS_I8, FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, FS_U8, real,
+)
 
 cdef extern from *:
     """
@@ -35,6 +38,7 @@ cdef enum:
 cdef struct Shape:
     Py_ssize_t n_features
     Py_ssize_t n_classes
+    bint in_place               # whether tiles are read where they lie, or made of what is stored
     Py_ssize_t tile_features    # n_features, or one whole vector if that is more
     Py_ssize_t width            # tile_features rounded up to whole vectors: how W and the gradient are packed
     Py_ssize_t lanes            # elements of a vector
@@ -47,6 +51,14 @@ cdef struct Matrix:             # samples × something, of any strides; absent: 
     Py_ssize_t row              # elements from one sample to the next,
     Py_ssize_t column           # and from one column to the next
 
+cdef struct Features:           # X as it is stored; a sample is x_ij = stored_ij - center_j
+    Matrix matrix
+    int storage                 # FS_F32, ...
+    Py_ssize_t itemsize
+    Py_ssize_t n_samples
+    Py_ssize_t n_features
+    const void* center          # n_features of the dtype that is computed in, or NULL for zeros
+
 cdef struct Targets:
     const Py_ssize_t* labels        # class indices, or NULL:
     Matrix rows                     # then n_samples × n_classes probabilities or counts
@@ -58,13 +70,14 @@ cdef inline Py_ssize_t round_up(Py_ssize_t size, Py_ssize_t multiple) noexcept n
 
 
 cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_classes, Py_ssize_t lanes,
-                      Py_ssize_t itemsize) noexcept nogil:
+                      Py_ssize_t itemsize, bint in_place) noexcept nogil:
     """Cut the samples into tiles and slots: by the problem's shape and nothing else."""
     cdef Shape shape
     cdef Py_ssize_t rows, slot_bytes = n_classes * (n_features + 1) * sizeof(double)
     shape.n_features = n_features
     shape.lanes = lanes
     shape.n_classes = n_classes
+    shape.in_place = in_place and n_features >= lanes
     shape.tile_features = max(n_features, lanes)
     shape.width = round_up(shape.tile_features, lanes)
     if n_classes >= FS_MANY_CLASSES:    # so many sums that the largest tiles pay
@@ -95,6 +108,47 @@ cdef inline Matrix strided(const real[:, :] array) noexcept:
     return matrix
 
 
+cdef inline Features stored(view, const real[::1] center) except *:
+    """X of a `memoryview` object, whose elements may be of any kind: bfloat16 comes as uint16, since Python has no name
+    for it. Typed memoryviews would want a copy of every function for each kind."""
+    cdef Py_buffer* buffer = PyMemoryView_GET_BUFFER(view)
+    cdef Features X
+    X.storage = storage_of(buffer.format[0])
+    X.itemsize = buffer.itemsize
+    X.n_samples = buffer.shape[0]
+    X.n_features = buffer.shape[1]
+    X.matrix = Matrix(buffer.buf, buffer.strides[0] // X.itemsize, buffer.strides[1] // X.itemsize)
+    X.center = NULL if center is None else &center[0]
+    return X
+
+
+cdef inline int storage_of(char code) except -1:
+    """The kind of element that a letter of Python's `struct` stands for."""
+    if code == b"f":
+        return FS_F32
+    if code == b"d":
+        return FS_F64
+    if code == b"e":
+        return FS_F16
+    if code == b"H":
+        return FS_BF16
+    if code == b"B" or code == b"?":
+        return FS_U8
+    if code == b"b":
+        return FS_I8
+    raise ValueError(f"elements of kind {chr(code)!r} are not served")
+
+
+cdef inline bint is_plain(Features* X, real* dtype) noexcept nogil:
+    """Whether rows of X are samples of the dtype as they are."""
+    cdef int own
+    if real is float:
+        own = FS_F32
+    else:
+        own = FS_F64
+    return X.storage == own and X.matrix.column == 1 and X.center == NULL
+
+
 cdef inline Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets,
                          const double[::1] sample_weight) noexcept:
     """Pointers of the targets; of labels and targets at most one is not None."""
@@ -122,6 +176,13 @@ cdef inline void pack_parameters(real* W_out, real* b_out, const real[:, :] W, c
             for j in range(shape.n_features):
                 row[packed_feature(j, shape)] = W[k, j]
         b_out[k] = b[k]
+
+
+cdef inline void pack_center(Features* X, real* center_out) noexcept nogil:
+    """Let there be a center: zeros where none is given."""
+    if X.center == NULL:
+        memset(center_out, 0, X.n_features * sizeof(real))
+        X.center = center_out
 
 
 cdef inline char* allocate(void** block_out, Py_ssize_t size) except NULL:

@@ -8,6 +8,13 @@ cdef extern from "simd.h" nogil:
     const Py_ssize_t FS_ROW_ALIGN
     const Py_ssize_t FS_MAX_TILE_ROWS
     const Py_ssize_t FS_MANY_CLASSES
+    enum:
+        FS_F32
+        FS_F64
+        FS_F16
+        FS_BF16
+        FS_U8
+        FS_I8
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
     void tile_logits "fs_tile_logits" (...) noexcept
     void tile_gradient "fs_tile_gradient" (...) noexcept
@@ -17,6 +24,9 @@ cdef extern from "simd.h" nogil:
     void sum_samples "fs_sum_samples" (...) noexcept
     void tile_softmax "fs_softmax" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
+    void csr_logits "fs_csr_logits" (...) noexcept
+    void csr_gradient "fs_csr_gradient" (...) noexcept
+    void widen "fs_widen" (...) noexcept
     void gram_pack "fs_gram_pack" (...) noexcept
     void gram_block "fs_gram_block" (...) noexcept
 

@@ -1,7 +1,7 @@
 """Arguments as users pass them, turned into the arrays that the kernels read; every refusal names the argument.
 
-X is kept as it is wherever the kernels can read it: float32 or float64 of any strides. Integers and booleans become
-float64, float16 becomes float32.
+X, whose elements are of many kinds, has a file of its own, features.py. Other arrays are float32 or float64: integers
+and booleans become float64, float16 becomes float32.
 """
 
 import numbers
@@ -37,9 +37,7 @@ def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) ->
 def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | None = None) -> FloatArray:
     """Return an aligned float32 or float64 array of `ndim` dimensions, without a copy where that is possible."""
     if hasattr(array, "tocsr"):
-        raise ValueError(
-            f"{name} is a sparse matrix ({type(array).__name__}), which is not served; pass {name}.toarray()"
-        )
+        raise ValueError(f"{name} is a sparse matrix ({type(array).__name__}); pass {name}.toarray()")
     try:
         numbers_ = np.asarray(array)
     except ValueError as error:
@@ -52,9 +50,13 @@ def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | Non
         single = numbers_.dtype.kind == "f" and numbers_.dtype.itemsize <= 4
         dtype = np.float32 if single else np.float64
     numbers_ = in_dtype(numbers_, dtype)
-    flags = numbers_.flags
-    readable = flags.aligned and (flags.forc or not any(s % numbers_.itemsize for s in numbers_.strides))
-    return numbers_ if readable else numbers_.copy()
+    return numbers_ if is_readable(numbers_) else numbers_.copy()
+
+
+def is_readable(array: NDArray[Any]) -> bool:
+    """Whether the kernels can read elements where they lie: aligned, and whole elements apart."""
+    flags = array.flags
+    return flags.aligned and (flags.forc or not any(s % array.itemsize for s in array.strides))
 
 
 def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
@@ -65,8 +67,8 @@ def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
         return array.astype(dtype)
 
 
-def check_finite(name: str, array: FloatArray) -> None:
-    """Raise ValueError, naming the place, if a vector or a matrix holds NaN or infinity."""
+def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
+    """Raise ValueError, naming the place counted from first_row, if a vector or a matrix holds NaN or infinity."""
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):
             return
@@ -76,6 +78,7 @@ def check_finite(name: str, array: FloatArray) -> None:
         if len(bad):
             place = (start + int(bad[0][0]), *map(int, bad[0][1:]))
             value = "NaN" if np.isnan(array[place]) else "infinity"
+            place = (first_row + place[0], *place[1:])
             where = "row {}, column {}" if array.ndim == 2 else "entry {}"
             raise ValueError(f"{name} contains {value} at {where.format(*place)}")
 

@@ -1,10 +1,12 @@
 """SoftmaxRegression: the scikit-learn classifier. Parameters and names, no mathematics."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,8 +19,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .features import as_csr, is_bfloat16
 from .fit import SOLVERS, FitResult, fit
-from .functional import decision_function, log_softmax, softmax
+from .functional import decision_function, log_softmax, softmax, standardization
 from .progress import ProgressLine
 from .threads import available_threads
 
@@ -38,6 +41,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-4
         Converged when no entry of the gradient of the mean loss is larger in absolute value.
     fit_intercept : bool, default=True
+    standardize : bool, default=False
+        Train on (x − mean)/std of every feature, or x/std without an intercept, and penalise the coefficients of that;
+        those that are returned are for x itself. X is not copied, and a sparse one stays sparse.
     class_weight : dict or "balanced", default=None
         Multiplied with sample_weight.
     random_state : int, RandomState instance or None, default=None
@@ -73,6 +79,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
+        "standardize": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "random_state": ["random_state"],
         "solver": [StrOptions(set(SOLVERS))],
@@ -90,6 +97,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         l1_ratio: float = 0.0,
         tol: float = 1e-4,
         fit_intercept: bool = True,
+        standardize: bool = False,
         class_weight: dict | str | None = None,
         random_state: Any = None,
         solver: str = "auto",
@@ -103,6 +111,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         self.l1_ratio = l1_ratio
         self.tol = tol
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.class_weight = class_weight
         self.random_state = random_state
         self.solver = solver
@@ -117,7 +126,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array_like or frame of shape (n_samples, n_features)
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+            Read as it is: float64, float32, float16, `ml_dtypes.bfloat16`, uint8 or int8, in any order and of any
+            strides, memory-mapped or not, or CSR of float32 or float64. Others become float64, or CSR.
         y : array_like of shape (n_samples,) or (n_samples, n_classes)
             Labels of any kind; or, with two columns or more, probabilities or counts of the classes 0, 1, …
         sample_weight : array_like of shape (n_samples,), optional
@@ -137,11 +148,17 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         if self.l1_ratio:
             raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
         X = self._validate_X(X, reset=True)
-        targets, classes = self._encode(y, len(X))
+        targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
-        total_weight = len(X) if weights is None else weights.sum()
+        total_weight = X.shape[0] if weights is None else weights.sum()
         # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
         rows_share_penalty = 2 if len(classes) == 2 else 1
+        num_threads = self._num_threads()
+        scale = shift = None
+        if self.standardize:
+            scale, shift = standardization(
+                X, sample_weight=weights, center=self.fit_intercept, num_threads=num_threads
+            )
         line = ProgressLine() if self.verbose else None
         result = fit(
             X,
@@ -152,15 +169,20 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             tol=self.tol,
             max_iter=self.max_iter,
             sample_weight=weights,
-            init=self._warm_start(classes),
+            init=self._warm_start(classes, scale, shift),
             fit_intercept=self.fit_intercept,
+            scale=scale,
+            shift=shift,
             callback=line,
             random_state=self.random_state,
-            num_threads=self._num_threads(),
+            num_threads=num_threads,
         )
+        if scale is not None and shift is not None:
+            W = result.W * scale
+            result = replace(result, W=W, b=result.b + result.W @ shift)
         if line is not None:
             line.close(f"{result.status}: {result.message}")
-        self._keep(result, classes, X.dtype)
+        self._keep(result, classes, np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32))
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
         if result.status in ("max_iter", "rounding", "diverged"):
@@ -193,9 +215,15 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         scores = self.decision_function(X)
         return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
 
-    def _validate_X(self, X: Any, *, reset: bool) -> np.ndarray:
+    def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        # SciPy and scikit-learn trust the indices of a sparse matrix: they are checked first.
+        if issparse(X):
+            X = as_csr(X)
+        dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
+        if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
+            dtypes.append(X.dtype)
         # Whether all is finite is asked once, by what X is passed on to, which also says where it is not.
-        return validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=reset)
+        return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
 
     def _encode(self, y: Any, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
         """Targets as `fit` takes them, and the classes."""
@@ -229,7 +257,10 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         )[targets]
         return of_class if sample_weight is None else sample_weight * of_class
 
-    def _warm_start(self, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    def _warm_start(
+        self, classes: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The previous fit's parameters, with a row for each class, of the scaled features."""
         if not self.warm_start or not hasattr(self, "coef_"):
             return None
         if self.coef_.shape != ((1 if len(classes) == 2 else len(classes)), self.n_features_in_):
@@ -238,9 +269,18 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
                 f"{self.coef_.shape}; found {len(classes)} classes and {self.n_features_in_} features"
             )
         intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
+        W, b = self.coef_.astype(np.float64), intercept.astype(np.float64)
         if len(classes) == 2:
-            return np.vstack([-self.coef_, self.coef_]) / 2, np.concatenate([-intercept, intercept]) / 2
-        return self.coef_, intercept
+            W, b = np.vstack([-W, W]) / 2, np.concatenate([-b, b]) / 2
+        if scale is not None and shift is not None:
+            W = W / scale
+            b = b - W @ shift
+        return W, b
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _num_threads(self) -> int | None:
         if self.n_jobs is None:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._validation import (
-    as_matrix,
     as_number,
     as_offset,
     as_parameters,
@@ -17,6 +16,7 @@ from ._validation import (
     as_targets,
     check_finite,
 )
+from .features import bind_features
 from .objective import SoftmaxObjective
 from .solvers import LBFGS, GradientDescent, Method, Progress, minimize
 
@@ -83,6 +83,8 @@ def fit(
     offset: ArrayLike | None = None,
     init: Init | None = None,
     fit_intercept: bool = True,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
     callback: Callable[[FitState], object] | None = None,
     random_state: object = None,
     num_threads: int | None = None,
@@ -93,8 +95,10 @@ def fit(
 
     Parameters
     ----------
-    X : array_like of shape (n_samples, n_features)
-        float32 and float64 are read as they are, in any order and of any strides, and computed with in their precision.
+    X : array_like or sparse matrix of shape (n_samples, n_features)
+        Read as it is: float64, float32, float16, `ml_dtypes.bfloat16`, uint8, int8 or bool, in any order and of any
+        strides, memory-mapped or not, or SciPy's CSR of float32 or float64. Other integers are copied to float64,
+        other sparse formats to CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
         Class indices 0, 1, …, or rows of target probabilities or counts.
     solver : {"auto", "gd", "lbfgs"}
@@ -115,6 +119,9 @@ def fit(
         Where to start; zeros by default.
     fit_intercept : bool
         False holds b at zero.
+    scale, shift : float or array_like of shape (n_features,), optional
+        x_ij = scale_j · X_ij + shift_j takes the place of X_ij, without a copy: scale=1/255 makes pixels of bytes, and
+        `standardization` finds what centres and scales every feature. The parameters are those of the scaled x.
     callback : callable, optional
         Called with a `FitState` after each iteration; a true return stops.
     random_state : optional
@@ -132,8 +139,7 @@ def fit(
     ValueError
         If an argument has the wrong shape, type or values.
     """
-    X = as_matrix("X", X)
-    check_finite("X", X)
+    X = bind_features(X, scale, shift)
     targets = as_targets(y, len(X), None, X.dtype)
     objective = SoftmaxObjective(
         X,
@@ -160,6 +166,8 @@ def fit(
         max_iter=_as_count("max_iter", max_iter),
         callback=report,
     )
+    if not np.isfinite(solution.history["loss"][0]):
+        X.check_finite("X")
     W, b = objective.split(solution.theta)
     return FitResult(
         W=W.copy(),

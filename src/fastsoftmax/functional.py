@@ -16,9 +16,9 @@ from ._validation import (
     as_sample_weight,
     as_targets,
     check_finite,
-    in_dtype,
     is_fast,
 )
+from .features import Features, bind_features
 from .objective import SoftmaxObjective
 from .threads import resolve_num_threads
 
@@ -36,6 +36,8 @@ def loss_grad(
     *,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
     precision: Precision = "exact",
     num_threads: int | None = None,
 ) -> tuple[float, FloatArray, FloatArray]:
@@ -45,14 +47,18 @@ def loss_grad(
 
     Parameters
     ----------
-    X : array_like of shape (n_samples, n_features)
-        float32 and float64 are read as they are, in any order and of any strides.
+    X : array_like or sparse matrix of shape (n_samples, n_features)
+        Read as it is: float64, float32, float16, `ml_dtypes.bfloat16`, uint8, int8 or bool, in any order and of any
+        strides, or SciPy's CSR of float32 or float64. Other integers are copied to float64, other sparse formats to
+        CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
         Class indices, or rows of target probabilities or counts.
     W, b : array_like of shape (n_classes, n_features) and (n_classes,)
     sample_weight : array_like of shape (n_samples,), optional
         Non-negative; the loss is the weighted mean.
     l2 : float
+    scale, shift : float or array_like of shape (n_features,), optional
+        x_ij = scale_j · X_ij + shift_j takes the place of X_ij, without a copy; scale=1/255 makes pixels of bytes.
     precision : {"exact", "fast"}
         "exact" keeps the accuracy of X's dtype. "fast" allows a relative error of some 1e-5 where that is faster: for a
         float32 X and 32 classes or more on a matrix unit (AMX). Elsewhere it is as exact as "exact".
@@ -64,14 +70,14 @@ def loss_grad(
     loss : float
         In nats a sample.
     grad_W, grad_b : ndarray of the shapes of W and b
-        Summed in float64 and returned in the dtypes of W and b.
+        Summed in float64 and returned in the dtypes of W and b; with respect to the parameters of the scaled x.
 
     Raises
     ------
     ValueError
         If an argument has the wrong shape, type or values, or X, W or b holds NaN or infinity.
     """
-    X = as_matrix("X", X)
+    X = bind_features(X, scale, shift)
     W, b = as_parameters(W, b, X.shape[1])
     objective = SoftmaxObjective(
         X,
@@ -81,7 +87,7 @@ def loss_grad(
         fast=is_fast(precision),
         num_threads=num_threads,
     )
-    grad_W, grad_b = np.empty(W.shape), np.empty(b.shape)
+    grad_W, grad_b = np.empty(W.shape, X.gradient_dtype(W)), np.empty(b.shape)
     loss = objective.write_loss_grad(grad_W, grad_b, W, b)
     if not np.isfinite(loss):
         _name_the_nonfinite(X, W, b)
@@ -89,39 +95,93 @@ def loss_grad(
 
 
 def predict_proba(
-    X: ArrayLike, W: ArrayLike, b: ArrayLike, *, precision: Precision = "exact", num_threads: int | None = None
+    X: ArrayLike,
+    W: ArrayLike,
+    b: ArrayLike,
+    *,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    precision: Precision = "exact",
+    num_threads: int | None = None,
 ) -> FloatArray:
     """Probabilities of the classes, softmax(W x_i + b).
 
     Parameters
     ----------
-    X : array_like of shape (n_samples, n_features)
+    X : array_like or sparse matrix of shape (n_samples, n_features)
     W, b : array_like of shape (n_classes, n_features) and (n_classes,)
+    scale, shift : float or array_like of shape (n_features,), optional
+        X and these as in `loss_grad`.
     precision : {"exact", "fast"}
         As in `loss_grad`.
     num_threads : int, optional
 
     Returns
     -------
-    ndarray of shape (n_samples, n_classes), of X's dtype (float64 for integers); rows sum to one.
+    ndarray of shape (n_samples, n_classes), float64 if X is computed with in float64, else float32; rows sum to one.
 
     Raises
     ------
     ValueError
         If an argument has the wrong shape or type, or X, W or b holds NaN or infinity.
     """
+    X = bind_features(X, scale, shift)
     return _predict(X, W, b, probabilities=True, fast=is_fast(precision), num_threads=num_threads)
 
 
 def decision_function(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
-    return _predict(X, W, b, probabilities=False, fast=False, num_threads=num_threads)
+    return _predict(bind_features(X), W, b, probabilities=False, fast=False, num_threads=num_threads)
+
+
+def standardization(
+    X: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    center: bool = True,
+    num_threads: int | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """The scale and shift that give every feature a standard deviation of one and, with `center`, a mean of zero.
+
+    Pass them on as `scale` and `shift`: X itself stays as it is. Two passes over X.
+
+    Parameters
+    ----------
+    X : array_like or sparse matrix of shape (n_samples, n_features)
+        As in `loss_grad`.
+    sample_weight : array_like of shape (n_samples,), optional
+        Non-negative; means are weighted.
+    center : bool
+    num_threads : int, optional
+
+    Returns
+    -------
+    scale, shift : ndarray of shape (n_features,), float64
+        1/σ_j and −μ_j/σ_j, or zero without `center`; a constant feature has a scale of one.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values, or X holds NaN or infinity.
+    """
+    X = bind_features(X)
+    threads = resolve_num_threads(num_threads, X.n_entries)
+    mean, deviation = X.moments(as_sample_weight(sample_weight, len(X)), threads)
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        X.check_finite("X")
+        raise ValueError(f"X is so large that its variance overflows {X.dtype}; scale its features")
+    # What rounding leaves of a constant.
+    constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    scale = 1 / np.where(constant, 1.0, deviation)
+    return scale, -mean * scale if center else np.zeros_like(scale)
 
 
 def gram(
     X: ArrayLike,
     sample_weight: ArrayLike | None = None,
     *,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
     precision: Precision = "exact",
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -132,8 +192,11 @@ def gram(
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
+        As in `loss_grad`, but not sparse.
     sample_weight : array_like of shape (n_weights, n_samples) or (n_samples,), optional
         Finite, of any sign; ones by default.
+    scale, shift : float or array_like of shape (n_features,), optional
+        As in `loss_grad`.
     precision : {"exact", "fast"}
         "exact" multiplies in X's precision. "fast" rounds x_i and w_ci x_i of a float32 X to bfloat16, of eight
         significant bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with an
@@ -144,25 +207,24 @@ def gram(
     Returns
     -------
     ndarray of shape (n_weights, n_features, n_features), or (n_features, n_features) for weights of one dimension
-        Symmetric, of X's dtype (float64 for integers).
+        Symmetric, float64 if X is computed with in float64, else float32.
 
     Raises
     ------
     ValueError
         If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity.
     """
-    X = as_matrix("X", X)
+    X = bind_features(X, scale, shift)
     fast = is_fast(precision)
     weights = np.ones(len(X), X.dtype) if sample_weight is None else np.asarray(sample_weight)
     single = weights.ndim == 1
     weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=X.dtype)
     if weights.shape[1] != len(X):
         raise ValueError(f"sample_weight must have an entry for each of the {len(X)} samples, found {weights.shape}")
-    out = np.empty((len(weights), X.shape[1], X.shape[1]), dtype=X.dtype)
-    threads = resolve_num_threads(num_threads, X.size * X.shape[1] // 2 * len(weights))
-    _kernels.gram(out, X, np.ascontiguousarray(weights), fast, threads)
+    threads = resolve_num_threads(num_threads, X.n_entries * X.shape[1] // 2 * len(weights))
+    out = X.gram(np.ascontiguousarray(weights), fast, threads)
     if not np.isfinite(np.einsum("cjj->", out)):
-        check_finite("X", X)
+        X.check_finite("X")
         check_finite("sample_weight", weights)
     return out[0] if single else out
 
@@ -229,15 +291,11 @@ def cross_entropy_grad(
 
 
 def _predict(
-    X: ArrayLike, W: ArrayLike, b: ArrayLike, *, probabilities: bool, fast: bool, num_threads: int | None
+    X: Features, W: ArrayLike, b: ArrayLike, *, probabilities: bool, fast: bool, num_threads: int | None
 ) -> FloatArray:
-    X = as_matrix("X", X)
     W, b = as_parameters(W, b, X.shape[1])
     out = np.empty((len(X), len(W)), dtype=X.dtype)
-    threads = resolve_num_threads(num_threads, X.size * len(W))
-    total = _kernels.predict[C_TYPE[X.dtype]](
-        out, X, in_dtype(W, X.dtype), in_dtype(b, X.dtype), probabilities, fast, threads
-    )
+    total = X.predict(out, W, b, probabilities, fast, resolve_num_threads(num_threads, X.n_entries * len(W)))
     if not math.isfinite(total):
         _name_the_nonfinite(X, W, b)
     return out
@@ -267,8 +325,8 @@ def _cross_entropy(
     return loss, grad
 
 
-def _name_the_nonfinite(X: FloatArray, W: FloatArray, b: FloatArray) -> None:
+def _name_the_nonfinite(X: Features, W: FloatArray, b: FloatArray) -> None:
     """Raise for the argument that made a result infinite or NaN; return if all are finite and it overflowed."""
-    check_finite("X", X)
+    X.check_finite("X")
     check_finite("W", W)
     check_finite("b", b)

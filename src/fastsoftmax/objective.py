@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _kernels
-from ._validation import C_TYPE, FloatArray, Targets, in_dtype
+from ._validation import C_TYPE, FloatArray, Targets
 from ._vectors import dot
+from .features import Features
 from .threads import resolve_num_threads
 
 Vector = NDArray[np.float64]
@@ -26,7 +27,7 @@ class SoftmaxObjective:
 
     Parameters
     ----------
-    X : (n_samples, n_features) float32 or float64, any strides
+    X : Features
     targets : Targets
     sample_weight : (n_samples,) float64 with mean one, or None
     offset : (n_samples, n_classes) of X's dtype, or None
@@ -47,7 +48,7 @@ class SoftmaxObjective:
 
     def __init__(
         self,
-        X: FloatArray,
+        X: Features,
         targets: Targets,
         *,
         sample_weight: Vector | None = None,
@@ -65,7 +66,7 @@ class SoftmaxObjective:
         self.fit_intercept = fit_intercept
         self.fast = fast
         self.n_passes = 0
-        self.num_threads = resolve_num_threads(num_threads, X.size * targets.n_classes)
+        self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
 
     def split(self, theta: Vector) -> tuple[Vector, Vector]:
@@ -80,16 +81,14 @@ class SoftmaxObjective:
         grad = np.empty_like(theta)
         return self.write_loss_grad(*self.split(grad), *self.split(theta)), grad
 
-    def write_loss_grad(self, grad_W_out: Vector, grad_b_out: Vector, W: FloatArray, b: FloatArray) -> float:
-        """Write ∂F/∂W and ∂F/∂b, in float64, and return F; one pass over X."""
-        loss = _kernels.loss_grad(
+    def write_loss_grad(self, grad_W_out: FloatArray, grad_b_out: Vector, W: FloatArray, b: FloatArray) -> float:
+        """Write ∂F/∂W and ∂F/∂b, in float64 or what `X.gradient_dtype` allows, and return F; one pass over X."""
+        loss = self.X.loss_grad(
             grad_W_out,
             grad_b_out,
-            self.X,
-            in_dtype(W, self.X.dtype),
-            in_dtype(b, self.X.dtype),
-            self.targets.labels,
-            self.targets.rows,
+            W,
+            b,
+            self.targets,
             self.sample_weight,
             self.offset,
             self.fast,
@@ -108,24 +107,16 @@ class SoftmaxObjective:
         The probabilities are computed anew beside the logits of the direction: X is read once either way, and
         n_samples × n_classes numbers are never kept.
         """
-        W, b = self.split(theta)
-        V, v_b = self.split(v)
+        at, along = self.split(theta), self.split(v)
         product = np.empty_like(theta)
         product_W, product_b = self.split(product)
-        _kernels.hess_vec(
-            product_W,
-            product_b,
-            self.X,
-            in_dtype(np.concatenate([W, V]), self.X.dtype),
-            in_dtype(np.concatenate([b, v_b]), self.X.dtype),
-            self._mass,
-            self.offset,
-            self.fast,
-            self.num_threads,
+        self.X.hess_vec(
+            *(product_W, product_b, *at, *along, self._mass),
+            *(self.offset, self.fast, self.num_threads),
         )
         self.n_passes += 1
         if self.l2:
-            product_W += self.l2 * V
+            product_W += self.l2 * along[0]
         return product
 
     def line(self, theta: Vector, direction: Vector) -> Phi:
@@ -137,14 +128,9 @@ class SoftmaxObjective:
         W_step, b_step = self.split(direction)
         n_samples, n_classes = len(self.X), self.targets.n_classes
         both = np.empty((n_samples, 2 * n_classes), dtype=self.X.dtype)
-        _kernels.predict[C_TYPE[self.X.dtype]](
-            both,
-            self.X,
-            in_dtype(np.concatenate([W, W_step]), self.X.dtype),
-            in_dtype(np.concatenate([b, b_step]), self.X.dtype),
-            False,
-            self.fast,
-            self.num_threads,
+        self.X.predict(
+            *(both, np.concatenate([W, W_step]), np.concatenate([b, b_step])),
+            *(False, self.fast, self.num_threads),
         )
         self.n_passes += 1
         logits, slopes = both[:, :n_classes], both[:, n_classes:]
@@ -176,8 +162,9 @@ class SoftmaxObjective:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F.
 
         Böhning's bound (Annals of the Institute of Statistical Mathematics 44, 1992): diag(p) − p pᵀ ⪯ ½, hence
-        L = ½ · λmax([X 1]ᵀ diag(s) [X 1]) / Σs + l2. The eigenvalue is found by Lanczos' method (ARPACK), which comes
-        from below, to a thousandth, and is given a margin of a hundredth. Two reads of X a step of it.
+        L = ½ · λmax([X 1]ᵀ diag(s) [X 1]) / Σs + l2. Two classes of probability ½ have just that Hessian in the
+        direction (v, −v)/√2. The eigenvalue is found by Lanczos' method (ARPACK), which comes from below, to a
+        thousandth, and is given a margin of a hundredth. One pass over X a step of it.
 
         Raises
         ------
@@ -186,35 +173,38 @@ class SoftmaxObjective:
         """
         from scipy.sparse.linalg import LinearOperator, eigsh
 
-        n_samples, n_features = self.X.shape
+        two = SoftmaxObjective(
+            self.X,
+            Targets(np.zeros(len(self.X), dtype=np.intp), None, 2),
+            sample_weight=self._mass,
+            fit_intercept=self.fit_intercept,
+            num_threads=self.num_threads,
+        )
+        n_features = self.X.shape[1]
         size = n_features + self.fit_intercept
-        curvature = np.full(n_samples, 0.5 / n_samples)
-        if self._mass is not None:
-            curvature *= self._mass
+        zero = np.zeros(two.n_params)
 
-        def gram(V: Vector) -> Vector:
-            V = V.reshape(size, -1)
-            self.n_passes += 2
-            U = (self.X @ in_dtype(V[:n_features], self.X.dtype)).astype(np.float64)
-            if self.fit_intercept:
-                U += V[n_features]
-            U *= curvature[:, None]
-            product = (self.X.T @ in_dtype(U, self.X.dtype)).astype(np.float64)
-            return np.vstack([product, U.sum(axis=0)]) if self.fit_intercept else product
+        def half_gram(v: Vector) -> Vector:
+            v = v.ravel()
+            direction = np.concatenate([v[:n_features], -v[:n_features], v[n_features:], -v[n_features:]])
+            product_W, product_b = two.split(two.hess_vec(zero, direction))
+            self.n_passes += 1
+            return np.concatenate([product_W[0], product_b[:1]]) if self.fit_intercept else product_W[0]
 
         # ARPACK wants room for its basis; where there is none, the whole matrix is as small.
         smallest_iterated = 24
         if size < smallest_iterated:
-            matrix = gram(np.eye(size))
+            matrix = np.stack([half_gram(column) for column in np.eye(size)])
             largest = np.linalg.eigvalsh(matrix)[-1] if np.isfinite(matrix).all() else np.inf
         else:
             start = np.random.default_rng(0).standard_normal(size)
-            if np.isfinite(gram(start)).all():
-                operator = LinearOperator((size, size), matvec=gram, dtype=np.float64)
+            if np.isfinite(half_gram(start)).all():
+                operator = LinearOperator((size, size), matvec=half_gram, dtype=np.float64)
                 largest = eigsh(operator, k=1, v0=start, tol=1e-3, return_eigenvectors=False)[0]
             else:
                 largest = np.inf
         if not np.isfinite(largest):
+            self.X.check_finite("X")
             raise ValueError(f"X is so large that XᵀX overflows {self.X.dtype}; scale its features")
         return 1.01 * float(largest) + self.l2
 

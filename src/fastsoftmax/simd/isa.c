@@ -33,6 +33,8 @@
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
 #define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
+#define CSR_AHEAD 16     /* samples whose entries are brought to the cache ahead */
+#define CSR_VECTORS 4    /* vectors of classes that a sparse row is multiplied with at a time */
 /* Inner dimension of a panel: what of it is packed stays in the first-level cache. */
 #define PANEL_DEPTH FS_MAX_TILE_ROWS
 
@@ -85,10 +87,63 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
 #include "amx.h"
 #endif
 
+/* The halves of float32's width are stored as integers: no compiler has arithmetic for them on every processor. */
+typedef uint16_t fs_half, fs_bfloat;
+
+INLINE float fs_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The upper half of a float32's bits. */
+INLINE float fs_bfloat_value(fs_bfloat bits) { return fs_bits((uint32_t)bits << 16); }
+
+/* Five bits of exponent, ten of the fraction: moved to where float32 has them, and scaled by the difference of the
+ * exponents' biases, which makes subnormal numbers normal. Infinity and NaN have the largest exponent in both. */
+INLINE float fs_half_value(fs_half bits) {
+    const uint32_t size = (uint32_t)(bits & 0x7fff) << 13, sign = (uint32_t)(bits & 0x8000) << 16;
+    const float value = fs_bits(size) * 0x1p112f;
+    uint32_t out;
+    memcpy(&out, &value, sizeof out);
+    return fs_bits(out | sign | (size >= 0x7c00u << 13 ? 0x7f800000 : 0));
+}
+
 #define DTYPE f32
 #include "dtype.h"
 #include "products.h"
 #include "softmax.h"
+#define INDEX int32_t
+#define CSR_NAME(operation) NAME(operation##_narrow)
+#include "csr.h"
+#define INDEX int64_t
+#define CSR_NAME(operation) NAME(operation##_wide)
+#include "csr.h"
+#define STORED float
+#define STORED_NAME(operation) NAME(operation##_from_f32)
+#define VALUE(e) (e)
+#include "widen.h"
+#define STORED fs_half
+#define STORED_NAME(operation) NAME(operation##_from_f16)
+#define VALUE(e) fs_half_value(e)
+#if defined(__AVX512F__)
+#define VALUES(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
+#elif defined(__F16C__)
+#define VALUES(p) _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p)))
+#endif
+#include "widen.h"
+#define STORED fs_bfloat
+#define STORED_NAME(operation) NAME(operation##_from_bf16)
+#define VALUE(e) fs_bfloat_value(e)
+#include "widen.h"
+#define STORED uint8_t
+#define STORED_NAME(operation) NAME(operation##_from_u8)
+#define VALUE(e) (e)
+#include "widen.h"
+#define STORED int8_t
+#define STORED_NAME(operation) NAME(operation##_from_i8)
+#define VALUE(e) (e)
+#include "widen.h"
 #define GRAM_NAME(operation) NAME(operation)
 #define GRAM_IN_PAIRS 0
 #include "gram.h"
@@ -115,6 +170,16 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
 #include "dtype.h"
 #include "products.h"
 #include "softmax.h"
+#define INDEX int32_t
+#define CSR_NAME(operation) NAME(operation##_narrow)
+#include "csr.h"
+#define INDEX int64_t
+#define CSR_NAME(operation) NAME(operation##_wide)
+#include "csr.h"
+#define STORED double
+#define STORED_NAME(operation) NAME(operation##_from_f64)
+#define VALUE(e) (e)
+#include "widen.h"
 #define GRAM_NAME(operation) NAME(operation)
 #define GRAM_IN_PAIRS 0
 #include "gram.h"
@@ -132,7 +197,16 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
         OP(curvature_residual, dtype), OP(sum_samples, dtype), OP(softmax, dtype),                                    \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), FAST(gram_pack, dtype)},                                          \
         .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
+        .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \
+        .csr_gradient = {PASTE(csr_gradient_narrow, dtype, ISA), PASTE(csr_gradient_wide, dtype, ISA)},               \
+        .widen = WIDEN_##dtype,                                                                                       \
     }
+#define WIDEN(stored, dtype) PASTE(widen_from_##stored, dtype, ISA)
+#define WIDEN_f32                                                                                                     \
+    {[FS_F32] = WIDEN(f32, f32), [FS_F16] = WIDEN(f16, f32), [FS_BF16] = WIDEN(bf16, f32), [FS_U8] = WIDEN(u8, f32),  \
+     [FS_I8] = WIDEN(i8, f32)}
+#define WIDEN_f64                                                                                                     \
+    {[FS_F64] = WIDEN(f64, f64)}
 #ifdef __AVX512BF16__
 #define FAST_f32(operation) PASTE(operation##_fast, f32, ISA)
 #define BFLOAT16 1

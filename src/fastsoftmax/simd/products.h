@@ -135,14 +135,14 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
 }
 
 static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,
-                              int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes,
+                              ptrdiff_t fetch_size, int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes,
                               ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     const ptrdiff_t padded_rows = (rows + LANES - 1) / LANES * LANES;
     for (ptrdiff_t k = 0; k < n_classes; k++) {
         for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
     }
-    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES, fetch_all || n_classes <= CLASS_BLOCK);
+    fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size, fetch_all || n_classes <= CLASS_BLOCK);
     if (n_classes >= FS_MANY_CLASSES) {
         NAME(many_logits)(z_out, x, W, &ahead, fast, rows, n_classes, n_features, ldx, ldz);
         return;
@@ -179,11 +179,11 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
 }
 
 static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,
-                                int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                                ptrdiff_t fetch_size, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
-    fs_fetch ahead = fs_fetch_start(fetch, VECTOR_BYTES * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
+    fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
         const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
         const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;

@@ -12,8 +12,8 @@
  *                              multiple of FS_ROW_ALIGN. Past the last sample, up to a whole vector, z has no meaning but
  *                              is as finite as the samples and parameters are, and weights are zero there
  *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
- *                              brings half a tile's size from there into the cache while it computes; tile_logits
- *                              with fetch_all, because no gradient follows, all of it
+ *                              brings half a tile of elements of fetch_size bytes from there into the cache while it
+ *                              computes; tile_logits with fetch_all, because no gradient follows, all of it
  *   fast                       whether the products may be less exact than those of the dtype, where that is faster
  *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
@@ -22,6 +22,7 @@
 #define FASTSOFTMAX_SIMD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Every row of z, and every vector with an element a sample, is padded to a multiple of this, the widest vector. */
 #define FS_ROW_ALIGN 16
@@ -32,6 +33,9 @@
 /* From this many classes on, a tile is copied to panels that many blocks of classes read. */
 #define FS_MANY_CLASSES 32
 
+/* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
+enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
+
 #define FS_DECLARE_OPS(real, dtype)                                                                                   \
     typedef struct {                                                                                                  \
         /* Elements of a vector. */                                                                                   \
@@ -40,11 +44,11 @@
         ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
         void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,              \
-                            int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
+                            ptrdiff_t fetch_size, int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
                             ptrdiff_t ldx, ptrdiff_t ldz);                                                            \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
         void (*tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,               \
-                              int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
+                              ptrdiff_t fetch_size, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
                               ptrdiff_t ldz);                                                                         \
         /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
         double (*label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows, \
@@ -65,6 +69,20 @@
                              ptrdiff_t ldx);                                                                          \
         void (*gram_block[2])(real *out_inout, const real *columns, const void *panels, const real *weight,           \
                               ptrdiff_t rows, ptrdiff_t n_panels, ptrdiff_t ldo);                                     \
+        /* For sparse samples, by the width of their indices: 0 int32_t, 1 int64_t. indptr (rows + 1,) says where the   \
+         * entries of a sample start. csr_logits: z_ik = b_k + Σ_e v_e T_(j_e)k, where T is W transposed, features ldt  \
+         * apart, at least one vector long. csr_gradient: grad_(j_e)k += r_ik v_e over the entries starts_i to stops_i  \
+         * of a sample; rows of r and of grad are ldr long, a multiple of four, r zero past the last class. */          \
+        void (*csr_logits[2])(real *z_out, const real *values, const void *indices, const ptrdiff_t *indptr,          \
+                              const real *T, const real *b, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldt,       \
+                              ptrdiff_t ldz);                                                                         \
+        void (*csr_gradient[2])(double *grad_inout, const real *values, const void *indices, const ptrdiff_t *indptr, \
+                                const int32_t *starts, const int32_t *stops, const real *residual, ptrdiff_t rows,    \
+                                ptrdiff_t n_classes, ptrdiff_t ldr);                                                  \
+        /* By the kind of what is stored, NULL where it does not become this dtype: x_ij = stored_ij - center_j, rows   \
+         * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */     \
+        void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
+                                    ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx);            \
         /* z_i = softmax(z_i), or its logarithm */                                                                    \
         void (*softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                  \
     } fs_ops_##dtype;
@@ -96,6 +114,10 @@ extern const fs_simd *fs_active;
 #define fs_panel_width(pointer) (FS_ACTIVE(pointer)->panel_width)
 #define fs_gram_pack(columns_out, fast, ...) (FS_ACTIVE(columns_out)->gram_pack[fast](columns_out, __VA_ARGS__))
 #define fs_gram_block(out_inout, fast, ...) (FS_ACTIVE(out_inout)->gram_block[fast](out_inout, __VA_ARGS__))
+#define fs_csr_logits(z_out, wide, ...) (FS_ACTIVE(z_out)->csr_logits[wide](z_out, __VA_ARGS__))
+#define fs_csr_gradient(grad_inout, wide, values, ...)                                                                \
+    (FS_ACTIVE(values)->csr_gradient[wide](grad_inout, values, __VA_ARGS__))
+#define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
 #define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))
 
 /* The names of the instruction sets compiled in, slowest first, NULL at the end. */

@@ -1,0 +1,171 @@
+"""Sparse samples (CSR) in memory, and the steps of a pass over them that are not arithmetic.
+
+Logits read samples, W gives a row of classes for every feature: W is transposed first. The gradient of a feature needs
+the residuals of all samples that have it, so the features are cut into stripes of about as many entries each: a stripe
+is one thread's alone, its samples always in the same order, and its sums leave it finished. The residuals of a block of
+samples wait for that, and never those of more.
+"""
+
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memset
+
+from ._layout cimport Matrix, Shape, round_up
+from ._simd cimport FS_ROW_ALIGN, real
+
+cdef enum:
+    QUAD = 4                        # classes of a feature are padded to a multiple of this
+    CACHE_ELEMENTS = 16             # past the end of W transposed, which is read by whole vectors
+    TRANSPOSE_FEATURES = 256        # features of W that one thread transposes at a time
+    STRIPE_BYTES = 2 * 1024 * 1024      # sums of a stripe: what the second-level caches in use have room for
+    MIN_STRIPES = 8
+    MAX_STRIPES = 64
+    MAX_STEPS = 4096                # features are looked up in steps of a power of two, which no stripe cuts
+    BLOCK_BYTES = 8 * 1024 * 1024   # residuals of a block
+    CSR_TILE_ROWS = 64
+    MIN_CSR_TILES = 32              # where the samples are few but may be long
+
+ctypedef fused parameter:           # of W and of its gradient, whatever the dtype of X
+    float
+    double
+
+cdef struct Csr:
+    const void* values
+    const void* indices
+    bint wide                       # indices are int64_t, not int32_t
+    const Py_ssize_t* indptr
+    Py_ssize_t n_samples
+    Py_ssize_t n_features
+
+cdef struct CsrShape:
+    Py_ssize_t ldt                  # from a feature to the next in W transposed, of all logits
+    Py_ssize_t ldr                  # from a sample to the next in the residuals, from a feature to the next in a stripe
+    Py_ssize_t block_rows           # samples of a block, a multiple of tile_rows
+    Py_ssize_t n_stripes
+    int step_bits                   # 2^step_bits features are a step
+    Py_ssize_t stripe_features      # of the widest stripe
+
+
+cdef inline Csr csr(const real[::1] values, indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features) except *:
+    """Pointers of the arrays; indices is a `memoryview` object of int32 or int64."""
+    cdef Csr X = Csr(NULL, NULL, False, &indptr[0], indptr.shape[0] - 1, n_features)
+    if values.shape[0]:
+        X.values = &values[0]
+    bind_indices(&X, indices)
+    return X
+
+
+cdef inline int bind_indices(Csr* X, view) except -1:
+    cdef Py_buffer* buffer = PyMemoryView_GET_BUFFER(view)
+    X.indices = buffer.buf
+    X.wide = buffer.itemsize == sizeof(int64_t)
+    return 0
+
+
+cdef inline Py_ssize_t padded(Py_ssize_t n_classes) noexcept nogil:
+    return round_up(n_classes, QUAD)
+
+
+cdef inline Shape csr_tiles(Csr* X, Py_ssize_t n_classes) noexcept nogil:
+    """How the samples are cut into tiles; there are no slots, and no features in them."""
+    cdef Shape shape
+    cdef Py_ssize_t rows = round_up(X.n_samples // MIN_CSR_TILES + 1, FS_ROW_ALIGN)
+    memset(&shape, 0, sizeof(shape))
+    shape.n_features = X.n_features
+    shape.n_classes = n_classes
+    shape.tile_rows = min(rows, <Py_ssize_t> CSR_TILE_ROWS)
+    return shape
+
+
+cdef inline CsrShape csr_cut(Csr* X, const Py_ssize_t[::1] bounds, Py_ssize_t n_logits, Shape* shape,
+                             Py_ssize_t itemsize) noexcept nogil:
+    """Cut the features into stripes and the samples into blocks: by the data alone."""
+    cdef CsrShape cut
+    cdef Py_ssize_t most = bounds.shape[0] - 1, s, row_bytes
+    cut.ldt = padded(n_logits)
+    cut.ldr = padded(shape.n_classes)
+    cut.n_stripes = MIN_STRIPES
+    while cut.n_stripes < most and X.n_features * cut.ldr * <Py_ssize_t> sizeof(double) > cut.n_stripes * STRIPE_BYTES:
+        cut.n_stripes *= 2
+    cut.step_bits = 0
+    while X.n_features >> cut.step_bits >= MAX_STEPS:
+        cut.step_bits += 1
+    cut.stripe_features = 0
+    for s in range(cut.n_stripes):
+        cut.stripe_features = max(cut.stripe_features, stripe_start(bounds, s + 1, &cut) - stripe_start(bounds, s, &cut))
+    row_bytes = cut.ldr * itemsize + (cut.n_stripes + 1) * <Py_ssize_t> sizeof(int32_t)
+    cut.block_rows = min(round_up(X.n_samples, shape.tile_rows),
+                         round_up(BLOCK_BYTES // row_bytes, shape.tile_rows))
+    return cut
+
+
+cdef inline Py_ssize_t stripe_start(const Py_ssize_t[::1] bounds, Py_ssize_t s, CsrShape* cut) noexcept nogil:
+    """The first feature of a stripe; bounds cut finer, into a power of two of parts."""
+    return bounds[s * ((bounds.shape[0] - 1) // cut.n_stripes)]
+
+
+cdef inline void transpose(real* T_out, const parameter[:, :] W, Py_ssize_t start, Py_ssize_t stop,
+                           Py_ssize_t ldt) noexcept nogil:
+    """T_jk = W_kj for the features [start, stop)."""
+    cdef Py_ssize_t j, k
+    cdef const parameter* row
+    for k in range(W.shape[0]):
+        if W.strides[1] == sizeof(parameter):
+            row = &W[k, 0]
+            for j in range(start, stop):
+                T_out[j * ldt + k] = <real> row[j]
+        else:
+            for j in range(start, stop):
+                T_out[j * ldt + k] = <real> W[k, j]
+
+
+cdef inline Py_ssize_t feature(Csr* X, Py_ssize_t entry) noexcept nogil:
+    return (<const int64_t*> X.indices)[entry] if X.wide else (<const int32_t*> X.indices)[entry]
+
+
+cdef inline void map_stripes(uint8_t* stripe_out, const Py_ssize_t[::1] bounds, CsrShape* cut) noexcept nogil:
+    """The stripe of each step of features."""
+    cdef Py_ssize_t s, step
+    for s in range(cut.n_stripes):
+        for step in range(stripe_start(bounds, s, cut) >> cut.step_bits, stripe_start(bounds, s + 1, cut) >> cut.step_bits):
+            stripe_out[step] = <uint8_t> s
+    stripe_out[bounds[bounds.shape[0] - 1] >> cut.step_bits] = <uint8_t> (cut.n_stripes - 1)
+
+
+cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe, Py_ssize_t i, Py_ssize_t block_rows,
+                              CsrShape* cut) noexcept nogil:
+    """Where in sample i the entries of each stripe start, block_rows apart, and where they end in the last.
+
+    The last entry of a stripe is the last to say where it ends: no comparison that a processor could guess wrong.
+    """
+    cdef int32_t end[MAX_STRIPES], e, last = 0
+    cdef Py_ssize_t first = X.indptr[i], s
+    cdef int32_t count = <int32_t> (X.indptr[i + 1] - first)
+    cdef const int32_t* narrow = <const int32_t*> X.indices + first
+    cdef const int64_t* wide = <const int64_t*> X.indices + first
+    memset(end, 0, sizeof(end))
+    if X.wide:
+        for e in range(count):
+            end[stripe[wide[e] >> cut.step_bits]] = e + 1
+    else:
+        for e in range(count):
+            end[stripe[narrow[e] >> cut.step_bits]] = e + 1
+    for s in range(cut.n_stripes):
+        starts_out[s * block_rows] = last
+        last = max(last, end[s])
+    starts_out[cut.n_stripes * block_rows] = last
+
+
+cdef inline void store_stripe(parameter[:, ::1] grad_out, const double* sums, Py_ssize_t start, Py_ssize_t stop,
+                              bint add, Py_ssize_t n_samples, Py_ssize_t lds) noexcept nogil:
+    """grad_kj = sum_jk / n_samples for the features [start, stop), or += that."""
+    cdef Py_ssize_t j, k
+    cdef parameter* row
+    for k in range(grad_out.shape[0]):
+        row = &grad_out[k, 0]
+        if add:
+            for j in range(start, stop):
+                row[j] += <parameter> (sums[(j - start) * lds + k] / n_samples)
+        else:
+            for j in range(start, stop):
+                row[j] = <parameter> (sums[(j - start) * lds + k] / n_samples)

@@ -1,0 +1,426 @@
+"""X as it is stored: every element type, order and sparse form gives what float64 of the same values gives."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+import reference
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from problems import SIZES, make_problem, one_hot
+from tolerances import GRAM, SAME, assert_gradient_close, assert_loss_close
+
+import fastsoftmax as fs
+from fastsoftmax._validation import as_offset, as_sample_weight, as_targets
+from fastsoftmax.features import bind_features
+from fastsoftmax.objective import SoftmaxObjective
+
+STORED = {
+    "float64": np.float64,
+    "float32": np.float32,
+    "float16": np.float16,
+    "bfloat16": ml_dtypes.bfloat16,
+    "uint8": np.uint8,
+    "int8": np.int8,
+    "bool": np.bool_,
+}
+ORDERS = {
+    "C": np.ascontiguousarray,
+    "Fortran": np.asfortranarray,
+    "every other row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "every other column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "backwards": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
+    "unaligned": lambda X: unaligned(X),
+}
+SCALINGS = {
+    "as it is": lambda n: {},
+    "scale": lambda n: {"scale": 1 / 255},
+    "both": lambda n: {"scale": np.linspace(0.1, 2, n), "shift": np.linspace(-1, 1, n)},
+    "shift": lambda n: {"shift": 0.5},
+}
+
+
+def unaligned(X):
+    memory = np.empty(X.nbytes + 1, dtype=np.uint8)
+    copy = memory[1:].view(X.dtype).reshape(X.shape)
+    copy[...] = X
+    return copy
+
+
+def store(X, name):
+    """X's values in a type, spread over what it can hold."""
+    if name == "bool":
+        return X > 0
+    if name in ("uint8", "int8"):
+        info = np.iinfo(STORED[name])
+        return np.clip(np.round(40 * X), info.min, info.max).astype(STORED[name])
+    return X.astype(STORED[name])
+
+
+def sparse_of(X, density, seed):
+    """X with most entries dropped, some rows and columns empty, as CSR."""
+    rng = np.random.default_rng(seed)
+    X = np.where(rng.random(X.shape) < density, X, 0)
+    X[rng.random(len(X)) < 0.1] = 0
+    return sp.csr_matrix(X)
+
+
+def values(X, scale=1.0, shift=0.0):
+    """What X stands for, in float64."""
+    dense = X.toarray() if sp.issparse(X) else X
+    return dense.astype(np.float64) * scale + shift
+
+
+def check_against_reference(X, p, *, soft=False, weighted=False, with_offset=False, scaling=None):
+    """Loss, gradient, Hessian times a vector, and probabilities."""
+    scaling = scaling or {}
+    n_classes = len(p.W)
+    full = values(X, **scaling)
+    W = p.W / np.maximum(1, np.linalg.norm(full, axis=1).max())
+    Y = p.Y.astype(float) if soft else one_hot(p.y, n_classes)
+    s, offset = (p.s if weighted else None), (p.offset if with_offset else None)
+    features = bind_features(X, **scaling)
+    dtype = features.dtype
+    objective = SoftmaxObjective(
+        features,
+        as_targets(p.Y if soft else p.y, len(full), n_classes, dtype),
+        sample_weight=as_sample_weight(s, len(full)),
+        offset=as_offset(offset, (len(full), n_classes), dtype),
+        l2=0.1,
+    )
+    rest = {"s": s, "offset": 0.0 if offset is None else offset, "l2": 0.1}
+    share = Y.sum(axis=1).max() * (1 if s is None else len(s) * s.max() / s.sum()) * (5 + np.abs(p.b).max())
+    kind = np.empty((0,), dtype)
+
+    loss, grad = objective.loss_grad(np.concatenate([W.ravel(), p.b]))
+    expected, *gradients = reference.loss_grad(full, Y, W, p.b, **rest)
+    assert_loss_close(loss, expected, dtype.type, scale=share)
+    for actual, wanted in zip(objective.split(grad), gradients, strict=True):
+        assert_gradient_close(actual, wanted, full.astype(dtype), share)
+
+    V, v = np.random.default_rng(3).standard_normal((2, *p.W.shape))[0], p.b[::-1]
+    product = objective.hess_vec(np.concatenate([W.ravel(), p.b]), np.concatenate([V.ravel(), v]))
+    wanted_product = reference.hess_vec(full, Y, W, p.b, V, v, **rest)
+    along = np.abs(full @ V.T + v).max()
+    for actual, wanted in zip(objective.split(product), wanted_product, strict=True):
+        assert_gradient_close(actual, wanted, full.astype(dtype), share * along)
+
+    probabilities = fs.predict_proba(X, W, p.b, **scaling)
+    assert probabilities.dtype == kind.dtype
+    np.testing.assert_allclose(
+        probabilities, reference.softmax(full @ W.T + p.b), rtol=100 * np.finfo(dtype).eps * (2 + np.abs(p.b).max())
+    )
+
+
+def make(shape, seed):
+    return make_problem(*shape, dtype=np.float64, seed=seed)
+
+
+SHAPES = st.tuples(
+    st.sampled_from(SIZES) | st.integers(1, 300), st.sampled_from(SIZES), st.sampled_from([k for k in SIZES if k > 1])
+)
+
+
+@given(
+    SHAPES,
+    st.sampled_from(sorted(STORED)),
+    st.sampled_from(sorted(ORDERS)),
+    st.sampled_from(sorted(SCALINGS)),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    st.integers(0, 2**32 - 1),
+)
+def test_dense(shape, stored, order, scaling, extras, seed):
+    p = make(shape, seed)
+    X = ORDERS[order](store(p.X, stored))
+    soft, weighted, with_offset = extras
+    check_against_reference(
+        X, p, soft=soft, weighted=weighted, with_offset=with_offset, scaling=SCALINGS[scaling](shape[1])
+    )
+
+
+@pytest.mark.parametrize("stored", sorted(STORED))
+@pytest.mark.parametrize("order", sorted(ORDERS))
+@pytest.mark.parametrize("shape", [(130, 33, 5), (300, 17, 33), (65, 801, 3)])
+def test_dense_in_every_order(stored, order, shape):
+    p = make(shape, 1)
+    X = ORDERS[order](store(p.X, stored))
+    X.flags.writeable = False
+    check_against_reference(X, p, weighted=True, scaling=SCALINGS["both"](shape[1]))
+
+
+@given(
+    SHAPES,
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([np.int32, np.int64]),
+    st.sampled_from(sorted(SCALINGS)),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    st.sampled_from([0.0, 0.05, 0.3, 1.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_csr(shape, dtype, index, scaling, extras, density, seed):
+    p = make(shape, seed)
+    X = sparse_of(p.X.astype(dtype), density, seed)
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+    soft, weighted, with_offset = extras
+    check_against_reference(
+        X, p, soft=soft, weighted=weighted, with_offset=with_offset, scaling=SCALINGS[scaling](shape[1])
+    )
+
+
+@pytest.mark.parametrize("shape", [(70, 20_000, 3), (3000, 300, 20), (200, 5000, 101)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_wide_csr_and_many_classes(shape, dtype):
+    p = make(shape, 2)
+    check_against_reference(sparse_of(p.X.astype(dtype), 0.02, 2), p, weighted=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_csr_sums_of_very_long_rows_stay_exact(dtype):
+    p = make((40, 30_000, 4), 3)
+    X = sp.csr_matrix(np.abs(p.X).astype(dtype))
+    check_against_reference(X, p)
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")
+@pytest.mark.parametrize("form", ["csc", "coo", "lil", "dok", "bsr", "dia", "unsorted", "duplicates", "csr_array", "counts"])
+def test_sparse_forms(form):
+    p = make((120, 40, 4), 4)
+    X = sparse_of(np.round(3 * p.X), 0.2, 4)
+    if form == "unsorted":
+        other = X.copy()
+        for i in range(X.shape[0]):
+            row = slice(X.indptr[i], X.indptr[i + 1])
+            other.data[row], other.indices[row] = X.data[row][::-1], X.indices[row][::-1]
+        other.has_sorted_indices = True  # which is not true
+    elif form == "duplicates":
+        halves = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr
+        other = sp.csr_matrix(halves, shape=X.shape)
+    elif form == "csr_array":
+        other = sp.csr_array(X)
+    elif form == "counts":
+        other = X.astype(np.int64)
+    else:
+        other = X.asformat(form)
+    before = [part.copy() for part in (other.data, other.indices)] if form in ("unsorted", "duplicates") else []
+    check_against_reference(other, p, scaling=SCALINGS["both"](40))
+    if before:
+        np.testing.assert_array_equal(other.data, before[0])
+        np.testing.assert_array_equal(other.indices, before[1])
+    scale, shift = fs.standardization(other)
+    np.testing.assert_allclose(scale, fs.standardization(X)[0], rtol=SAME)
+    np.testing.assert_allclose(shift, fs.standardization(X)[1], rtol=SAME, atol=SAME)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float16", "csr32", "csr64"])
+def test_threads_change_no_bit(kind):
+    p = make((2500, 33, 5), 5)
+    if kind.startswith("csr"):
+        X = sparse_of(p.X.astype(np.float32), 0.3, 5)
+        X.indices = X.indices.astype(f"int{kind[3:]}")
+    else:
+        X = store(p.X, kind)
+    one = fs.loss_grad(X, p.y, p.W, p.b, sample_weight=p.s, shift=0.1, num_threads=1)
+    for num_threads in (2, 3, 7):
+        many = fs.loss_grad(X, p.y, p.W, p.b, sample_weight=p.s, shift=0.1, num_threads=num_threads)
+        assert many[0] == one[0]
+        np.testing.assert_array_equal(many[1], one[1])
+        np.testing.assert_array_equal(many[2], one[2])
+
+
+def test_blocks_of_sparse_samples_add_up():
+    """More samples than one block of residuals holds."""
+    rng = np.random.default_rng(6)
+    n, n_features, n_classes = 90_000, 40, 24
+    X = sp.random(n, n_features, density=0.05, format="csr", dtype=np.float64, random_state=rng)
+    y = rng.integers(0, n_classes, n)
+    W, b = rng.standard_normal((n_classes, n_features)), rng.standard_normal(n_classes)
+    loss, grad_W, grad_b = fs.loss_grad(X, y, W, b)
+    expected, expected_W, expected_b = reference.loss_grad(X.toarray(), one_hot(y, n_classes), W, b)
+    assert loss == pytest.approx(expected, rel=SAME)
+    np.testing.assert_allclose(grad_W, expected_W, atol=SAME)
+    np.testing.assert_allclose(grad_b, expected_b, atol=SAME)
+
+
+@pytest.mark.parametrize("stored", sorted(STORED))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_standardization(stored, weighted):
+    p = make((700, 9, 3), 7)
+    X = store(p.X * 0.3 + 0.7, stored)
+    full = values(X)
+    s = p.s if weighted else np.ones(len(X))
+    scale, shift = fs.standardization(X, sample_weight=s)
+    scaled = full * scale + shift
+    tolerance = 1e-5 if bind_features(X).dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(np.average(scaled, axis=0, weights=s), 0, atol=tolerance)
+    np.testing.assert_allclose(np.average(scaled**2, axis=0, weights=s), 1, atol=tolerance)
+    np.testing.assert_array_equal(fs.standardization(X, sample_weight=s, center=False)[1], 0)
+
+
+def test_standardization_of_large_numbers_and_constants():
+    p = make((500, 4, 3), 8)
+    X = (p.X + [0, 1e4, -1e5, 0]).astype(np.float32)
+    X[:, 3] = 7.3
+    scale, shift = fs.standardization(X)
+    full = values(X)
+    np.testing.assert_allclose(scale[:3], 1 / full.std(axis=0)[:3], rtol=1e-4)
+    assert scale[3] == 1
+    # The gradient of standardised data is exact although what is stored is far from zero.
+    check_against_reference(X, p, scaling={"scale": scale, "shift": shift})
+
+
+@pytest.mark.parametrize("stored", ["uint8", "float16", "bfloat16", "float32"])
+def test_gram(stored):
+    p = make((300, 33, 3), 9)
+    X = store(p.X, stored)
+    weights = np.random.default_rng(0).random((2, 300), dtype=np.float32)
+    scaling = SCALINGS["both"](33)
+    expected = reference.gram(values(X, **scaling), weights)
+    actual = fs.gram(X, weights, **scaling)
+    size = np.linalg.norm(reference.gram(np.abs(values(X, **scaling)), weights))
+    assert np.linalg.norm(actual - expected) <= GRAM["exact", np.float32] * size
+
+
+def test_a_float16_beyond_the_normal_numbers():
+    X = np.array([[6e-8, 65504], [1e-5, -65504], [0.0, -0.0]], dtype=np.float16)
+    W, b = np.array([[1e4, 1e-5], [0, 0]]), np.zeros(2)
+    np.testing.assert_allclose(
+        fs.predict_proba(X, W, b), reference.softmax(X.astype(float) @ W.T), rtol=1e-6, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("stored", ["float16", "bfloat16", "float32", "csr"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_named(stored, value):
+    p = make((1500, 5, 3), 10)
+    X = p.X.astype(np.float32)
+    X[1200, 3] = value
+    X = sp.csr_matrix(X) if stored == "csr" else X.astype(STORED[stored])
+    name = "NaN" if np.isnan(value) else "infinity"
+    for call in (lambda: fs.loss_grad(X, p.y, p.W, p.b), lambda: fs.predict_proba(X, p.W, p.b), lambda: fs.fit(X, p.y)):
+        with pytest.raises(ValueError, match=f"X contains {name} at row 1200, column 3"):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, object, "U3", "M8[s]"])
+def test_types_that_are_not_served_are_named(dtype):
+    X = np.zeros((4, 2)).astype(dtype)
+    with pytest.raises(ValueError, match="served are float64, float32, float16, bfloat16, uint8, int8 and bool"):
+        fs.fit(X, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        ({"scale": 0}, "scale must not be zero, found zero at feature 0"),
+        ({"scale": [1, 1, 0]}, "scale must not be zero, found zero at feature 2"),
+        ({"scale": [1, 2]}, r"scale must be a number or have shape \(3,\), found shape \(2,\)"),
+        ({"shift": np.nan}, "shift contains NaN at entry 0"),
+        ({"shift": "a"}, "shift must hold numbers, found 'a'"),
+    ],
+)
+def test_bad_scaling(scaling, message):
+    p = make((10, 3, 2), 11)
+    for call in (
+        lambda: fs.loss_grad(p.X, p.y, p.W, p.b, **scaling),
+        lambda: fs.predict_proba(p.X, p.W, p.b, **scaling),
+        lambda: fs.fit(p.X, p.y, **scaling),
+        lambda: fs.gram(p.X, **scaling),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def hostile(attribute, change):
+    X = sp.csr_matrix(np.eye(6, 5, dtype=np.float32) + np.eye(6, 5, k=1, dtype=np.float32))
+    setattr(X, attribute, change(getattr(X, attribute).copy()))
+    return X
+
+
+def put(index, value):
+    def change(array):
+        array[index] = value
+        return array
+
+    return change
+
+
+HOSTILE = {
+    "negative index": ("indices", put(3, -1), r"X.indices must be between 0 and 4, found -1 in row 1"),
+    "index past the end": ("indices", put(2, 5), r"X.indices must be between 0 and 4, found 5 in row 1"),
+    "huge index": ("indices", lambda a: put(0, 2**40)(a.astype(np.int64)), "found 1099511627776 in row 0"),
+    "decreasing indptr": ("indptr", put(2, 1), "X.indptr must never decrease, found 1 after 2 at row 1"),
+    "negative indptr": ("indptr", put(0, -1), "X.indptr must start at 0, found -1"),
+    "indptr past the end": ("indptr", put(-1, 100), "X.indptr must end within the 9 entries of X, found 100"),
+    "short indptr": ("indptr", lambda a: a[:-1], "X.indptr must have 7 entries"),
+    "short data": ("data", lambda a: a[:-1], "X.indptr must end within the 8 entries of X, found 9"),
+    "float indices": ("indices", lambda a: a.astype(float), "X.indices must hold int32 or int64, found dtype float64"),
+    "byte indices": ("indices", lambda a: a.astype(np.uint8), "X.indices must hold int32 or int64, found dtype uint8"),
+    "unsigned indptr": ("indptr", lambda a: a.astype(np.uint64), "X.indptr must hold int32 or int64"),
+    "complex data": ("data", lambda a: a + 1j, "X must hold real numbers, found a sparse matrix of dtype complex64"),
+    "object data": ("data", lambda a: a.astype(object), "X must hold real numbers, found a sparse matrix of dtype obj"),
+    "square data": ("data", lambda a: a.reshape(3, 3), r"X.data must be one-dimensional, found shape \(3, 3\)"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(HOSTILE))
+def test_hostile_csr(case):
+    attribute, change, message = HOSTILE[case]
+    y, W, b = np.arange(6) % 2, np.zeros((2, 5)), np.zeros(2)
+    fitted = fs.SoftmaxRegression().fit(np.eye(6, 5), y)
+    for call in (
+        lambda X: fs.loss_grad(X, y, W, b),
+        lambda X: fs.predict_proba(X, W, b),
+        lambda X: fs.fit(X, y),
+        lambda X: fs.standardization(X),
+        lambda X: fs.gram(X),
+        lambda X: fs.SoftmaxRegression().fit(X, y),
+        fitted.predict,
+        fitted.predict_proba,
+        fitted.decision_function,
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(hostile(attribute, change))
+
+
+@pytest.mark.parametrize("form", ["csc", "coo"])
+def test_hostile_sparse_of_other_formats(form):
+    X = sp.csr_matrix(np.eye(6, 5)).asformat(form)
+    (X.indices if form == "csc" else X.coords[0])[2] = 77
+    with pytest.raises(ValueError, match="X is a sparse matrix that cannot be read"):
+        fs.fit(X, np.arange(6) % 2)
+
+
+def test_sparse_gram_is_refused():
+    with pytest.raises(ValueError, match="X must be dense"):
+        fs.gram(sp.eye(4, format="csr"))
+
+
+def test_shapes_of_sparse_matrices():
+    with pytest.raises(ValueError, match=r"X must not be empty, found shape \(0, 3\)"):
+        fs.fit(sp.csr_matrix((0, 3)), [])
+    with pytest.raises(ValueError, match=r"X must be two-dimensional, found shape \(3,\)"):
+        fs.fit(sp.coo_array(np.ones(3)), [0, 1, 0])
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd"])
+@pytest.mark.parametrize("kind", ["uint8", "csr", "float16"])
+def test_fit_finds_the_same_optimum(solver, kind):
+    p = make((400, 12, 3), 12)
+    X = sparse_of(p.X.astype(np.float32), 0.4, 12) if kind == "csr" else store(p.X, kind)
+    scale = 1 / 40 if kind == "uint8" else 1.0
+    arguments = {"solver": solver, "l2": 0.1, "tol": 1e-6, "max_iter": 5000, "sample_weight": p.s}
+    expected = fs.fit(values(X, scale), p.y, **arguments)
+    actual = fs.fit(X, p.y, scale=scale, **arguments)
+    assert actual.status == expected.status == "converged"
+    np.testing.assert_allclose(actual.W, expected.W, atol=1e-4)
+    np.testing.assert_allclose(actual.b, expected.b, atol=1e-4)
+
+
+def test_memory_mapped(tmp_path):
+    p = make((300, 12, 3), 13)
+    np.save(tmp_path / "X.npy", store(p.X, "uint8"))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    expected = fs.loss_grad(np.array(mapped), p.y, p.W, p.b)
+    actual = fs.loss_grad(mapped, p.y, p.W, p.b)
+    assert actual[0] == expected[0]
+    np.testing.assert_array_equal(actual[1], expected[1])
