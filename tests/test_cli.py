@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from sklearn.datasets import dump_svmlight_file, load_digits
 
 import fastsoftmax as fs
 
@@ -142,6 +144,35 @@ class TestPredict:
         (here / "new.svm").write_text("0 1:3\n")
         succeed("fit", "train.svm")
         assert succeed("predict", "model.safetensors", "new.svm").splitlines()[1].startswith("1,")
+
+
+class TestStorage:
+    """What is trained on is what the file holds; every form of the same numbers gives the same predictions."""
+
+    def test_bytes_and_sparse_and_mapped(self, here):
+        X, y = load_digits(return_X_y=True)
+        pixels = X.astype(np.uint8)
+        sparse = sp.csr_matrix(X)
+        np.savez("bytes.npz", X=pixels, y=y)
+        np.savez("sparse.npz", data=sparse.data, indices=sparse.indices, indptr=sparse.indptr, shape=sparse.shape, y=y)
+        np.save("X.npy", pixels)
+        np.save("y.npy", y)
+        dump_svmlight_file(X, y, "d.svm", zero_based=False)
+        predictions = []
+        for data, stored, target in (
+            ("bytes.npz", "uint8", ()),
+            ("sparse.npz", "float64, sparse", ()),
+            ("X.npy", "uint8", ("--target", "y.npy")),
+            ("d.svm", "float64, sparse", ()),
+        ):
+            output = succeed("fit", data, *target, "--standardize")
+            assert f"1797 samples × 64 features × 10 classes, {stored}\n" in output
+            assert "converged" in output
+            succeed("evaluate", "model.safetensors", data, *target)
+            rows = succeed("predict", "model.safetensors", data).splitlines()[1:]
+            predictions.append([row.split(",")[0] for row in rows])
+        assert all(prediction == predictions[0] for prediction in predictions)
+        assert np.mean(np.array(predictions[0], int) == y) > 0.99
 
 
 class TestEvaluate:

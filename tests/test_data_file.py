@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from fastsoftmax import data_file
 from fastsoftmax.data_file import read_table, write_table
@@ -49,12 +50,13 @@ class TestFormatsAgree:
         path = csv(tmp_path / f"d{suffix}", "1 1:1.5\n-1 1:0.25 2:-2\n1 1:3 2:0.001\n")
         for target in (None, "label"):
             table = read_table(path, target)
-            np.testing.assert_array_equal(table.X, X, strict=True)
+            assert table.X.format == "csr"
+            np.testing.assert_array_equal(table.X.toarray(), X, strict=True)
             np.testing.assert_array_equal(table.y, np.array([1, -1, 1]), strict=True)
 
     def test_svmlight_has_the_features_of_the_model(self, tmp_path):
         path = csv(tmp_path / "d.svm", "1 2:5\n")
-        assert read_table(path, n_features=4).X.tolist() == [[0, 5, 0, 0]]
+        assert read_table(path, n_features=4).X.toarray().tolist() == [[0, 5, 0, 0]]
         with pytest.raises(ValueError, match=r"d\.svm cannot be read as svmlight"):
             read_table(path, n_features=1)
 
@@ -65,6 +67,14 @@ class TestDtypes:
         assert read_table(path, "t").X.dtype == np.float32
         np.savez(tmp_path / "d.npz", X=X.astype("f4"), y=[1, 2, 3])
         assert read_table(tmp_path / "d.npz").X.dtype == np.float32
+
+    @pytest.mark.parametrize("dtype", ["f2", "u1", "i1"])
+    def test_narrow_types_stay(self, tmp_path, dtype):
+        narrow = np.array([[1, 2], [3, 4], [0, 1]], dtype)
+        path = to_parquet(tmp_path / "d.parquet", a=narrow[:, 0], b=narrow[:, 1], t=[1, 2, 3])
+        np.testing.assert_array_equal(read_table(path, "t").X, narrow, strict=True)
+        np.savez(tmp_path / "d.npz", X=narrow, y=[1, 2, 3])
+        np.testing.assert_array_equal(read_table(tmp_path / "d.npz").X, narrow, strict=True)
 
     def test_one_other_column_makes_float64(self, tmp_path):
         path = to_parquet(tmp_path / "d.parquet", a=X[:, 0].astype("f4"), b=[1, 2, 3], t=[1, 2, 3])
@@ -205,7 +215,7 @@ def test_refused_svmlight(tmp_path, text, target, message):
 
 def test_svmlight_that_memory_cannot_hold(tmp_path):
     path = csv(tmp_path / "data.svm", "1 1:1 2000000000:1\n" * 1000)
-    with pytest.raises(ValueError, match=r"1000 rows × 2000000000 features.* GiB.*half of this machine's memory"):
+    with pytest.raises(ValueError, match=r"2000000000 features: the parameters .* GiB.*half of this machine's memory"):
         read_table(path)
 
 
@@ -256,3 +266,67 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_table(tmp_path / "d.parquet", {"a": np.arange(3), "b": np.arange(2)})
     assert os.listdir(tmp_path) == ["d.parquet"]
     assert (tmp_path / "d.parquet").read_text() == "old"
+
+
+class TestSparseNpz:
+    def test_as_scipy_writes_it(self, tmp_path):
+        matrix = sp.csr_matrix(X)
+        np.savez(
+            tmp_path / "d.npz",
+            y=[1, 0, 2],
+            **{name: getattr(matrix, name) for name in ("data", "indices", "indptr")},
+            shape=matrix.shape,
+        )
+        table = read_table(tmp_path / "d.npz")
+        assert table.X.format == "csr"
+        np.testing.assert_array_equal(table.X.toarray(), X)
+        assert table.y.tolist() == [1, 0, 2]
+        sp.save_npz(tmp_path / "only.npz", matrix)
+        np.testing.assert_array_equal(read_table(tmp_path / "only.npz", labelled=False).X.toarray(), X)
+
+    def test_other_formats_are_refused(self, tmp_path):
+        sp.save_npz(tmp_path / "d.npz", sp.csc_matrix(X))
+        with pytest.raises(ValueError, match=r"d\.npz must hold a CSR matrix, found one of format 'csc'"):
+            read_table(tmp_path / "d.npz", labelled=False)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"indices": np.array([0, 9, 0, 1, 1], np.int32)}, "X.indices must be between 0 and 1, found 9 in row 1"),
+            ({"indptr": np.array([0, 3, 2, 5], np.int32)}, "X.indptr must never decrease"),
+            ({"shape": np.array([3])}, r"array 'shape' .* must be two positive numbers, found \[3\]"),
+            ({"data": np.array([1, np.nan, 1, 1, 1])}, "X contains NaN at row 1, column 0"),
+        ],
+    )
+    def test_damaged(self, tmp_path, change, message):
+        matrix = sp.csr_matrix(X)
+        parts = (
+            {name: getattr(matrix, name) for name in ("data", "indices", "indptr")} | {"shape": matrix.shape} | change
+        )
+        np.savez(tmp_path / "d.npz", y=[1, 0, 2], **parts)
+        with pytest.raises(ValueError, match=message):
+            read_table(tmp_path / "d.npz")
+
+
+class TestNpy:
+    def test_is_mapped_and_not_read(self, tmp_path):
+        np.save(tmp_path / "X.npy", (10 * X).astype(np.int8))
+        np.save(tmp_path / "y.npy", [1, 0, 2])
+        table = read_table(tmp_path / "X.npy", str(tmp_path / "y.npy"))
+        assert isinstance(table.X, np.memmap)
+        np.testing.assert_array_equal(table.X, (10 * X).astype(np.int8))
+        assert table.y.tolist() == [1, 0, 2]
+
+    def test_needs_a_file_for_the_target(self, tmp_path):
+        np.save(tmp_path / "X.npy", X)
+        for target in (None, "y"):
+            with pytest.raises(ValueError, match=r"target of .*X\.npy must be a \.npy file with a label for each row"):
+                read_table(tmp_path / "X.npy", target)
+        np.save(tmp_path / "y.npy", [1, 2])
+        with pytest.raises(ValueError, match=r"y\.npy must have shape \(3,\), a label for each row of X, found \(2,\)"):
+            read_table(tmp_path / "X.npy", str(tmp_path / "y.npy"))
+
+    def test_damaged(self, tmp_path):
+        (tmp_path / "X.npy").write_bytes(b"hello")
+        with pytest.raises(ValueError, match=r"X\.npy cannot be read as NPY"):
+            read_table(tmp_path / "X.npy", labelled=False)

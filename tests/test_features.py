@@ -182,7 +182,9 @@ def test_csr_sums_of_very_long_rows_stay_exact(dtype):
 
 
 @pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")
-@pytest.mark.parametrize("form", ["csc", "coo", "lil", "dok", "bsr", "dia", "unsorted", "duplicates", "csr_array", "counts"])
+@pytest.mark.parametrize(
+    "form", ["csc", "coo", "lil", "dok", "bsr", "dia", "unsorted", "duplicates", "csr_array", "counts"]
+)
 def test_sparse_forms(form):
     p = make((120, 40, 4), 4)
     X = sparse_of(np.round(3 * p.X), 0.2, 4)
@@ -258,7 +260,7 @@ def test_standardization(stored, weighted):
 
 def test_standardization_of_large_numbers_and_constants():
     p = make((500, 4, 3), 8)
-    X = (p.X + [0, 1e4, -1e5, 0]).astype(np.float32)
+    X = (p.X + np.array([0, 1e4, -1e5, 0])).astype(np.float32)
     X[:, 3] = 7.3
     scale, shift = fs.standardization(X)
     full = values(X)

@@ -114,3 +114,47 @@ def test_a_pass_needs_little_memory(shape):
         "print((peak() - before) / 1024)"
     )
     assert float(done.stdout) < 64, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize("stored", ["float32", "float16", "bfloat16", "uint8", "mapped"])
+def test_a_fit_makes_no_copy_of_the_data(stored, tmp_path):
+    """The peak of a fit beyond X, which takes 47 MB for each byte of an element."""
+    if stored == "mapped":
+        np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (60_000, 784)).flush()
+        make = f"np.load({str(tmp_path / 'X.npy')!r}, mmap_mode='r')"
+    else:
+        make = f"np.zeros((60_000, 784), {'ml_dtypes.' if stored == 'bfloat16' else 'np.'}{stored}); X[:, ::2] = 1"
+    done = run(
+        "import numpy as np, warnings, ml_dtypes, fastsoftmax as fs\n"
+        "warnings.simplefilter('ignore')\n"
+        # Pages of a mapped file are the system's, which takes them back when it needs them.
+        "def peak(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
+        "def shared(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('RssFile'))\n"
+        f"X = {make}\n"
+        "y = np.arange(60_000) % 10\n"
+        "fs.SoftmaxRegression(max_iter=1).fit(np.eye(20), np.arange(20) % 10)\n"
+        "before = peak() - shared()\n"
+        "fs.SoftmaxRegression(max_iter=3, standardize=True).fit(X, y)\n"
+        "print((peak() - shared() - before) / 1024)"
+    )
+    assert float(done.stdout) < 64, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+def test_a_sparse_fit_needs_little_memory():
+    """The peak of a fit beyond X, where W is larger than X: 20 × 100 000 numbers of float64 take 16 MB."""
+    done = run(
+        "import numpy as np, scipy.sparse as sp, warnings, fastsoftmax as fs\n"
+        "warnings.simplefilter('ignore')\n"
+        "def peak(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
+        "rng = np.random.default_rng(0)\n"
+        "entries = rng.random(1_000_000, np.float32), rng.integers(0, 100_000, 1_000_000), np.arange(10_001) * 100\n"
+        "X = sp.csr_matrix(entries, shape=(10_000, 100_000)); X.sum_duplicates()\n"
+        "y = np.arange(10_000) % 20\n"
+        "fs.SoftmaxRegression(max_iter=1).fit(sp.eye(20, format='csr'), np.arange(20) % 10)\n"
+        "before = peak()\n"
+        "fs.SoftmaxRegression(max_iter=20).fit(X, y)\n"
+        "print((peak() - before) / 16 / 1e6 * 1024)"
+    )
+    assert float(done.stdout) < 20, done.stderr

@@ -88,7 +88,9 @@ def test_automatic_learning_rate_never_raises_the_loss(scale):
 def test_curvature_bound_is_a_bound_and_near(n_features, fit_intercept):
     p = make_problem(150, n_features, 3)
     weights = p.s / p.s.mean()
-    objective = SoftmaxObjective(bind_features(p.X), Targets(None, p.Y, 3), sample_weight=weights, l2=0.2, fit_intercept=fit_intercept)
+    objective = SoftmaxObjective(
+        bind_features(p.X), Targets(None, p.Y, 3), sample_weight=weights, l2=0.2, fit_intercept=fit_intercept
+    )
     Z = np.hstack([p.X, np.ones((150, 1))]) if fit_intercept else p.X
     mass = weights * p.Y.sum(axis=1)
     exact = 0.5 * np.linalg.eigvalsh(Z.T * mass @ Z)[-1] / 150 + 0.2

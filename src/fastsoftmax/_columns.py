@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._validation import FloatArray
+from .features import is_served
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,12 +73,15 @@ def feature_columns(
     return wanted
 
 
-def feature_matrix(path: Path, table: "pa.Table", features: Sequence[str]) -> FloatArray:
-    """Columns of a table as a matrix: float32 if all of them are, else float64."""
+def feature_matrix(path: Path, table: "pa.Table", features: Sequence[str]) -> NDArray[Any]:
+    """Columns of a table as a matrix: of the type that all of them have if X may be of it, else float64."""
     import pyarrow as pa
 
-    single = all(pa.types.is_float32(table[name].type) for name in features)
-    X = np.empty((table.num_rows, len(features)), dtype=np.float32 if single else np.float64)
+    kinds = {table[name].type for name in features}
+    served = {pa.float32(): np.float32, pa.float16(): np.float16, pa.uint8(): np.uint8, pa.int8(): np.int8}
+    X = np.empty(
+        (table.num_rows, len(features)), dtype=served.get(kinds.pop(), np.float64) if len(kinds) == 1 else float
+    )
     for j, name in enumerate(features):
         X[:, j] = _feature(f"feature column {name!r} of {path}", table[name])
     return X
@@ -106,17 +109,21 @@ def _is_number(kind: "pa.DataType") -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
 
 
-def as_features(name: str, values: NDArray[Any]) -> FloatArray:
-    """Return a matrix of finite numbers: float32 as it is, others as float64."""
+def as_features(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return a matrix of finite numbers: of the types that X may have as it is, of others as float64."""
     if values.ndim != 2 or values.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be a matrix of numbers, found shape {values.shape}, dtype {values.dtype}")
     if 0 in values.shape:
         raise ValueError(f"{name} must not be empty, found shape {values.shape}")
-    X: FloatArray = values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
-    if not np.isfinite(X).all():
-        row, j = np.argwhere(~np.isfinite(X))[0]
-        found = "a missing value (NaN)" if np.isnan(X[row, j]) else "an infinite value"
-        raise ValueError(f"{name} has {found} in row {row + 1}, column {j + 1}")
+    X = values if is_served(values.dtype) and values.dtype != np.bool_ else values.astype(np.float64)
+    if X.dtype.kind == "f":
+        # In blocks: the file may be larger than memory.
+        for start in range(0, len(X), 1024):
+            bad = np.argwhere(~np.isfinite(X[start : start + 1024]))
+            if len(bad):
+                row, j = int(bad[0][0]) + start, int(bad[0][1])
+                found = "a missing value (NaN)" if np.isnan(X[row, j]) else "an infinite value"
+                raise ValueError(f"{name} has {found} in row {row + 1}, column {j + 1}")
     return X
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
+from scipy.sparse import issparse
 from typer.core import TyperGroup
 
 from . import __version__, show_config
@@ -54,12 +55,12 @@ app = typer.Typer(
 )
 
 MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
-DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz or .svm file.")]
+DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
 TARGET = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Column with the classes; in .npz an array, 'y' if not given; not for .svm.",
+        help="Column with the classes; in .npz an array, 'y' if not given; for .npy a file; not for .svm.",
     ),
 ]
 THREADS = Annotated[
@@ -112,6 +113,9 @@ def fit_command(
         float, typer.Option(metavar="NUMBER", help="Converged when no entry of the gradient is larger.")
     ] = 1e-4,
     no_intercept: Annotated[bool, typer.Option("--no-intercept", help="Hold the intercepts at zero.")] = False,
+    standardize: Annotated[
+        bool, typer.Option("--standardize", help="Train on features of mean 0 and standard deviation 1.")
+    ] = False,
     class_weight: Annotated[
         str | None, typer.Option(metavar="NAME", help="'balanced' gives every class the same total weight.")
     ] = None,
@@ -127,13 +131,15 @@ def fit_command(
         raise ValueError(f"the target of {data} must hold two classes or more, found only {classes[0].item()!r}")
     n_samples, n_features = table.X.shape
     console = _console()
-    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {table.X.dtype}")
+    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
+    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {stored}")
     estimator = SoftmaxRegression(
         C=C,
         solver=solver,
         max_iter=max_iter,
         tol=tol,
         fit_intercept=not no_intercept,
+        standardize=standardize,
         class_weight=class_weight,
         n_jobs=threads,
         verbose=sys.stderr.isatty(),
@@ -174,7 +180,7 @@ def predict(
         typer.echo(csv_bytes(columns), nl=False)
     else:
         write_table(out, columns)
-        _console().print(f"wrote {len(table.X)} predictions to {out}", markup=False, soft_wrap=True)
+        _console().print(f"wrote {table.X.shape[0]} predictions to {out}", markup=False, soft_wrap=True)
 
 
 @app.command("evaluate")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from ._columns import (
     as_features,
@@ -22,8 +23,11 @@ from ._columns import (
     suggestion,
     target_column,
 )
-from ._validation import FloatArray
 from .atomic import atomic_path, check_source
+from .features import bind_features
+
+# A sparse matrix in a .npz file, by the names that SciPy gives its parts.
+CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +36,15 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray of shape (n_samples, n_features), float32 or float64
+    X : ndarray or scipy.sparse.csr_matrix of shape (n_samples, n_features)
+        Of a type that `fit` reads as it is.
     feature_names : tuple of str, optional
         Where the file has names for its columns.
     y : ndarray of shape (n_samples,), optional
         Booleans, int64, float64 or strings.
     """
 
-    X: FloatArray
+    X: Any
     feature_names: tuple[str, ...] | None = None
     y: NDArray[Any] | None = None
 
@@ -61,14 +66,16 @@ def read_table(
     feature_names: tuple[str, ...] | None = None,
     n_features: int | None = None,
 ) -> Table:
-    """Read features and target from a .csv, .parquet, .npz or .svm file.
+    """Read features and target from a .csv, .parquet, .npz, .npy or .svm file.
 
     Parameters
     ----------
     path : path
     target : str, optional
         Where the labels are. In .csv and .parquet, a column; it has to be given. In .npz, an array, "y" by
-        default; the features are in "X". In .svm, .svmlight and .libsvm, each line starts with its label.
+        default; the features are in "X", or sparse in "data", "indices", "indptr" and "shape", as SciPy's `save_npz`
+        names them. A .npy file, which is read as it is needed and may be larger than memory, has the features alone,
+        and the target is a .npy file of its own. In .svm, .svmlight and .libsvm, each line starts with its label.
     labelled : bool
         False leaves the labels out: they need not be there.
     feature_names : tuple of str, optional
@@ -182,16 +189,56 @@ def _read_npz(path: Path, wanted: Wanted) -> Table:
             file = np.load(stream, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise ValueError("it holds one array without a name, as a .npy file does")
-        X = as_features(f"array 'X' of {path}", _array(path, file, "X", "the features"))
+        X = _npz_features(path, file)
         if not wanted.labelled:
             return Table(X)
         name = wanted.target or "y"
         y = as_labels(f"array {name!r} of {path}", _array(path, file, name, "the target"))
-    if y.shape != (len(X),):
-        raise ValueError(
-            f"array {name!r} of {path} must have shape ({len(X)},), a label for each row of X, found {y.shape}"
-        )
+    _check_labels(f"array {name!r} of {path}", y, X)
     return Table(X, None, y)
+
+
+def _npz_features(path: Path, file: Any) -> Any:
+    if "X" in file or not set(CSR_ARRAYS) <= set(file):
+        return as_features(f"array 'X' of {path}", _array(path, file, "X", "the features"))
+    data, indices, indptr, shape = (_array(path, file, name, "the features") for name in CSR_ARRAYS)
+    form = str(file["format"].astype(str)) if "format" in file else "csr"
+    if form != "csr":
+        raise ValueError(f"{path} must hold a CSR matrix, found one of format {form!r}; write X.tocsr()")
+    if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 1).any():
+        raise ValueError(f"array 'shape' of {path} must be two positive numbers, found {shape.tolist()}")
+    X = csr_matrix(tuple(shape.tolist()), dtype=data.dtype if data.dtype.kind in "iuf" else np.float64)
+    X.data, X.indices, X.indptr = data, indices, indptr
+    try:
+        bind_features(X).check_finite("X")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return X
+
+
+def _read_npy(path: Path, wanted: Wanted) -> Table:
+    X = as_features(f"the array of {path}", _mapped(path))
+    if not wanted.labelled:
+        return Table(X)
+    if wanted.target is None or Path(wanted.target).suffix.lower() != ".npy":
+        raise ValueError(f"the target of {path} must be a .npy file with a label for each row, found {wanted.target!r}")
+    target = check_source(wanted.target)
+    y = as_labels(f"the array of {target}", np.array(_mapped(target)))
+    _check_labels(f"the array of {target}", y, X)
+    return Table(X, None, y)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    with _readable_as("NPY", path):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it holds several arrays, as a .npz file does")
+    return array
+
+
+def _check_labels(name: str, y: NDArray[Any], X: Any) -> None:
+    if y.shape != X.shape[:1]:
+        raise ValueError(f"{name} must have shape ({X.shape[0]},), a label for each row of X, found {y.shape}")
 
 
 def _array(path: Path, file: Any, name: str, role: str) -> NDArray[Any]:
@@ -218,19 +265,22 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=False)
     if not X.shape[0]:
         raise ValueError(f"{path} has no rows")
-    needed, limit = X.shape[0] * X.shape[1] * X.dtype.itemsize, memory_limit()
+    needed, limit = 2 * X.shape[1] * np.dtype(np.float64).itemsize, memory_limit()
     if needed > limit:
         raise ValueError(
-            f"{path} has {X.shape[0]} rows × {X.shape[1]} features: as a full matrix, the only kind that "
-            f"is served, {needed / 2**30:.1f} GiB, and more than half of this machine's memory, "
-            f"{limit / 2**30:.1f} GiB"
+            f"{path} has {X.shape[1]} features: the parameters of two classes alone would take "
+            f"{needed / 2**30:.1f} GiB, more than half of this machine's memory, {limit / 2**30:.1f} GiB"
         )
-    features = as_features(f"the matrix of {path}", X.toarray())
+    if not np.isfinite(X.data).all():
+        bad = np.argmin(np.isfinite(X.data))
+        row = np.searchsorted(X.indptr, bad, side="right")
+        found = "a missing value (NaN)" if np.isnan(X.data[bad]) else "an infinite value"
+        raise ValueError(f"the matrix of {path} has {found} in row {row}, column {X.indices[bad] + 1}")
     if not wanted.labelled:
-        return Table(features)
+        return Table(X)
     labels = as_labels(f"the labels of {path}", y)
     # The format writes integers and floats alike.
-    return Table(features, None, labels.astype(np.int64))
+    return Table(X, None, labels.astype(np.int64))
 
 
 def memory_limit() -> int:
@@ -257,6 +307,7 @@ READERS: dict[str, Callable[[Path, Wanted], Table]] = {
     ".csv": _read_csv,
     ".parquet": _read_parquet,
     ".npz": _read_npz,
+    ".npy": _read_npy,
     ".svm": _read_svmlight,
     ".svmlight": _read_svmlight,
     ".libsvm": _read_svmlight,

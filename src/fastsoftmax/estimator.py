@@ -156,9 +156,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
-            scale, shift = standardization(
-                X, sample_weight=weights, center=self.fit_intercept, num_threads=num_threads
-            )
+            scale, shift = standardization(X, sample_weight=weights, center=self.fit_intercept, num_threads=num_threads)
         line = ProgressLine() if self.verbose else None
         result = fit(
             X,
@@ -260,7 +258,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     def _warm_start(
         self, classes: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """The previous fit's parameters, with a row for each class, of the scaled features."""
+        """Return the previous fit's parameters, with a row for each class, for the scaled features."""
         if not self.warm_start or not hasattr(self, "coef_"):
             return None
         if self.coef_.shape != ((1 if len(classes) == 2 else len(classes)), self.n_features_in_):

@@ -3,9 +3,9 @@
     x_ij = scale_j · stored_ij + shift_j
 
 The kernels read what is stored, a tile at a time. A scale never reaches them: W diag(scale) takes its place, and
-diag(scale) the gradient's. A shift of dense data does, as a center, scale_j (stored_ij − center_j), because what is left
-of large numbers near each other has to be found before they are multiplied. For sparse data, whose zeros must stay what
-they are, a shift is one of the intercepts, b + W shift.
+diag(scale) the gradient's. A shift of dense data does, as a center, scale_j (stored_ij − center_j), because what is
+left of large numbers near each other has to be found before they are multiplied. For sparse data, whose zeros must stay
+what they are, a shift is one of the intercepts, b + W shift.
 """
 
 from abc import ABC, abstractmethod
@@ -98,7 +98,7 @@ class Features(ABC):
         return self._predict(out, *self._fold(W, b), probabilities, fast, num_threads)
 
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
-        """What the gradient of W can be written in."""
+        """Return what the gradient of W can be written in."""
         return np.dtype(np.float64)
 
     @abstractmethod
@@ -149,6 +149,7 @@ class DenseFeatures(Features):
             self.center = in_dtype(-shift if scale is None else -shift / scale, self.dtype)
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
+        """As the base class says."""
         n_features = self.shape[1]
         out = np.empty((len(sample_weight), n_features, n_features), dtype=self.dtype)
         _kernels.gram[self.kind](out, self.view, self.center, sample_weight, fast, num_threads)
@@ -158,6 +159,7 @@ class DenseFeatures(Features):
         return out
 
     def moments(self, sample_weight: Vector | None, num_threads: int) -> tuple[Vector, Vector]:
+        """As the base class says."""
         mean, variance = np.empty((2, self.shape[1]))
         sums = _kernels.feature_sums[self.kind]
         sums(mean, self.view, None, sample_weight, False, num_threads)
@@ -169,6 +171,7 @@ class DenseFeatures(Features):
         return mean, np.sqrt(np.maximum(variance, 0))
 
     def check_finite(self, name: str) -> None:
+        """As the base class says."""
         if self.array.dtype in C_TYPE:
             check_finite(name, self.array)
         elif self.array.dtype.kind not in "bui":
@@ -215,8 +218,7 @@ class CsrFeatures(Features):
 
     @cached_property
     def bounds(self) -> NDArray[np.intp]:
-        """Where the features are cut into stripes that have as many entries each, nearly, and no more than twice the
-        features."""
+        """Where the features are cut into stripes of about as many entries, none more than twice as wide as others."""
         n_features = self.shape[1]
         step = 1 << max(0, n_features.bit_length() - (MAX_STEPS.bit_length() - 1))
         entries = self.matrix.indices[: self.n_entries : max(1, self.n_entries // SAMPLED_ENTRIES)]
@@ -227,16 +229,19 @@ class CsrFeatures(Features):
         return cuts
 
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
+        """Return W's own."""
         # The gradient is as large as W, which may be larger than X.
         return W.dtype if W.dtype in C_TYPE else np.dtype(np.float64)
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
+        """As the base class says."""
         raise ValueError(
             "X must be dense: a Gram matrix of sparse features, n_features × n_features, is not served; "
             "pass X.toarray() if it is small"
         )
 
     def moments(self, sample_weight: Vector | None, num_threads: int) -> tuple[Vector, Vector]:
+        """As the base class says."""
         n_samples, n_features = self.shape
         weights = np.ones(n_samples) if sample_weight is None else sample_weight
         mean = weights @ self.matrix / n_samples
@@ -251,6 +256,7 @@ class CsrFeatures(Features):
         return mean, np.sqrt(np.maximum(variance, 0))
 
     def check_finite(self, name: str) -> None:
+        """As the base class says."""
         bad = np.flatnonzero(~np.isfinite(self.matrix.data[: self.n_entries]))
         if len(bad):
             row = int(np.searchsorted(self.indptr, bad[0], side="right")) - 1
@@ -270,29 +276,27 @@ class CsrFeatures(Features):
             grad_W += np.outer(grad_b, self.shift)
 
     def _loss_grad(self, *arguments: Any) -> float:
-        grad_W_out, grad_b_out, W, b, *rest, fast, num_threads = arguments
+        grad_W_out, grad_b_out, W, b, *rest, _fast, num_threads = arguments
         return _kernels.csr_loss_grad[C_TYPE[grad_W_out.dtype], C_TYPE[self.dtype]](
             *(grad_W_out, grad_b_out, self.matrix.data, self.indices, self.indptr, self.bounds),
             *(in_dtype(W, grad_W_out.dtype), b, *rest, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:
-        product_W_out, product_b_out, *parameters, mass, offset, fast, num_threads = arguments
+        product_W_out, product_b_out, *parameters, mass, offset, _fast, num_threads = arguments
         _kernels.csr_hess_vec[C_TYPE[self.dtype]](
             *(product_W_out, product_b_out, self.matrix.data, self.indices, self.indptr, self.bounds),
             *(*parameters, mass, offset, num_threads),
         )
 
     def _predict(self, *arguments: Any) -> float:
-        out, W, b, probabilities, fast, num_threads = arguments
+        out, W, b, probabilities, _fast, num_threads = arguments
         return _kernels.csr_predict[C_TYPE[self.dtype], C_TYPE[W.dtype]](
             out, self.matrix.data, self.indices, self.indptr, W, b, probabilities, num_threads
         )
 
 
-def bind_features(
-    X: ArrayLike | Features, scale: ArrayLike | None = None, shift: ArrayLike | None = None
-) -> Features:
+def bind_features(X: ArrayLike | Features, scale: ArrayLike | None = None, shift: ArrayLike | None = None) -> Features:
     """Return X as the kernels read it, without a copy wherever they can.
 
     Parameters

@@ -141,7 +141,7 @@ def standardization(
     center: bool = True,
     num_threads: int | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """The scale and shift that give every feature a standard deviation of one and, with `center`, a mean of zero.
+    """Find the scale and shift that give every feature a standard deviation of one and, with `center`, a mean of zero.
 
     Pass them on as `scale` and `shift`: X itself stays as it is. Two passes over X.
 

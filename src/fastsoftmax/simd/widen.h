@@ -18,19 +18,23 @@ static void STORED_NAME(widen)(real *x_out, const void *stored, const real *cent
         }
     } else if (row == 1) {
         /* Samples next to each other: read along them, and turn blocks of LANES x LANES around. The last block ends with
-         * the features. */
-        for (; done + LANES <= rows; done += LANES) {
-            for (ptrdiff_t f = 0; f < n_features; f += LANES) {
-                const ptrdiff_t first = f + LANES <= n_features ? f : n_features > LANES ? n_features - LANES : 0;
+         * the features. Their columns are far apart, so that no processor guesses what comes next. */
+        done = rows / LANES * LANES;
+        for (ptrdiff_t f = 0; f < n_features; f += LANES) {
+            const ptrdiff_t first = f + LANES <= n_features ? f : n_features > LANES ? n_features - LANES : 0;
+            for (ptrdiff_t j = f + LANES; j < f + 2 * LANES && j < n_features; j++) {
+                for (ptrdiff_t i = 0; i < done; i += 64 / sizeof(STORED)) __builtin_prefetch(s + j * column + i);
+            }
+            for (ptrdiff_t i = 0; i < done; i += LANES) {
                 real block[LANES * LANES] __attribute__((aligned(VECTOR_BYTES)));
                 const real *line[LANES];
                 for (ptrdiff_t j = 0; j < LANES; j++) {
                     const ptrdiff_t feature = first + j < n_features ? first + j : n_features - 1;
-                    const STORED *from = s + feature * column + done;
-                    for (ptrdiff_t i = 0; i < LANES; i++) block[j * LANES + i] = VALUE(from[i]) - center[feature];
+                    const STORED *from = s + feature * column + i;
+                    for (ptrdiff_t l = 0; l < LANES; l++) block[j * LANES + l] = VALUE(from[l]) - center[feature];
                     line[j] = block + j * LANES;
                 }
-                NAME(transpose)(x_out + done * ldx + first, line, ldx);
+                NAME(transpose)(x_out + i * ldx + first, line, ldx);
             }
         }
     }

@@ -8,6 +8,8 @@ from .._vectors import dot
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import Objective, State, Vector
 
+MANY_PARAMETERS = 1_000_000
+
 Pair = tuple[Vector, Vector, float]  # s = change of theta, y = change of the gradient, ⟨s, y⟩
 
 
@@ -27,7 +29,7 @@ class LBFGS:
     Parameters
     ----------
     memory : int
-        Pairs kept.
+        Pairs kept; half as many where the parameters are millions, and the pairs are what takes memory and time.
     """
 
     def __init__(self, memory: int = 10) -> None:
@@ -80,7 +82,8 @@ class LBFGS:
         curvature = dot(s, y)
         if curvature <= np.finfo(np.float64).eps * dot(y, y):
             return state.pairs
-        return (*state.pairs, (s, y, curvature))[-self.memory :]
+        kept = self.memory if theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
+        return (*state.pairs, (s, y, curvature))[-kept:]
 
 
 def inverse_hessian_times(pairs: tuple[Pair, ...], vector: Vector) -> Vector:
