@@ -23,39 +23,127 @@ class _CrossEntropy(Protocol):
         num_threads: int,
     ) -> tuple[float, float]: ...
 
-class _Predict(Protocol):
+class _LossGrad(Protocol):
     def __call__(
-        self, out: _Real, X: _Real, W: _Real, b: _Real, probabilities: bool, fast: bool, num_threads: int
+        self,
+        grad_W_out: _Float64,
+        grad_b_out: _Float64,
+        X: memoryview,
+        center: _Real | None,
+        W: _Real,
+        b: _Real,
+        labels: _Index | None,
+        targets: _Real | None,
+        sample_weight: _Float64 | None,
+        offset: _Real | None,
+        fast: bool,
+        num_threads: int,
     ) -> float: ...
 
+class _HessVec(Protocol):
+    def __call__(
+        self,
+        hess_W_out: _Float64,
+        hess_b_out: _Float64,
+        X: memoryview,
+        center: _Real | None,
+        W: _Real,
+        b: _Real,
+        sample_weight: _Float64 | None,
+        offset: _Real | None,
+        fast: bool,
+        num_threads: int,
+    ) -> None: ...
+
+class _Gram(Protocol):
+    def __call__(
+        self, out: _Real, X: memoryview, center: _Real | None, sample_weight: _Real, fast: bool, num_threads: int
+    ) -> None: ...
+
+class _FeatureSums(Protocol):
+    def __call__(
+        self,
+        out: _Float64,
+        X: memoryview,
+        center: _Real | None,
+        sample_weight: _Float64 | None,
+        squares: bool,
+        num_threads: int,
+    ) -> None: ...
+
+class _Predict(Protocol):
+    def __call__(
+        self,
+        out: _Real,
+        X: memoryview,
+        center: _Real | None,
+        W: _Real,
+        b: _Real,
+        probabilities: bool,
+        fast: bool,
+        num_threads: int,
+    ) -> float: ...
+
+class _CsrLossGrad(Protocol):
+    def __call__(
+        self,
+        grad_W_out: _Real,
+        grad_b_out: _Float64,
+        values: _Real,
+        indices: memoryview,
+        indptr: _Index,
+        bounds: _Index,
+        W: _Real,
+        b: _Float64,
+        labels: _Index | None,
+        targets: _Real | None,
+        sample_weight: _Float64 | None,
+        offset: _Real | None,
+        num_threads: int,
+    ) -> float: ...
+
+class _CsrHessVec(Protocol):
+    def __call__(
+        self,
+        hess_W_out: _Float64,
+        hess_b_out: _Float64,
+        values: _Real,
+        indices: memoryview,
+        indptr: _Index,
+        bounds: _Index,
+        W: _Float64,
+        b: _Float64,
+        V: _Float64,
+        v: _Float64,
+        sample_weight: _Float64 | None,
+        offset: _Real | None,
+        num_threads: int,
+    ) -> None: ...
+
+class _CsrPredict(Protocol):
+    def __call__(
+        self,
+        out: _Real,
+        values: _Real,
+        indices: memoryview,
+        indptr: _Index,
+        W: _Real,
+        b: _Float64,
+        probabilities: bool,
+        num_threads: int,
+    ) -> float: ...
+
+loss_grad: dict[str, _LossGrad]
+hess_vec: dict[str, _HessVec]
+gram: dict[str, _Gram]
+feature_sums: dict[str, _FeatureSums]
 cross_entropy: dict[str, _CrossEntropy]
 predict: dict[str, _Predict]
+csr_loss_grad: dict[tuple[str, str], _CsrLossGrad]  # by the types of W and of the values
+csr_hess_vec: dict[str, _CsrHessVec]
+csr_predict: dict[tuple[str, str], _CsrPredict]  # by the types of the values and of W
 
-def loss_grad(
-    grad_W_out: _Float64,
-    grad_b_out: _Float64,
-    X: _Real,
-    W: _Real,
-    b: _Real,
-    labels: _Index | None,
-    targets: _Real | None,
-    sample_weight: _Float64 | None,
-    offset: _Real | None,
-    fast: bool,
-    num_threads: int,
-) -> float: ...
-def hess_vec(
-    hess_W_out: _Float64,
-    hess_b_out: _Float64,
-    X: _Real,
-    W: _Real,
-    b: _Real,
-    sample_weight: _Float64 | None,
-    offset: _Real | None,
-    fast: bool,
-    num_threads: int,
-) -> None: ...
-def gram(out: _Real, X: _Real, sample_weight: _Real, fast: bool, num_threads: int) -> None: ...
+def csr_order(indices: memoryview, indptr: _Index, n_features: int) -> tuple[int, bool]: ...
 def softmax(out: _Real, logits: _Real, log: bool, num_threads: int) -> None: ...
 def max_threads() -> int: ...
 def isa_names() -> tuple[tuple[str, ...], tuple[str, ...], str]: ...

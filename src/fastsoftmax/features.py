@@ -19,6 +19,7 @@ from . import _kernels
 from ._validation import C_TYPE, FloatArray, Targets, as_numbers, check_finite, in_dtype, is_readable
 
 Vector = NDArray[np.float64]
+AnyMatrix = Any  # array_like, or a sparse matrix or array of SciPy, which has no types
 
 SERVED = "float64, float32, float16, bfloat16, uint8, int8 and bool as they are, other integers as float64"
 
@@ -143,8 +144,8 @@ class DenseFeatures(Features):
         self.dtype = array.dtype if array.dtype in C_TYPE else np.dtype(np.float32)
         self.kind = C_TYPE[self.dtype]
         # Python has no letter for bfloat16: its bits travel as those of integers, which nothing else here is.
-        self.view = memoryview(array.view(np.uint16) if is_bfloat16(array.dtype) else array)
-        self.center = None
+        self.view = (array.view(np.uint16) if is_bfloat16(array.dtype) else array).data
+        self.center: FloatArray | None = None
         if shift is not None:
             self.center = in_dtype(-shift if scale is None else -shift / scale, self.dtype)
 
@@ -213,7 +214,7 @@ class CsrFeatures(Features):
         self.shape = matrix.shape
         self.n_entries = int(matrix.indptr[-1])
         self.dtype = matrix.data.dtype
-        self.indices = memoryview(matrix.indices)
+        self.indices = matrix.indices.data
         self.indptr = matrix.indptr.astype(np.intp, copy=False)
 
     @cached_property
@@ -296,7 +297,7 @@ class CsrFeatures(Features):
         )
 
 
-def bind_features(X: ArrayLike | Features, scale: ArrayLike | None = None, shift: ArrayLike | None = None) -> Features:
+def bind_features(X: AnyMatrix, scale: ArrayLike | None = None, shift: ArrayLike | None = None) -> Features:
     """Return X as the kernels read it, without a copy wherever they can.
 
     Parameters
@@ -313,8 +314,6 @@ def bind_features(X: ArrayLike | Features, scale: ArrayLike | None = None, shift
     ValueError
         If an argument has the wrong shape, type or values.
     """
-    if isinstance(X, Features):
-        return X
     matrix = as_csr(X) if hasattr(X, "tocsr") else _as_dense(X)
     n_features = matrix.shape[1]
     factors = _as_factors("scale", scale, n_features), _as_factors("shift", shift, n_features)
@@ -347,7 +346,7 @@ def _as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Vector
     return values
 
 
-def _as_dense(X: ArrayLike) -> NDArray[Any]:
+def _as_dense(X: AnyMatrix) -> NDArray[Any]:
     try:
         array = np.asarray(X)
     except ValueError as error:
@@ -387,7 +386,7 @@ def as_csr(X: Any) -> Any:
         data = data.astype(np.float32 if data.dtype.itemsize <= 2 else np.float64)
     _check_indptr(indptr, X.shape[0], min(len(data), len(indices)))
     data, indices = np.ascontiguousarray(data), np.ascontiguousarray(indices)
-    outside, canonical = _kernels.csr_order(memoryview(indices), indptr.astype(np.intp, copy=False), X.shape[1])
+    outside, canonical = _kernels.csr_order(indices.data, indptr.astype(np.intp, copy=False), X.shape[1])
     if outside >= 0:
         row = indices[indptr[outside] : indptr[outside + 1]]
         found = row[(row < 0) | (row >= X.shape[1])][0]

@@ -16,7 +16,7 @@ from ._validation import (
     as_targets,
     check_finite,
 )
-from .features import bind_features
+from .features import AnyMatrix, bind_features
 from .objective import SoftmaxObjective
 from .solvers import LBFGS, GradientDescent, Method, Progress, minimize
 
@@ -70,7 +70,7 @@ class FitResult:
 
 
 def fit(
-    X: ArrayLike,
+    X: AnyMatrix,
     y: ArrayLike,
     *,
     solver: str = "auto",
@@ -139,13 +139,13 @@ def fit(
     ValueError
         If an argument has the wrong shape, type or values.
     """
-    X = bind_features(X, scale, shift)
-    targets = as_targets(y, len(X), None, X.dtype)
+    features = bind_features(X, scale, shift)
+    targets = as_targets(y, len(features), None, features.dtype)
     objective = SoftmaxObjective(
-        X,
+        features,
         targets,
-        sample_weight=as_sample_weight(sample_weight, len(X)),
-        offset=as_offset(offset, (len(X), targets.n_classes), X.dtype),
+        sample_weight=as_sample_weight(sample_weight, len(features)),
+        offset=as_offset(offset, (len(features), targets.n_classes), features.dtype),
         l2=as_number("l2", l2),
         fit_intercept=bool(fit_intercept),
         num_threads=num_threads,
@@ -167,7 +167,7 @@ def fit(
         callback=report,
     )
     if not np.isfinite(solution.history["loss"][0]):
-        X.check_finite("X")
+        features.check_finite("X")
     W, b = objective.split(solution.theta)
     return FitResult(
         W=W.copy(),

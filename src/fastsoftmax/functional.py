@@ -18,7 +18,7 @@ from ._validation import (
     check_finite,
     is_fast,
 )
-from .features import Features, bind_features
+from .features import AnyMatrix, Features, bind_features
 from .objective import SoftmaxObjective
 from .threads import resolve_num_threads
 
@@ -29,7 +29,7 @@ EXP_WORK = 20
 
 
 def loss_grad(
-    X: ArrayLike,
+    X: AnyMatrix,
     y: ArrayLike,
     W: ArrayLike,
     b: ArrayLike,
@@ -77,25 +77,25 @@ def loss_grad(
     ValueError
         If an argument has the wrong shape, type or values, or X, W or b holds NaN or infinity.
     """
-    X = bind_features(X, scale, shift)
-    W, b = as_parameters(W, b, X.shape[1])
+    features = bind_features(X, scale, shift)
+    W, b = as_parameters(W, b, features.shape[1])
     objective = SoftmaxObjective(
-        X,
-        as_targets(y, len(X), len(W), X.dtype),
-        sample_weight=as_sample_weight(sample_weight, len(X)),
+        features,
+        as_targets(y, len(features), len(W), features.dtype),
+        sample_weight=as_sample_weight(sample_weight, len(features)),
         l2=as_number("l2", l2),
         fast=is_fast(precision),
         num_threads=num_threads,
     )
-    grad_W, grad_b = np.empty(W.shape, X.gradient_dtype(W)), np.empty(b.shape)
+    grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
     loss = objective.write_loss_grad(grad_W, grad_b, W, b)
     if not np.isfinite(loss):
-        _name_the_nonfinite(X, W, b)
+        _name_the_nonfinite(features, W, b)
     return loss, grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
 
 
 def predict_proba(
-    X: ArrayLike,
+    X: AnyMatrix,
     W: ArrayLike,
     b: ArrayLike,
     *,
@@ -125,17 +125,17 @@ def predict_proba(
     ValueError
         If an argument has the wrong shape or type, or X, W or b holds NaN or infinity.
     """
-    X = bind_features(X, scale, shift)
-    return _predict(X, W, b, probabilities=True, fast=is_fast(precision), num_threads=num_threads)
+    features = bind_features(X, scale, shift)
+    return _predict(features, W, b, probabilities=True, fast=is_fast(precision), num_threads=num_threads)
 
 
-def decision_function(X: ArrayLike, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
+def decision_function(X: AnyMatrix, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
     return _predict(bind_features(X), W, b, probabilities=False, fast=False, num_threads=num_threads)
 
 
 def standardization(
-    X: ArrayLike,
+    X: AnyMatrix,
     *,
     sample_weight: ArrayLike | None = None,
     center: bool = True,
@@ -164,20 +164,20 @@ def standardization(
     ValueError
         If an argument has the wrong shape, type or values, or X holds NaN or infinity.
     """
-    X = bind_features(X)
-    threads = resolve_num_threads(num_threads, X.n_entries)
-    mean, deviation = X.moments(as_sample_weight(sample_weight, len(X)), threads)
+    features = bind_features(X)
+    threads = resolve_num_threads(num_threads, features.n_entries)
+    mean, deviation = features.moments(as_sample_weight(sample_weight, len(features)), threads)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        X.check_finite("X")
-        raise ValueError(f"X is so large that its variance overflows {X.dtype}; scale its features")
+        features.check_finite("X")
+        raise ValueError(f"X is so large that its variance overflows {features.dtype}; scale its features")
     # What rounding leaves of a constant.
-    constant = deviation <= 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    constant = deviation <= 10 * np.finfo(features.dtype).eps * np.abs(mean)
     scale = 1 / np.where(constant, 1.0, deviation)
     return scale, -mean * scale if center else np.zeros_like(scale)
 
 
 def gram(
-    X: ArrayLike,
+    X: AnyMatrix,
     sample_weight: ArrayLike | None = None,
     *,
     scale: ArrayLike | None = None,
@@ -214,17 +214,19 @@ def gram(
     ValueError
         If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity.
     """
-    X = bind_features(X, scale, shift)
+    features = bind_features(X, scale, shift)
     fast = is_fast(precision)
-    weights = np.ones(len(X), X.dtype) if sample_weight is None else np.asarray(sample_weight)
+    weights = np.ones(len(features), features.dtype) if sample_weight is None else np.asarray(sample_weight)
     single = weights.ndim == 1
-    weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=X.dtype)
-    if weights.shape[1] != len(X):
-        raise ValueError(f"sample_weight must have an entry for each of the {len(X)} samples, found {weights.shape}")
-    threads = resolve_num_threads(num_threads, X.n_entries * X.shape[1] // 2 * len(weights))
-    out = X.gram(np.ascontiguousarray(weights), fast, threads)
+    weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=features.dtype)
+    if weights.shape[1] != len(features):
+        raise ValueError(
+            f"sample_weight must have an entry for each of the {len(features)} samples, found {weights.shape}"
+        )
+    threads = resolve_num_threads(num_threads, features.n_entries * features.shape[1] // 2 * len(weights))
+    out = features.gram(np.ascontiguousarray(weights), fast, threads)
     if not np.isfinite(np.einsum("cjj->", out)):
-        X.check_finite("X")
+        features.check_finite("X")
         check_finite("sample_weight", weights)
     return out[0] if single else out
 
@@ -291,13 +293,15 @@ def cross_entropy_grad(
 
 
 def _predict(
-    X: Features, W: ArrayLike, b: ArrayLike, *, probabilities: bool, fast: bool, num_threads: int | None
+    features: Features, W: ArrayLike, b: ArrayLike, *, probabilities: bool, fast: bool, num_threads: int | None
 ) -> FloatArray:
-    W, b = as_parameters(W, b, X.shape[1])
-    out = np.empty((len(X), len(W)), dtype=X.dtype)
-    total = X.predict(out, W, b, probabilities, fast, resolve_num_threads(num_threads, X.n_entries * len(W)))
+    W, b = as_parameters(W, b, features.shape[1])
+    out = np.empty((len(features), len(W)), dtype=features.dtype)
+    total = features.predict(
+        out, W, b, probabilities, fast, resolve_num_threads(num_threads, features.n_entries * len(W))
+    )
     if not math.isfinite(total):
-        _name_the_nonfinite(X, W, b)
+        _name_the_nonfinite(features, W, b)
     return out
 
 
@@ -325,8 +329,8 @@ def _cross_entropy(
     return loss, grad
 
 
-def _name_the_nonfinite(X: Features, W: FloatArray, b: FloatArray) -> None:
+def _name_the_nonfinite(features: Features, W: FloatArray, b: FloatArray) -> None:
     """Raise for the argument that made a result infinite or NaN; return if all are finite and it overflowed."""
-    X.check_finite("X")
+    features.check_finite("X")
     check_finite("W", W)
     check_finite("b", b)
