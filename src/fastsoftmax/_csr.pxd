@@ -17,7 +17,7 @@ cdef enum:
     QUAD = 4                        # classes of a feature are padded to a multiple of this
     CACHE_ELEMENTS = 16             # past the end of W transposed, which is read by whole vectors
     TRANSPOSE_FEATURES = 256        # features of W that one thread transposes at a time
-    STRIPE_BYTES = 2 * 1024 * 1024      # sums of a stripe: what the second-level caches in use have room for
+    STRIPE_BYTES = 2 * 1024 * 1024  # sums of a stripe: near what second-level caches have room for
     MIN_STRIPES = 8
     MAX_STRIPES = 64
     MAX_STEPS = 4096                # features are looked up in steps of a power of two, which no stripe cuts
@@ -37,7 +37,7 @@ cdef struct Csr:
     Py_ssize_t n_samples
     Py_ssize_t n_features
 
-cdef struct CsrShape:
+cdef struct CsrPlan:
     Py_ssize_t ldt                  # from a feature to the next in W transposed, of all logits
     Py_ssize_t ldr                  # from a sample to the next in the residuals, from a feature to the next in a stripe
     Py_ssize_t block_rows           # samples of a block, a multiple of tile_rows
@@ -77,31 +77,32 @@ cdef inline Shape csr_tiles(Csr* X, Py_ssize_t n_classes) noexcept nogil:
     return shape
 
 
-cdef inline CsrShape csr_cut(Csr* X, const Py_ssize_t[::1] bounds, Py_ssize_t n_logits, Shape* shape,
+cdef inline CsrPlan csr_plan(Csr* X, const Py_ssize_t[::1] bounds, Py_ssize_t n_logits, Shape* shape,
                              Py_ssize_t itemsize) noexcept nogil:
     """Cut the features into stripes and the samples into blocks: by the data alone."""
-    cdef CsrShape cut
-    cdef Py_ssize_t most = bounds.shape[0] - 1, s, row_bytes
-    cut.ldt = padded(n_logits)
-    cut.ldr = padded(shape.n_classes)
-    cut.n_stripes = MIN_STRIPES
-    while cut.n_stripes < most and X.n_features * cut.ldr * <Py_ssize_t> sizeof(double) > cut.n_stripes * STRIPE_BYTES:
-        cut.n_stripes *= 2
-    cut.step_bits = 0
-    while X.n_features >> cut.step_bits >= MAX_STEPS:
-        cut.step_bits += 1
-    cut.stripe_features = 0
-    for s in range(cut.n_stripes):
-        cut.stripe_features = max(cut.stripe_features, stripe_start(bounds, s + 1, &cut) - stripe_start(bounds, s, &cut))
-    row_bytes = cut.ldr * itemsize + (cut.n_stripes + 1) * <Py_ssize_t> sizeof(int32_t)
-    cut.block_rows = min(round_up(X.n_samples, shape.tile_rows),
-                         round_up(BLOCK_BYTES // row_bytes, shape.tile_rows))
-    return cut
+    cdef CsrPlan plan
+    cdef Py_ssize_t most = bounds.shape[0] - 1, s, row_bytes, sums_bytes
+    plan.ldt = padded(n_logits)
+    plan.ldr = padded(shape.n_classes)
+    plan.n_stripes = MIN_STRIPES
+    sums_bytes = X.n_features * plan.ldr * sizeof(double)
+    while plan.n_stripes < most and sums_bytes > plan.n_stripes * STRIPE_BYTES:
+        plan.n_stripes *= 2
+    plan.step_bits = 0
+    while X.n_features >> plan.step_bits >= MAX_STEPS:
+        plan.step_bits += 1
+    plan.stripe_features = 0
+    for s in range(plan.n_stripes):
+        plan.stripe_features = max(plan.stripe_features,
+                                   stripe_start(bounds, s + 1, &plan) - stripe_start(bounds, s, &plan))
+    row_bytes = plan.ldr * itemsize + (plan.n_stripes + 1) * <Py_ssize_t> sizeof(int32_t)
+    plan.block_rows = round_up(min(X.n_samples, BLOCK_BYTES // row_bytes), shape.tile_rows)
+    return plan
 
 
-cdef inline Py_ssize_t stripe_start(const Py_ssize_t[::1] bounds, Py_ssize_t s, CsrShape* cut) noexcept nogil:
+cdef inline Py_ssize_t stripe_start(const Py_ssize_t[::1] bounds, Py_ssize_t s, CsrPlan* plan) noexcept nogil:
     """The first feature of a stripe; bounds cut finer, into a power of two of parts."""
-    return bounds[s * ((bounds.shape[0] - 1) // cut.n_stripes)]
+    return bounds[s * ((bounds.shape[0] - 1) // plan.n_stripes)]
 
 
 cdef inline void transpose(real* T_out, const parameter[:, :] W, Py_ssize_t start, Py_ssize_t stop,
@@ -123,22 +124,24 @@ cdef inline Py_ssize_t feature(Csr* X, Py_ssize_t entry) noexcept nogil:
     return (<const int64_t*> X.indices)[entry] if X.wide else (<const int32_t*> X.indices)[entry]
 
 
-cdef inline void map_stripes(uint8_t* stripe_out, const Py_ssize_t[::1] bounds, CsrShape* cut) noexcept nogil:
+cdef inline void map_stripes(uint8_t* stripe_out, const Py_ssize_t[::1] bounds, CsrPlan* plan) noexcept nogil:
     """The stripe of each step of features."""
-    cdef Py_ssize_t s, step
-    for s in range(cut.n_stripes):
-        for step in range(stripe_start(bounds, s, cut) >> cut.step_bits, stripe_start(bounds, s + 1, cut) >> cut.step_bits):
+    cdef Py_ssize_t s, step, last
+    for s in range(plan.n_stripes):
+        last = stripe_start(bounds, s + 1, plan) >> plan.step_bits
+        for step in range(stripe_start(bounds, s, plan) >> plan.step_bits, last):
             stripe_out[step] = <uint8_t> s
-    stripe_out[bounds[bounds.shape[0] - 1] >> cut.step_bits] = <uint8_t> (cut.n_stripes - 1)
+    stripe_out[bounds[bounds.shape[0] - 1] >> plan.step_bits] = <uint8_t> (plan.n_stripes - 1)
 
 
 cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe, Py_ssize_t i, Py_ssize_t block_rows,
-                              CsrShape* cut) noexcept nogil:
+                              CsrPlan* plan) noexcept nogil:
     """Where in sample i the entries of each stripe start, block_rows apart, and where they end in the last.
 
     The last entry of a stripe is the last to say where it ends: no comparison that a processor could guess wrong.
     """
-    cdef int32_t end[MAX_STRIPES], e, last = 0
+    cdef int32_t end[MAX_STRIPES]
+    cdef int32_t e, last = 0
     cdef Py_ssize_t first = X.indptr[i], s
     cdef int32_t count = <int32_t> (X.indptr[i + 1] - first)
     cdef const int32_t* narrow = <const int32_t*> X.indices + first
@@ -146,14 +149,14 @@ cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe
     memset(end, 0, sizeof(end))
     if X.wide:
         for e in range(count):
-            end[stripe[wide[e] >> cut.step_bits]] = e + 1
+            end[stripe[wide[e] >> plan.step_bits]] = e + 1
     else:
         for e in range(count):
-            end[stripe[narrow[e] >> cut.step_bits]] = e + 1
-    for s in range(cut.n_stripes):
+            end[stripe[narrow[e] >> plan.step_bits]] = e + 1
+    for s in range(plan.n_stripes):
         starts_out[s * block_rows] = last
         last = max(last, end[s])
-    starts_out[cut.n_stripes * block_rows] = last
+    starts_out[plan.n_stripes * block_rows] = last
 
 
 cdef inline void store_stripe(parameter[:, ::1] grad_out, const double* sums, Py_ssize_t start, Py_ssize_t stop,

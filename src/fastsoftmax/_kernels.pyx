@@ -11,7 +11,8 @@ For a sample x_i with target y_i, weight s_i and offset o_i:
 
 The samples are worked on in tiles that stay in the second-level cache: X is read from memory once, and the n × K matrix
 of logits never exists. Inside a tile, logits are stored transposed, (n_classes, rows), so that loops over samples
-vectorise for any number of classes.
+vectorise for any number of classes. What is stored as halves, as bytes or by columns becomes a tile of float32 there,
+and nowhere else.
 
 The samples are cut into slots by the problem's shape alone. Each slot sums into its own memory, and the slots are added
 in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
@@ -32,7 +33,7 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from ._csr cimport (
-    CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrShape, bind_indices, csr, csr_cut, csr_tiles, feature,
+    CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrPlan, bind_indices, csr, csr_plan, csr_tiles, feature,
     find_stripes, map_stripes, padded, parameter, store_stripe, stripe_start, transpose,
 )
 from ._layout cimport (
@@ -40,7 +41,8 @@ from ._layout cimport (
     packed_feature, stored, strided,
 )
 from ._simd cimport (
-    FS_MAX_TILE_ROWS, csr_gradient, csr_logits, curvature_residual, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block,
+    FS_MAX_TILE_ROWS, csr_gradient, csr_logits, curvature_residual, fs_active, fs_simd_activate, fs_simd_available,
+    fs_simd_compiled, gram_block,
     gram_pack, label_residual, lanes_of, panel_width_of, real, sum_samples, target_residual, tile_gradient, tile_logits,
     tile_softmax, widen,
 )
@@ -69,7 +71,7 @@ cdef enum:
 
 cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
                            Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
-    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros at their end."""
+    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros after them."""
     cdef Py_ssize_t row = X.matrix.row, column = X.matrix.column
     cdef const char* block = <const char*> X.matrix.data + (start * row + first * column) * X.itemsize
     widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
@@ -370,7 +372,8 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
                 n_logits, targets, offset_view, fast, s * shape.slot_rows,
                 min((s + 1) * shape.slot_rows, X.n_samples), &shape)
         for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
-            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights), X.n_samples)
+            add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights),
+                      X.n_samples)
         slots += n_weights * sizeof(double)
         add_slots(&grad_b_out[0], slots, slot_bytes, shape.n_slots, 0, shape.n_classes, X.n_samples)
         slots += shape.n_classes * sizeof(double)
@@ -385,14 +388,14 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
 
 cdef double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out, real* scratch, Csr* X, const real* T,
                      const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, const uint8_t* stripe,
-                     Py_ssize_t start, Py_ssize_t rows, Shape* shape, CsrShape* cut) noexcept nogil:
+                     Py_ssize_t start, Py_ssize_t rows, Shape* shape, CsrPlan* plan) noexcept nogil:
     """Write the residuals s_i r_i of a tile, a sample a row, and where its stripes start; return Σ_i s_i L_i."""
     cdef:
         real* z = scratch
         real* y = z + shape.n_classes * shape.tile_rows     # or the logits of a direction
         double loss
         Py_ssize_t i, k
-    csr_logits(z, X.wide, <const real*> X.values, X.indices, X.indptr + start, T, b, rows, n_logits, cut.ldt,
+    csr_logits(z, X.wide, <const real*> X.values, X.indices, X.indptr + start, T, b, rows, n_logits, plan.ldt,
                shape.tile_rows)
     if offset.data != NULL:
         add_rows(z, offset, <real> 1, start, rows, shape)
@@ -401,10 +404,10 @@ cdef double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out
     sum_samples(grad_b_out, z, rows, shape.n_classes, shape.tile_rows)
     for i in range(rows):
         for k in range(shape.n_classes):
-            residual_out[i * cut.ldr + k] = z[k * shape.tile_rows + i]
-        for k in range(shape.n_classes, cut.ldr):
-            residual_out[i * cut.ldr + k] = 0
-        find_stripes(starts_out + i, X, stripe, start + i, cut.block_rows, cut)
+            residual_out[i * plan.ldr + k] = z[k * shape.tile_rows + i]
+        for k in range(shape.n_classes, plan.ldr):
+            residual_out[i * plan.ldr + k] = 0
+        find_stripes(starts_out + i, X, stripe, start + i, plan.block_rows, plan)
     return loss
 
 
@@ -416,7 +419,7 @@ cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_o
     cdef:
         Py_ssize_t n_classes = grad_W_out.shape[0], n_features = X.n_features, n_logits = n_classes
         Shape shape
-        CsrShape cut
+        CsrPlan plan
         Matrix offset_view = strided(offset)
         void* block = NULL
         char* memory
@@ -434,56 +437,56 @@ cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_o
     if V is not None:
         n_logits = 2 * n_classes
     shape = csr_tiles(&X, n_classes)
-    cut = csr_cut(&X, bounds, n_logits, &shape, sizeof(real))
-    T_bytes = lines((n_features * cut.ldt + CACHE_ELEMENTS + n_logits) * sizeof(real))
-    residual_bytes = lines(cut.block_rows * cut.ldr * sizeof(real))
-    starts_bytes = lines(cut.block_rows * (cut.n_stripes + 1) * sizeof(int32_t))
-    n_tiles = cut.block_rows // shape.tile_rows
+    plan = csr_plan(&X, bounds, n_logits, &shape, sizeof(real))
+    T_bytes = lines((n_features * plan.ldt + CACHE_ELEMENTS + n_logits) * sizeof(real))
+    residual_bytes = lines(plan.block_rows * plan.ldr * sizeof(real))
+    starts_bytes = lines(plan.block_rows * (plan.n_stripes + 1) * sizeof(int32_t))
+    n_tiles = plan.block_rows // shape.tile_rows
     sums_bytes = lines((n_classes + 1) * sizeof(double))
     scratch_bytes = lines(2 * n_classes * shape.tile_rows * sizeof(real))
-    stripe_bytes = lines(cut.stripe_features * cut.ldr * sizeof(double))
+    stripe_bytes = lines(plan.stripe_features * plan.ldr * sizeof(double))
     memory = allocate(&block, T_bytes + residual_bytes + starts_bytes + n_tiles * sums_bytes
                       + num_threads * (scratch_bytes + stripe_bytes))
     T = <real*> memory
-    b_packed = T + n_features * cut.ldt + CACHE_ELEMENTS
+    b_packed = T + n_features * plan.ldt + CACHE_ELEMENTS
     residuals = <real*> (memory + T_bytes)
     starts = <int32_t*> (memory + T_bytes + residual_bytes)
     tile_sums = <double*> (memory + T_bytes + residual_bytes + starts_bytes)
     scratch = memory + T_bytes + residual_bytes + starts_bytes + n_tiles * sums_bytes
     with nogil:
-        map_stripes(stripe, bounds, &cut)
+        map_stripes(stripe, bounds, &plan)
         for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
-            transpose(T, W, j, min(j + TRANSPOSE_FEATURES, n_features), cut.ldt)
+            transpose(T, W, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
             if V is not None:
-                transpose(T + n_classes, V, j, min(j + TRANSPOSE_FEATURES, n_features), cut.ldt)
+                transpose(T + n_classes, V, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
         for k in range(n_logits):
             b_packed[k] = <real> (b[k] if k < n_classes else v[k - n_classes])
         grad_b_out[:] = 0
         start = 0
         while start < X.n_samples:
-            rows = min(cut.block_rows, X.n_samples - start)
+            rows = min(plan.block_rows, X.n_samples - start)
             n_tiles = (rows + shape.tile_rows - 1) // shape.tile_rows
             for t in prange(n_tiles, schedule="dynamic", num_threads=num_threads):
                 first = t * shape.tile_rows
                 sums = <double*> (<char*> tile_sums + t * sums_bytes)
                 sums[n_classes] = csr_tile(
-                    sums, residuals + first * cut.ldr, starts + first, <real*> (scratch + threadid() * scratch_bytes),
+                    sums, residuals + first * plan.ldr, starts + first, <real*> (scratch + threadid() * scratch_bytes),
                     &X, T, b_packed, n_logits, targets, offset_view, stripe, start + first,
-                    min(shape.tile_rows, rows - first), &shape, &cut)
+                    min(shape.tile_rows, rows - first), &shape, &plan)
             for t in range(n_tiles):
                 sums = <double*> (<char*> tile_sums + t * sums_bytes)
                 for k in range(n_classes):
                     grad_b_out[k] += sums[k] / X.n_samples
                 loss += sums[n_classes] / X.n_samples
-            for s in prange(cut.n_stripes, schedule="dynamic", num_threads=num_threads):
-                first = stripe_start(bounds, s, &cut)
-                last = stripe_start(bounds, s + 1, &cut)
+            for s in prange(plan.n_stripes, schedule="dynamic", num_threads=num_threads):
+                first = stripe_start(bounds, s, &plan)
+                last = stripe_start(bounds, s + 1, &plan)
                 sums = <double*> (scratch + num_threads * scratch_bytes + threadid() * stripe_bytes)
-                memset(sums, 0, (last - first) * cut.ldr * sizeof(double))
-                csr_gradient(sums - first * cut.ldr, X.wide, <const real*> X.values, X.indices, X.indptr + start,
-                             starts + s * cut.block_rows, starts + (s + 1) * cut.block_rows, residuals, rows,
-                             n_classes, cut.ldr)
-                store_stripe(grad_W_out, sums, first, last, start > 0, X.n_samples, cut.ldr)
+                memset(sums, 0, (last - first) * plan.ldr * sizeof(double))
+                csr_gradient(sums - first * plan.ldr, X.wide, <const real*> X.values, X.indices, X.indptr + start,
+                             starts + s * plan.block_rows, starts + (s + 1) * plan.block_rows, residuals, rows,
+                             n_classes, plan.ldr)
+                store_stripe(grad_W_out, sums, first, last, start > 0, X.n_samples, plan.ldr)
             start += rows
         free(block)
     return loss
@@ -643,9 +646,9 @@ def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const re
     bounds cut the features into a power of two of stripes, 16 or more, of about as many entries each.
     """
     cdef Targets bound = bind(labels, targets, sample_weight)
-    return csr_gradient_pass[parameter, real](
-        grad_W_out, grad_b_out, csr(values, indices, indptr, W.shape[1]), <real*> NULL, bounds, W, b, None, None, &bound,
-        offset, num_threads)
+    cdef Csr X = csr(values, indices, indptr, W.shape[1])
+    return csr_gradient_pass[parameter, real](grad_W_out, grad_b_out, X, <real*> NULL, bounds, W, b, None, None, &bound,
+                                              offset, num_threads)
 
 
 def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[::1] values, indices,
@@ -654,9 +657,9 @@ def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:
                  int num_threads):
     """`hess_vec` of sparse samples, in the direction (V, v)."""
     cdef Targets bound = bind[real](None, None, sample_weight)
-    csr_gradient_pass[double, real](
-        hess_W_out, hess_b_out, csr(values, indices, indptr, W.shape[1]), <real*> NULL, bounds, W, b, V, v, &bound, offset,
-        num_threads)
+    cdef Csr X = csr(values, indices, indptr, W.shape[1])
+    csr_gradient_pass[double, real](hess_W_out, hess_b_out, X, <real*> NULL, bounds, W, b, V, v, &bound, offset,
+                                    num_threads)
 
 
 def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_t[::1] indptr,
