@@ -29,6 +29,10 @@ ctypedef fused parameter:           # of W and of its gradient, whatever the dty
     float
     double
 
+ctypedef fused index:
+    int32_t
+    int64_t
+
 cdef struct Csr:
     const void* values
     const void* indices
@@ -120,8 +124,19 @@ cdef inline void transpose(real* T_out, const parameter[:, :] W, Py_ssize_t star
                 T_out[j * ldt + k] = <real> W[k, j]
 
 
-cdef inline Py_ssize_t feature(Csr* X, Py_ssize_t entry) noexcept nogil:
-    return (<const int64_t*> X.indices)[entry] if X.wide else (<const int32_t*> X.indices)[entry]
+cdef inline bint in_order(bint* ascending_inout, const index* features, Py_ssize_t count,
+                          Py_ssize_t n_features) noexcept nogil:
+    """Whether the features of a sample are in [0, n_features); clears ascending unless each is larger than the last."""
+    cdef index out_of_order = 0, lowest = features[0], highest = features[count - 1]
+    cdef Py_ssize_t e
+    for e in range(1, count):
+        out_of_order |= features[e] <= features[e - 1]
+    if out_of_order:
+        ascending_inout[0] = False
+        for e in range(count):
+            lowest = min(lowest, features[e])
+            highest = max(highest, features[e])
+    return 0 <= lowest and highest < n_features
 
 
 cdef inline void map_stripes(uint8_t* stripe_out, const Py_ssize_t[::1] bounds, CsrPlan* plan) noexcept nogil:

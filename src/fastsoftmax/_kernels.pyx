@@ -28,13 +28,13 @@ Indices, always: i sample, k class, j feature.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
 from ._csr cimport (
-    CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrPlan, bind_indices, csr, csr_plan, csr_tiles, feature,
-    find_stripes, map_stripes, padded, parameter, store_stripe, stripe_start, transpose,
+    CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrPlan, bind_indices, csr, csr_plan, csr_tiles, find_stripes,
+    in_order, map_stripes, padded, parameter, store_stripe, stripe_start, transpose,
 )
 from ._layout cimport (
     FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_plain, lines, pack_center, pack_parameters,
@@ -71,7 +71,7 @@ cdef enum:
 
 cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
                            Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
-    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros after them."""
+    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros between."""
     cdef Py_ssize_t row = X.matrix.row, column = X.matrix.column
     cdef const char* block = <const char*> X.matrix.data + (start * row + first * column) * X.itemsize
     widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
@@ -697,20 +697,22 @@ def csr_order(indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features):
     in every sample, none coming twice; indptr never decreases, and ends within the indices."""
     cdef:
         Csr X = Csr(NULL, NULL, False, &indptr[0], indptr.shape[0] - 1, n_features)
-        Py_ssize_t i, entry, here, before
-        bint inside = True, ascending = True
+        Py_ssize_t i, start, stop
+        bint canonical = True, inside = True
     bind_indices(&X, indices)
     with nogil:
         for i in range(X.n_samples):
-            before = -1
-            for entry in range(X.indptr[i], X.indptr[i + 1]):
-                here = feature(&X, entry)
-                inside &= 0 <= here < n_features
-                ascending &= here > before
-                before = here
+            start = X.indptr[i]
+            stop = X.indptr[i + 1]
+            if start == stop:
+                continue
+            if X.wide:
+                inside = in_order(&canonical, <const int64_t*> X.indices + start, stop - start, n_features)
+            else:
+                inside = in_order(&canonical, <const int32_t*> X.indices + start, stop - start, n_features)
             if not inside:
                 break
-    return (-1 if inside else i), ascending
+    return (-1 if inside else i), canonical
 
 
 def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
