@@ -5,8 +5,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -19,13 +21,20 @@ from . import usual_numpy
 from .agreement import DisagreementError, check_against_numpy, check_threads
 from .ceilings import Ceilings, CeilingsError
 from .environment import OtherLoad, all_threads, describe, has_torch, instruction_sets
+from .memory import peak_memory
 from .problems import DTYPES, SHAPES, Problem, Shape, make_problem
+from .storage import OURS, SCIPY, SKLEARN, StoredProblem, check_stored, stored_problems
 from .timing import Times, take_turns
 from .uses import check_use, make_uses
 
 LEFT = ("n×N×K", "type", "what")
 TYPES = {"float32": "f32", "float64": "f64"}
 NUMPY, USUAL, TORCH = "NumPy", "usual NumPy", "Torch"
+FLOAT32 = "f32"
+STORED_COLUMNS = (
+    *("what", "T", SCIPY, SKLEARN, OURS, f"× {SCIPY}", f"× {SKLEARN}", f"× {FLOAT32}"),
+    *("X MB", f"{SCIPY} MB", f"{OURS} MB"),
+)
 
 
 class Case(NamedTuple):
@@ -44,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ceilings = Ceilings()
         passes = dict(_measure(options, ceilings))
         uses = [] if options.passes_only else list(_measure_uses(options.threads, options.repeats))
+        stored = [] if options.passes_only else list(_measure_stored(options.data, options.threads, options.repeats))
     except (CeilingsError, DisagreementError) as error:
         sys.exit(f"bench.compare: {error}")
     facts |= _rates(ceilings) | {"meanwhile": load.describe()}
@@ -57,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_table(*_pass_table(passes, options.isa, ceilings))
     if uses:
         print_table(("what", "T", NUMPY, "ours", "× NumPy"), uses)
+    if stored:
+        print_table(STORED_COLUMNS, stored)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -84,7 +96,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[name for name in sets if name in ("avx2", "avx512", "amx")] or sets[-1:],
         help="instruction sets, the one to be judged last; default: %(default)s",
     )
-    parser.add_argument("--passes-only", action="store_true", help="leave out predictions and Gram matrices")
+    parser.add_argument("--passes-only", action="store_true", help="leave out everything but passes over floats")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="a folder with mnist.npz and 20news_tfidf.npz; random numbers of their shapes if not given",
+    )
     parser.add_argument("--repeats", type=_positive, default=7, metavar="R", help="default: %(default)s")
     parser.add_argument("--markdown", action="store_true", help="print a table for a README")
     return parser.parse_args(arguments)
@@ -159,6 +177,32 @@ def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, .
                 times = take_turns({NUMPY: use.numpy, "ours": ours}, repeats)
             medians = [_milliseconds(times.median(name)) for name in (NUMPY, "ours")]
             yield use.name, str(count), *medians, f"{times.ratio(NUMPY, 'ours'):.2f}"
+
+
+def _measure_stored(folder: Path | None, threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
+    """Yield rows: a pass over X as it is stored; what is beside float32's in the same turns, and how much memory."""
+    dense: StoredProblem | None = None
+    for problem in stored_problems(folder):
+        check_stored(problem)
+        for count in threads:
+            calls = problem.calls(count)
+            if isinstance(problem.X, np.ndarray):
+                dense = dense or problem
+                calls[FLOAT32] = dense.calls(count)[OURS]
+            with threadpool_limits(count, user_api="blas"):
+                times = take_turns(calls, repeats)
+                peaks = {name: peak_memory(calls[name]) for name in (SCIPY, OURS) if name in calls}
+            yield (
+                *(problem.name, str(count)),
+                *(_milliseconds(times.median(name)) if name in calls else "" for name in (SCIPY, SKLEARN, OURS)),
+                *(f"{times.ratio(name, OURS):.2f}" if name in calls else "" for name in (SCIPY, SKLEARN, FLOAT32)),
+                f"{problem.megabytes:.0f}",
+                *(_megabytes(peaks.get(name)) for name in (SCIPY, OURS)),
+            )
+
+
+def _megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e6:.0f}"
 
 
 def _rates(ceilings: Ceilings) -> dict[str, str]:

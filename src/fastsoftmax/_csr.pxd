@@ -17,7 +17,7 @@ cdef enum:
     QUAD = 4                        # classes of a feature are padded to a multiple of this
     CACHE_ELEMENTS = 16             # past the end of W transposed, which is read by whole vectors
     TRANSPOSE_FEATURES = 256        # features of W that one thread transposes at a time
-    STRIPE_BYTES = 2 * 1024 * 1024  # sums of a stripe: near what second-level caches have room for
+    STRIPE_BYTES = 4 * 1024 * 1024  # sums of a stripe: near what second-level caches have room for
     MIN_STRIPES = 8
     MAX_STRIPES = 64
     MAX_STEPS = 4096                # features are looked up in steps of a power of two, which no stripe cuts

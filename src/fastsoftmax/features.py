@@ -324,7 +324,7 @@ def bind_features(X: AnyMatrix, scale: ArrayLike | None = None, shift: ArrayLike
 
 def is_bfloat16(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is that of `ml_dtypes`, which is not imported for it."""
-    return dtype.name == "bfloat16"
+    return dtype.kind == "V" and dtype.name == "bfloat16"
 
 
 def is_served(dtype: np.dtype[Any]) -> bool:

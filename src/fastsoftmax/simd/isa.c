@@ -34,7 +34,8 @@
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
 #define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
 #define CSR_AHEAD 16     /* samples whose entries are brought to the cache ahead */
-#define CSR_VECTORS 4    /* vectors of classes that a sparse row is multiplied with at a time */
+#define CSR_VECTORS 4    /* vectors of classes whose logits are summed together */
+#define CSR_FOURS 6      /* times four classes whose gradients are */
 /* Inner dimension of a panel: what of it is packed stays in the first-level cache. */
 #define PANEL_DEPTH FS_MAX_TILE_ROWS
 
@@ -108,6 +109,9 @@ INLINE float fs_half_value(fs_half bits) {
     memcpy(&out, &value, sizeof out);
     return fs_bits(out | sign | (size >= 0x7c00u << 13 ? 0x7f800000 : 0));
 }
+
+typedef double fs_four __attribute__((vector_size(32)));
+typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_alias));
 
 #define DTYPE f32
 #include "dtype.h"

@@ -1,0 +1,143 @@
+"""X as it is stored: a pass over images of bytes and halves, and over sparse text, beside what others make of them.
+
+The data are MNIST and 20 Newsgroups, from a folder with mnist.npz (arrays X_train, y_train) and 20news_tfidf.npz
+(train_data, train_indices, train_indptr, y_train, n_features), or, without one, random numbers of their shapes.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+import fastsoftmax as fs
+
+from .agreement import TOLERANCE, DisagreementError
+from .problems import Array
+
+SCIPY, SKLEARN, OURS = "SciPy", "sklearn", "ours"
+HALVES = ("float16", "bfloat16")
+
+
+class StoredProblem(NamedTuple):
+    """Arguments of one pass, and who else can do it."""
+
+    name: str
+    X: Any  # (n_samples, n_features), dense or CSR
+    y: NDArray[np.intp]
+    W: Array
+    b: Array
+
+    @property
+    def megabytes(self) -> float:
+        """What X takes."""
+        parts = (self.X.data, self.X.indices, self.X.indptr) if hasattr(self.X, "indptr") else (self.X,)
+        return sum(part.nbytes for part in parts) / 1e6
+
+    def calls(self, threads: int) -> dict[str, Callable[[], object]]:
+        """Return the passes by name, ours last."""
+        ours = {OURS: partial(fs.loss_grad, *self[1:], num_threads=threads)}
+        if not hasattr(self.X, "indptr"):
+            return ours
+        return {SCIPY: partial(_scipy_pass, *self[1:]), SKLEARN: _sklearn_pass(self, threads), **ours}
+
+
+def stored_problems(folder: Path | None) -> Iterator[StoredProblem]:
+    """Yield the problems one by one: images first, float32 the first of them, then text."""
+    pixels, y = _mnist(folder) if folder else _random_images()
+    W, b = _parameters(10, pixels.shape[1], 1 / 2000)
+    name = "MNIST" if folder else "images"
+    for stored in ("float32", *HALVES, "uint8"):
+        dtype = _bfloat16() if stored == "bfloat16" else np.dtype(stored)
+        if dtype is not None:
+            yield StoredProblem(f"{name} {stored}", pixels.astype(dtype), y, W, b)
+    text, y = _newsgroups(folder) if folder else _random_text()
+    W, b = _parameters(20, text.shape[1], 0.1)
+    name = "20news" if folder else "text"
+    for index in (np.int32, np.int64):
+        text.indices, text.indptr = text.indices.astype(index), text.indptr.astype(index)
+        yield StoredProblem(f"{name} CSR {np.dtype(index).name}", text.copy(), y, W, b)
+
+
+def check_stored(problem: StoredProblem) -> None:
+    """Raise DisagreementError unless loss and gradient are those of float64, within the tolerance of float32."""
+    X = problem.X.astype(np.float64)
+    ours = fs.loss_grad(*problem[1:])
+    theirs = _scipy_pass(X, problem.y, problem.W.astype(np.float64), problem.b.astype(np.float64))
+    for name, actual, expected in zip(
+        ("loss", "grad_W", "grad_b"), map(np.asarray, ours), map(np.asarray, theirs), strict=True
+    ):
+        error = np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+        if not error <= TOLERANCE["float32"]:
+            raise DisagreementError(f"{problem.name}: {name} differs from float64's by {error:.1e}")
+
+
+def _parameters(n_classes: int, n_features: int, size: float) -> tuple[Array, Array]:
+    rng = np.random.default_rng(0)
+    return size * rng.standard_normal((n_classes, n_features), np.float32), np.zeros(n_classes, np.float32)
+
+
+def _mnist(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    file = np.load(folder / "mnist.npz")
+    return file["X_train"].reshape(len(file["X_train"]), -1), file["y_train"].astype(np.intp)
+
+
+def _random_images() -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    rng = np.random.default_rng(0)
+    shape = (60000, 784)
+    pixels = rng.integers(0, 256, shape, np.uint8) * (rng.random(shape, np.float32) < 0.2)
+    return pixels.astype(np.uint8), rng.integers(0, 10, len(pixels))
+
+
+def _newsgroups(folder: Path) -> tuple[csr_matrix, NDArray[np.intp]]:
+    file = np.load(folder / "20news_tfidf.npz")
+    parts = file["train_data"], file["train_indices"], file["train_indptr"]
+    shape = len(file["y_train"]), int(file["n_features"])
+    return csr_matrix(parts, shape=shape), file["y_train"].astype(np.intp)
+
+
+def _random_text() -> tuple[csr_matrix, NDArray[np.intp]]:
+    """Words by Zipf's law, about 160 different ones a document."""
+    rng = np.random.default_rng(0)
+    n_samples, n_features, length = 11314, 130_108, 250
+    frequency = 1 / (10 + np.arange(n_features))
+    words = rng.choice(rng.permutation(n_features), (n_samples, length), p=frequency / frequency.sum())
+    values = rng.random(words.size, np.float32)
+    text = csr_matrix((values, words.ravel(), np.arange(n_samples + 1) * length), shape=(n_samples, n_features))
+    text.sum_duplicates()
+    return text, rng.integers(0, 20, n_samples)
+
+
+def _bfloat16() -> np.dtype[Any] | None:
+    try:
+        import ml_dtypes
+    except ImportError:
+        return None
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+def _scipy_pass(X: Any, y: NDArray[np.intp], W: Array, b: Array) -> tuple[float, Array, Array]:
+    """Return loss and gradients by SciPy's sparse products, or by NumPy's."""
+    samples = np.arange(len(y))
+    Z = X @ W.T + b
+    Z -= Z.max(axis=1, keepdims=True)
+    P = np.exp(Z)
+    total = P.sum(axis=1, keepdims=True)
+    loss = np.mean(np.log(total[:, 0]) - Z[samples, y])
+    P /= total
+    P[samples, y] -= 1
+    P /= len(y)
+    return float(loss), (X.T @ P).T, P.sum(axis=0)
+
+
+def _sklearn_pass(problem: StoredProblem, threads: int) -> Callable[[], object]:
+    """Return what scikit-learn's solvers call: in the order that suits it, and without validation."""
+    from sklearn._loss import HalfMultinomialLoss
+    from sklearn.linear_model._linear_loss import LinearModelLoss
+
+    loss = LinearModelLoss(base_loss=HalfMultinomialLoss(n_classes=len(problem.b)), fit_intercept=True)
+    coef = np.asfortranarray(np.column_stack([problem.W, problem.b]))
+    return partial(loss.loss_gradient, coef, problem.X, problem.y.astype(problem.W.dtype), n_threads=threads)
