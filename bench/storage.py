@@ -39,7 +39,7 @@ class StoredProblem(NamedTuple):
 
     def calls(self, threads: int) -> dict[str, Callable[[], object]]:
         """Return the passes by name, ours last."""
-        ours = {OURS: partial(fs.loss_grad, *self[1:], num_threads=threads)}
+        ours: dict[str, Callable[[], object]] = {OURS: partial(fs.loss_grad, *self[1:], num_threads=threads)}
         if not hasattr(self.X, "indptr"):
             return ours
         return {SCIPY: partial(_scipy_pass, *self[1:]), SKLEARN: _sklearn_pass(self, threads), **ours}

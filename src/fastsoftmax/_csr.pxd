@@ -109,19 +109,19 @@ cdef inline Py_ssize_t stripe_start(const Py_ssize_t[::1] bounds, Py_ssize_t s, 
     return bounds[s * ((bounds.shape[0] - 1) // plan.n_stripes)]
 
 
-cdef inline void transpose(real* T_out, const parameter[:, :] W, Py_ssize_t start, Py_ssize_t stop,
-                           Py_ssize_t ldt) noexcept nogil:
-    """T_jk = W_kj for the features [start, stop)."""
+cdef inline void transpose(real* T_out, const parameter[:, ::1] W, const double* scale, Py_ssize_t start,
+                           Py_ssize_t stop, Py_ssize_t ldt) noexcept nogil:
+    """T_jk = W_kj scale_j for the features [start, stop)."""
     cdef Py_ssize_t j, k
     cdef const parameter* row
     for k in range(W.shape[0]):
-        if W.strides[1] == sizeof(parameter):
-            row = &W[k, 0]
+        row = &W[k, 0]
+        if scale == NULL:
             for j in range(start, stop):
                 T_out[j * ldt + k] = <real> row[j]
         else:
             for j in range(start, stop):
-                T_out[j * ldt + k] = <real> W[k, j]
+                T_out[j * ldt + k] = <real> (row[j] * scale[j])
 
 
 cdef inline bint in_order(bint* ascending_inout, const index* features, Py_ssize_t count,

@@ -412,8 +412,8 @@ cdef double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out
 
 
 cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, Csr X, real* dtype,
-                              const Py_ssize_t[::1] bounds, const parameter[:, :] W, const double[::1] b,
-                              const parameter[:, :] V, const double[::1] v, Targets* targets,
+                              const Py_ssize_t[::1] bounds, const double[::1] scale, const parameter[:, ::1] W,
+                              const double[::1] b, const parameter[:, ::1] V, const double[::1] v, Targets* targets,
                               const real[:, :] offset, int num_threads) except? -1:
     """`gradient_pass` of sparse samples. A direction, if there is one, is (V, v)."""
     cdef:
@@ -421,6 +421,7 @@ cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_o
         Shape shape
         CsrPlan plan
         Matrix offset_view = strided(offset)
+        const double* factors = NULL if scale is None else &scale[0]
         void* block = NULL
         char* memory
         real* T
@@ -456,9 +457,9 @@ cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_o
     with nogil:
         map_stripes(stripe, bounds, &plan)
         for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
-            transpose(T, W, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
+            transpose(T, W, factors, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
             if V is not None:
-                transpose(T + n_classes, V, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
+                transpose(T + n_classes, V, factors, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
         for k in range(n_logits):
             b_packed[k] = <real> (b[k] if k < n_classes else v[k - n_classes])
         grad_b_out[:] = 0
@@ -638,37 +639,40 @@ def feature_sums(double[::1] out, X, const real[::1] center, const double[::1] s
 
 
 def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const real[::1] values, indices,
-                  const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const parameter[:, :] W,
-                  const double[::1] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
-                  const double[::1] sample_weight, const real[:, :] offset, int num_threads):
+                  const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[::1] scale,
+                  const parameter[:, ::1] W, const double[::1] b, const Py_ssize_t[::1] labels,
+                  const real[:, :] targets, const double[::1] sample_weight, const real[:, :] offset, int num_threads):
     """`loss_grad` of sparse samples: entries (values, indices) of sample i from indptr[i] on, features ascending.
 
-    bounds cut the features into a power of two of stripes, 16 or more, of about as many entries each.
+    bounds cut the features into a power of two of stripes, 8 or more, of about as many entries each. W is that of the
+    features times scale, unless it is None; the gradient is not.
     """
     cdef Targets bound = bind(labels, targets, sample_weight)
     cdef Csr X = csr(values, indices, indptr, W.shape[1])
-    return csr_gradient_pass[parameter, real](grad_W_out, grad_b_out, X, <real*> NULL, bounds, W, b, None, None, &bound,
-                                              offset, num_threads)
+    return csr_gradient_pass[parameter, real](grad_W_out, grad_b_out, X, <real*> NULL, bounds, scale, W, b, None, None,
+                                              &bound, offset, num_threads)
 
 
 def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[::1] values, indices,
-                 const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[:, :] W, const double[::1] b,
-                 const double[:, :] V, const double[::1] v, const double[::1] sample_weight, const real[:, :] offset,
-                 int num_threads):
+                 const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[::1] scale,
+                 const double[:, ::1] W, const double[::1] b, const double[:, ::1] V, const double[::1] v,
+                 const double[::1] sample_weight, const real[:, :] offset, int num_threads):
     """`hess_vec` of sparse samples, in the direction (V, v)."""
     cdef Targets bound = bind[real](None, None, sample_weight)
     cdef Csr X = csr(values, indices, indptr, W.shape[1])
-    csr_gradient_pass[double, real](hess_W_out, hess_b_out, X, <real*> NULL, bounds, W, b, V, v, &bound, offset,
+    csr_gradient_pass[double, real](hess_W_out, hess_b_out, X, <real*> NULL, bounds, scale, W, b, V, v, &bound, offset,
                                     num_threads)
 
 
 def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_t[::1] indptr,
-                const parameter[:, :] W, const double[::1] b, bint probabilities, int num_threads):
+                const double[::1] scale, const parameter[:, ::1] W, const double[::1] b, bint probabilities,
+                int num_threads):
     """`predict` of sparse samples."""
     cdef:
         Csr X = csr(values, indices, indptr, W.shape[1])
         Shape shape = csr_tiles(&X, W.shape[0])
         Matrix out_view = strided[real](out)
+        const double* factors = NULL if scale is None else &scale[0]
         Py_ssize_t n_classes = W.shape[0], ldt = padded(n_classes), j, t
         Py_ssize_t T_bytes = lines((X.n_features * ldt + CACHE_ELEMENTS + n_classes) * sizeof(real))
         Py_ssize_t scratch_bytes = lines(n_classes * shape.tile_rows * sizeof(real))
@@ -680,7 +684,7 @@ def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_
         double total = 0
     with nogil:
         for j in prange(0, X.n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
-            transpose(T, W, j, min(j + TRANSPOSE_FEATURES, X.n_features), ldt)
+            transpose(T, W, factors, j, min(j + TRANSPOSE_FEATURES, X.n_features), ldt)
         for j in range(n_classes):
             b_packed[j] = <real> b[j]
         for t in prange((X.n_samples + shape.tile_rows - 1) // shape.tile_rows, schedule="dynamic",

@@ -1,7 +1,12 @@
-"""Sums over vectors of parameters."""
+"""Vectors of parameters, which may be larger than the data: no temporary copies, no threads of their own."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Entries that stay in a second-level cache while they are worked on.
+BLOCK = 32_768
 
 
 def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
@@ -11,3 +16,11 @@ def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
     on the processors that the next pass over the data needs.
     """
     return float(np.einsum("i,i->", u.ravel(), v.ravel()))
+
+
+def add_scaled(out: NDArray[Any], factor: float, vector: NDArray[Any]) -> None:
+    """Out += factor · vector, entry by entry; both of one shape and contiguous."""
+    out, vector = out.reshape(-1), vector.reshape(-1)
+    for start in range(0, out.size, BLOCK):
+        block = slice(start, start + BLOCK)
+        out[block] += factor * vector[block]

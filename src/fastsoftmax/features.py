@@ -2,7 +2,7 @@
 
     x_ij = scale_j · stored_ij + shift_j
 
-The kernels read what is stored, a tile at a time. A scale never reaches them: W diag(scale) takes its place, and
+The kernels read what is stored, a tile at a time. A scale is none of theirs: W diag(scale) takes its place, and
 diag(scale) the gradient's. A shift of dense data does, as a center, scale_j (stored_ij − center_j), because what is
 left of large numbers near each other has to be found before they are multiplied. For sparse data, whose zeros must stay
 what they are, a shift is one of the intercepts, b + W shift.
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _kernels
 from ._validation import C_TYPE, FloatArray, Targets, as_numbers, check_finite, in_dtype, is_readable
+from ._vectors import add_scaled
 
 Vector = NDArray[np.float64]
 AnyMatrix = Any  # array_like, or a sparse matrix or array of SciPy, which has no types
@@ -265,35 +266,35 @@ class CsrFeatures(Features):
             raise ValueError(f"{name} contains {value} at row {row}, column {self.matrix.indices[bad[0]]}")
 
     def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        # The scale is left to the kernels, which write all of W anew anyway: it may be larger than X.
+        W = np.ascontiguousarray(W if W.dtype in C_TYPE else W.astype(np.float64))
         b = b.astype(np.float64, copy=False)
-        if self.shift is not None:
-            b = b + W @ self.shift
-        W, b = super()._fold(W, b)
-        return (W if W.dtype in C_TYPE else W.astype(np.float64)), b
+        return W, b if self.shift is None else b + W @ self.shift
 
     def _unfold(self, grad_W: FloatArray, grad_b: FloatArray) -> None:
         super()._unfold(grad_W, grad_b)
         if self.shift is not None:
-            grad_W += np.outer(grad_b, self.shift)
+            for row, g in zip(grad_W, grad_b, strict=True):
+                add_scaled(row, g, self.shift)
 
     def _loss_grad(self, *arguments: Any) -> float:
         grad_W_out, grad_b_out, W, b, *rest, _fast, num_threads = arguments
         return _kernels.csr_loss_grad[C_TYPE[grad_W_out.dtype], C_TYPE[self.dtype]](
-            *(grad_W_out, grad_b_out, self.matrix.data, self.indices, self.indptr, self.bounds),
+            *(grad_W_out, grad_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
             *(in_dtype(W, grad_W_out.dtype), b, *rest, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:
         product_W_out, product_b_out, *parameters, mass, offset, _fast, num_threads = arguments
         _kernels.csr_hess_vec[C_TYPE[self.dtype]](
-            *(product_W_out, product_b_out, self.matrix.data, self.indices, self.indptr, self.bounds),
+            *(product_W_out, product_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
             *(*parameters, mass, offset, num_threads),
         )
 
     def _predict(self, *arguments: Any) -> float:
         out, W, b, probabilities, _fast, num_threads = arguments
         return _kernels.csr_predict[C_TYPE[self.dtype], C_TYPE[W.dtype]](
-            out, self.matrix.data, self.indices, self.indptr, W, b, probabilities, num_threads
+            out, self.matrix.data, self.indices, self.indptr, self.scale, W, b, probabilities, num_threads
         )
 
 

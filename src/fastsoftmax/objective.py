@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import _kernels
 from ._validation import C_TYPE, FloatArray, Targets
-from ._vectors import dot
+from ._vectors import add_scaled, dot
 from .features import Features
 from .threads import resolve_num_threads
 
@@ -97,7 +97,7 @@ class SoftmaxObjective:
         self.n_passes += 1
         if self.l2:
             weights = W.astype(np.float64, copy=False)
-            grad_W_out += self.l2 * weights
+            add_scaled(grad_W_out, self.l2, weights)
             loss += 0.5 * self.l2 * dot(weights, weights)
         return loss
 
@@ -116,7 +116,7 @@ class SoftmaxObjective:
         )
         self.n_passes += 1
         if self.l2:
-            product_W += self.l2 * along[0]
+            add_scaled(product_W, self.l2, along[0])
         return product
 
     def line(self, theta: Vector, direction: Vector) -> Phi:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._vectors import dot
+from .._vectors import add_scaled, dot
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import Objective, State, Vector
 
@@ -41,14 +41,12 @@ class LBFGS:
 
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
         """Search along the quasi-Newton direction; along the gradient, once, if that leads nowhere."""
-        direction = -inverse_hessian_times(state.pairs, state.grad)
+        direction = inverse_hessian_times(state.pairs, state.grad)
+        np.negative(direction, out=direction)
         slope = dot(direction, state.grad)
         found = None
         if state.pairs and slope < 0:
-            theta = state.theta + direction
-            loss, grad = objective.loss_grad(theta)
-            if satisfies_wolfe(state.loss, slope, 1.0, loss, dot(grad, direction)):
-                found = theta, loss, grad
+            found = self._try(objective, state, direction, slope, 1.0)
         if found is None and slope < 0:
             found = self._search(objective, state, direction, slope)
         if found is None and state.pairs:
@@ -69,8 +67,12 @@ class LBFGS:
         """Return the point that a strong-Wolfe search finds, None if there is none or rounding makes it no better."""
         first = 1.0 if state.pairs else 1.0 / float(np.abs(direction).sum())
         step_size = strong_wolfe(objective.line(state.theta, direction), first)
-        if step_size is None:
-            return None
+        return None if step_size is None else self._try(objective, state, direction, slope, step_size)
+
+    def _try(
+        self, objective: Objective, state: LBFGSState, direction: Vector, slope: float, step_size: float
+    ) -> tuple[Vector, float, Vector] | None:
+        """Return the point a step away, or None unless it satisfies the Wolfe conditions."""
         theta = state.theta + step_size * direction
         loss, grad = objective.loss_grad(theta)
         accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction))
@@ -92,11 +94,11 @@ def inverse_hessian_times(pairs: tuple[Pair, ...], vector: Vector) -> Vector:
     coefficients = []
     for s, y, curvature in reversed(pairs):
         a = dot(s, product) / curvature
-        product -= a * y
+        add_scaled(product, -a, y)
         coefficients.append(a)
     if pairs:
         _, y, curvature = pairs[-1]
         product *= curvature / dot(y, y)
     for (s, y, curvature), a in zip(pairs, reversed(coefficients), strict=True):
-        product += (a - dot(y, product) / curvature) * s
+        add_scaled(product, a - dot(y, product) / curvature, s)
     return product
