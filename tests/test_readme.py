@@ -9,9 +9,10 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.mark.skipif(not README.is_file(), reason="the README is not beside the tests")
-def test_examples_run(capsys):
+def test_examples_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)

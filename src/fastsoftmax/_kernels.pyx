@@ -28,24 +28,23 @@ Indices, always: i sample, k class, j feature.
 """
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
 from ._csr cimport (
-    CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrPlan, bind_indices, csr, csr_plan, csr_tiles, find_stripes,
-    in_order, map_stripes, padded, parameter, store_stripe, stripe_start, transpose,
+    CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, bind_indices, csr, csr_tiles, in_order, padded, parameter, transpose,
 )
 from ._layout cimport (
     FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_plain, lines, pack_center, pack_parameters,
-    packed_feature, stored, strided,
+    packed_feature, stored, strided, vector,
 )
 from ._simd cimport (
-    FS_MAX_TILE_ROWS, csr_gradient, csr_logits, curvature_residual, fs_active, fs_simd_activate, fs_simd_available,
-    fs_simd_compiled, gram_block,
-    gram_pack, label_residual, lanes_of, panel_width_of, real, sum_samples, target_residual, tile_gradient, tile_logits,
-    tile_softmax, widen,
+    FS_MAX_TILE_ROWS, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block, gram_pack, lanes_of,
+    panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
+from ._sparse cimport csr_gradient_pass, csr_predict_tile
+from ._tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
 
 import os
 
@@ -63,81 +62,6 @@ cdef extern from *:
 cdef enum:
     SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
     GRAM_TILES = 4      # tiles that a Gram matrix adds at a time, which come from and go to far memory
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# One tile
-# ---------------------------------------------------------------------------------------------------------------------
-
-cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
-                           Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
-    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros between."""
-    cdef Py_ssize_t row = X.matrix.row, column = X.matrix.column
-    cdef const char* block = <const char*> X.matrix.data + (start * row + first * column) * X.itemsize
-    widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
-
-
-cdef inline const real* samples(Py_ssize_t* ldx_out, real* tile, Features* X, Py_ssize_t start, Py_ssize_t rows,
-                                Shape* shape) noexcept nogil:
-    """The tile's samples: where they lie, or made of what is stored."""
-    if shape.in_place:
-        ldx_out[0] = X.matrix.row
-        return <const real*> X.matrix.data + start * X.matrix.row
-    make_tile(tile, X, start, 0, rows, shape.n_features, shape.tile_features)
-    ldx_out[0] = shape.tile_features
-    return tile
-
-
-cdef inline const void* upcoming(Features* X, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """Where the tile starts whose samples are to be fetched, or NULL if there is none or its rows do not adjoin."""
-    if start >= stop or X.matrix.column != 1 or X.matrix.row != X.n_features:
-        return NULL
-    return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
-
-
-cdef void add_rows(real* z_inout, Matrix matrix, real factor, Py_ssize_t start, Py_ssize_t rows,
-                   Shape* shape) noexcept nogil:
-    """z_ik += factor · matrix_ik: from samples × classes to the tile's classes × samples."""
-    cdef const real* a = <const real*> matrix.data + start * matrix.row
-    cdef Py_ssize_t i, k
-    for k in range(shape.n_classes):
-        for i in range(rows):
-            z_inout[k * shape.tile_rows + i] += factor * a[i * matrix.row + k * matrix.column]
-
-
-cdef void load_rows(real* z_out, Matrix matrix, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """z_ik = matrix_ik."""
-    memset(z_out, 0, shape.n_classes * shape.tile_rows * sizeof(real))
-    add_rows(z_out, matrix, <real> 1, start, rows, shape)
-
-
-cdef void store_rows(Matrix matrix_out, const real* z, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """matrix_ik = z_ik."""
-    cdef real* a = <real*> matrix_out.data + start * matrix_out.row
-    cdef Py_ssize_t i, k
-    for i in range(rows):
-        for k in range(shape.n_classes):
-            a[i * matrix_out.row + k * matrix_out.column] = z[k * shape.tile_rows + i]
-
-
-cdef double residual(real* z_inout, real* y, Targets* targets, Py_ssize_t start, Py_ssize_t rows,
-                     Shape* shape) noexcept nogil:
-    """Turn logits into s_i r_i and return Σ_i s_i L_i; y is room for the targets of a tile.
-
-    Without targets, the logits of a direction stand behind those of the parameters, r is the Hessian's, and 0 returns.
-    """
-    cdef:
-        Py_ssize_t n_classes = shape.n_classes, ldz = shape.tile_rows
-        const double* sample_weight = NULL
-    if targets.sample_weight != NULL:
-        sample_weight = targets.sample_weight + start
-    if targets.labels != NULL:
-        return label_residual(z_inout, targets.labels + start, sample_weight, rows, n_classes, ldz)
-    if targets.rows.data != NULL:
-        load_rows(y, targets.rows, start, rows, shape)
-        return target_residual(z_inout, y, sample_weight, rows, n_classes, ldz)
-    curvature_residual(z_inout, z_inout + n_classes * ldz, sample_weight, rows, n_classes, ldz)
-    return 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -205,19 +129,6 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         if tiles % FLUSH_TILES == 0 or start >= stop:
             flush(grad_W_out, block, tiles <= FLUSH_TILES, shape)
     return loss
-
-
-cdef double finish_prediction(Matrix out, real* z, bint probabilities, Py_ssize_t start, Py_ssize_t rows,
-                              Shape* shape) noexcept nogil:
-    """Write the logits of a tile, or their softmax, and return the sum of the logits."""
-    cdef double total = 0
-    cdef Py_ssize_t k
-    for k in range(shape.n_classes):
-        sum_samples(&total, z + k * shape.tile_rows, rows, 1, shape.tile_rows)
-    if probabilities:
-        tile_softmax(z, False, rows, shape.n_classes, shape.tile_rows)
-    store_rows[real](out, z, start, rows, shape)
-    return total
 
 
 cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, const real* b, bint probabilities,
@@ -383,125 +294,6 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Sparse samples: the same loop, read by samples for the logits and by stripes of features for the gradient
-# ---------------------------------------------------------------------------------------------------------------------
-
-cdef double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out, real* scratch, Csr* X, const real* T,
-                     const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, const uint8_t* stripe,
-                     Py_ssize_t start, Py_ssize_t rows, Shape* shape, CsrPlan* plan) noexcept nogil:
-    """Write the residuals s_i r_i of a tile, a sample a row, and where its stripes start; return Σ_i s_i L_i."""
-    cdef:
-        real* z = scratch
-        real* y = z + shape.n_classes * shape.tile_rows     # or the logits of a direction
-        double loss
-        Py_ssize_t i, k
-    csr_logits(z, X.wide, <const real*> X.values, X.indices, X.indptr + start, T, b, rows, n_logits, plan.ldt,
-               shape.tile_rows)
-    if offset.data != NULL:
-        add_rows(z, offset, <real> 1, start, rows, shape)
-    loss = residual(z, y, targets, start, rows, shape)
-    memset(grad_b_out, 0, shape.n_classes * sizeof(double))
-    sum_samples(grad_b_out, z, rows, shape.n_classes, shape.tile_rows)
-    for i in range(rows):
-        for k in range(shape.n_classes):
-            residual_out[i * plan.ldr + k] = z[k * shape.tile_rows + i]
-        for k in range(shape.n_classes, plan.ldr):
-            residual_out[i * plan.ldr + k] = 0
-        find_stripes(starts_out + i, X, stripe, start + i, plan.block_rows, plan)
-    return loss
-
-
-cdef double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, Csr X, real* dtype,
-                              const Py_ssize_t[::1] bounds, const double[::1] scale, const parameter[:, ::1] W,
-                              const double[::1] b, const parameter[:, ::1] V, const double[::1] v, Targets* targets,
-                              const real[:, :] offset, int num_threads) except? -1:
-    """`gradient_pass` of sparse samples. A direction, if there is one, is (V, v)."""
-    cdef:
-        Py_ssize_t n_classes = grad_W_out.shape[0], n_features = X.n_features, n_logits = n_classes
-        Shape shape
-        CsrPlan plan
-        Matrix offset_view = strided(offset)
-        const double* factors = NULL if scale is None else &scale[0]
-        void* block = NULL
-        char* memory
-        real* T
-        real* b_packed
-        real* residuals
-        int32_t* starts
-        double* sums
-        double* tile_sums
-        char* scratch
-        double loss = 0
-        uint8_t stripe[MAX_STEPS + 1]
-        Py_ssize_t T_bytes, residual_bytes, starts_bytes, sums_bytes, scratch_bytes, stripe_bytes
-        Py_ssize_t start, rows, n_tiles, first, last, t, j, k, s
-    if V is not None:
-        n_logits = 2 * n_classes
-    shape = csr_tiles(&X, n_classes)
-    plan = csr_plan(&X, bounds, n_logits, &shape, sizeof(real))
-    T_bytes = lines((n_features * plan.ldt + CACHE_ELEMENTS + n_logits) * sizeof(real))
-    residual_bytes = lines(plan.block_rows * plan.ldr * sizeof(real))
-    starts_bytes = lines(plan.block_rows * (plan.n_stripes + 1) * sizeof(int32_t))
-    n_tiles = plan.block_rows // shape.tile_rows
-    sums_bytes = lines((n_classes + 1) * sizeof(double))
-    scratch_bytes = lines(2 * n_classes * shape.tile_rows * sizeof(real))
-    stripe_bytes = lines(plan.stripe_features * plan.ldr * sizeof(double))
-    memory = allocate(&block, T_bytes + residual_bytes + starts_bytes + n_tiles * sums_bytes
-                      + num_threads * (scratch_bytes + stripe_bytes))
-    T = <real*> memory
-    b_packed = T + n_features * plan.ldt + CACHE_ELEMENTS
-    residuals = <real*> (memory + T_bytes)
-    starts = <int32_t*> (memory + T_bytes + residual_bytes)
-    tile_sums = <double*> (memory + T_bytes + residual_bytes + starts_bytes)
-    scratch = memory + T_bytes + residual_bytes + starts_bytes + n_tiles * sums_bytes
-    with nogil:
-        map_stripes(stripe, bounds, &plan)
-        for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
-            transpose(T, W, factors, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
-            if V is not None:
-                transpose(T + n_classes, V, factors, j, min(j + TRANSPOSE_FEATURES, n_features), plan.ldt)
-        for k in range(n_logits):
-            b_packed[k] = <real> (b[k] if k < n_classes else v[k - n_classes])
-        grad_b_out[:] = 0
-        start = 0
-        while start < X.n_samples:
-            rows = min(plan.block_rows, X.n_samples - start)
-            n_tiles = (rows + shape.tile_rows - 1) // shape.tile_rows
-            for t in prange(n_tiles, schedule="dynamic", num_threads=num_threads):
-                first = t * shape.tile_rows
-                sums = <double*> (<char*> tile_sums + t * sums_bytes)
-                sums[n_classes] = csr_tile(
-                    sums, residuals + first * plan.ldr, starts + first, <real*> (scratch + threadid() * scratch_bytes),
-                    &X, T, b_packed, n_logits, targets, offset_view, stripe, start + first,
-                    min(shape.tile_rows, rows - first), &shape, &plan)
-            for t in range(n_tiles):
-                sums = <double*> (<char*> tile_sums + t * sums_bytes)
-                for k in range(n_classes):
-                    grad_b_out[k] += sums[k] / X.n_samples
-                loss += sums[n_classes] / X.n_samples
-            for s in prange(plan.n_stripes, schedule="dynamic", num_threads=num_threads):
-                first = stripe_start(bounds, s, &plan)
-                last = stripe_start(bounds, s + 1, &plan)
-                sums = <double*> (scratch + num_threads * scratch_bytes + threadid() * stripe_bytes)
-                memset(sums, 0, (last - first) * plan.ldr * sizeof(double))
-                csr_gradient(sums - first * plan.ldr, X.wide, <const real*> X.values, X.indices, X.indptr + start,
-                             starts + s * plan.block_rows, starts + (s + 1) * plan.block_rows, residuals, rows,
-                             n_classes, plan.ldr)
-                store_stripe(grad_W_out, sums, first, last, start > 0, X.n_samples, plan.ldr)
-            start += rows
-        free(block)
-    return loss
-
-
-cdef double csr_predict_tile(Matrix out, real* z, Csr* X, const real* T, const real* b, bint probabilities,
-                             Py_ssize_t start, Py_ssize_t rows, Py_ssize_t ldt, Shape* shape) noexcept nogil:
-    """Write the logits of a tile of sparse samples, or their softmax, and return the sum of the logits."""
-    csr_logits(z, X.wide, <const real*> X.values, X.indices, X.indptr + start, T, b, rows, shape.n_classes, ldt,
-               shape.tile_rows)
-    return finish_prediction[real](out, z, probabilities, start, rows, shape)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # The border. Nothing is checked here but memory: shapes agree, no array is empty, labels are in [0, n_classes).
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -624,7 +416,7 @@ def feature_sums(double[::1] out, X, const real[::1] center, const double[::1] s
         Py_ssize_t slot_bytes = lines(x.n_features * sizeof(double)), s
         Py_ssize_t scratch_bytes = lines(((shape.width + 1) * shape.tile_rows + shape.width) * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
-        const double* weight = NULL if sample_weight is None else &sample_weight[0]
+        const double* weight = vector(sample_weight)
         void* block = NULL
         char* slots = allocate(&block, shape.n_slots * slot_bytes + threads * scratch_bytes
                                + x.n_features * sizeof(real))
@@ -672,7 +464,7 @@ def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_
         Csr X = csr(values, indices, indptr, W.shape[1])
         Shape shape = csr_tiles(&X, W.shape[0])
         Matrix out_view = strided[real](out)
-        const double* factors = NULL if scale is None else &scale[0]
+        const double* factors = vector(scale)
         Py_ssize_t n_classes = W.shape[0], ldt = padded(n_classes), j, t
         Py_ssize_t T_bytes = lines((X.n_features * ldt + CACHE_ELEMENTS + n_classes) * sizeof(real))
         Py_ssize_t scratch_bytes = lines(n_classes * shape.tile_rows * sizeof(real))

@@ -118,7 +118,9 @@ cdef inline Features stored(view, const real[::1] center) except *:
     X.n_samples = buffer.shape[0]
     X.n_features = buffer.shape[1]
     X.matrix = Matrix(buffer.buf, buffer.strides[0] // X.itemsize, buffer.strides[1] // X.itemsize)
-    X.center = NULL if center is None else &center[0]
+    X.center = NULL
+    if center is not None:
+        X.center = &center[0]
     return X
 
 
@@ -149,14 +151,19 @@ cdef inline bint is_plain(Features* X, real* dtype) noexcept nogil:
     return X.storage == own and X.matrix.column == 1 and X.center == NULL
 
 
+cdef inline const double* vector(const double[::1] array) noexcept:
+    """Pointer of a memoryview, or of None."""
+    if array is None:
+        return NULL
+    return &array[0]
+
+
 cdef inline Targets bind(const Py_ssize_t[::1] labels, const real[:, :] targets,
                          const double[::1] sample_weight) noexcept:
     """Pointers of the targets; of labels and targets at most one is not None."""
-    cdef Targets bound = Targets(NULL, strided(targets), NULL)
+    cdef Targets bound = Targets(NULL, strided(targets), vector(sample_weight))
     if labels is not None:
         bound.labels = &labels[0]
-    if sample_weight is not None:
-        bound.sample_weight = &sample_weight[0]
     return bound
 
 

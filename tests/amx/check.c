@@ -33,10 +33,12 @@ static double relative(const float *actual, const double *expected, size_t rows,
     return sqrt(error / norm);
 }
 
-/* n_features is a multiple of 16, so that no vector overlaps another. */
-static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes) {
+/* n_features is a multiple of 16, so that no vector overlaps another. Samples are random floats, or whole numbers: below
+   256, which one bfloat16 holds, or below 2048, which two do. */
+static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes, int below) {
     const ptrdiff_t ldz = (rows + FS_ROW_ALIGN - 1) / FS_ROW_ALIGN * FS_ROW_ALIGN;
     float *x = random_floats(rows * n_features), *W = random_floats(n_classes * n_features);
+    for (ptrdiff_t i = 0; below && i < rows * n_features; i++) x[i] = (float)(rand() % below);
     float *b = random_floats(n_classes), *residual = random_floats(n_classes * ldz);
     float *z = calloc(n_classes * ldz, sizeof(float)), *grad = malloc(n_classes * n_features * sizeof(float));
     double *logits = malloc(n_classes * rows * sizeof(double)), *sums = malloc(n_classes * n_features * sizeof(double));
@@ -62,7 +64,7 @@ static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes) {
         memset(grad, 0, n_classes * n_features * sizeof(float));
         products[p].ops->tile_gradient(grad, x, residual, NULL, 0, products[p].fast, rows, n_classes, n_features, n_features,
                                        ldz);
-        printf("%td %td %td %s %.3e %.3e\n", rows, n_features, n_classes, products[p].name,
+        printf("%td %td %td %d %s %.3e %.3e\n", rows, n_features, n_classes, below, products[p].name,
                relative(z, logits, n_classes, rows, ldz), relative(grad, sums, n_classes, n_features, n_features));
     }
     free(x), free(W), free(b), free(residual), free(z), free(grad), free(logits), free(sums);
@@ -82,7 +84,7 @@ static void check_gram(ptrdiff_t rows) {
             for (ptrdiff_t i = 0; i < rows; i++) sums[j * WIDTH + l] += (double)weight[i] * x[i * WIDTH + j] * x[i * WIDTH + l];
         }
     }
-    printf("%td %d %d gram %.3e %.3e\n", rows, WIDTH, WIDTH, relative(out, sums, WIDTH, WIDTH, WIDTH), 0.0);
+    printf("%td %d %d 0 gram %.3e %.3e\n", rows, WIDTH, WIDTH, relative(out, sums, WIDTH, WIDTH, WIDTH), 0.0);
     free(x), free(weight);
 }
 
@@ -91,7 +93,9 @@ int main(void) {
     const ptrdiff_t classes[] = {FS_MANY_CLASSES, 33, 47, 64, 101};
     for (int i = 0; i < 7; i++) {
         for (int j = 0; j < 5; j++) {
-            for (int k = 0; k < 5; k++) check(sizes[i], features[j], classes[k]);
+            for (int k = 0; k < 5; k++) check(sizes[i], features[j], classes[k], 0);
+            check(sizes[i], features[j], classes[j], 256);
+            check(sizes[i], features[j], classes[j], 2048);
         }
         check_gram(sizes[i]);
     }

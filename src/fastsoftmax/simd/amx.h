@@ -2,7 +2,9 @@
  * bits each add up to the 24 of a float32, and products of parts are added in float32. Included once, for many classes.
  *
  * Six products, of the parts whose places add up to no more than the last, are as exact as float32 itself; three leave an
- * error of some 5e-6. The bits of a float32 beyond that are lost at either end: a product of less than 2^-126 is zero. */
+ * error of some 5e-6. Samples that were bytes or bfloat16 have one part that is not zero, those that were float16 two:
+ * their products with the others are left out. The bits of a float32 beyond that are lost at either end: a product of less
+ * than 2^-126 is zero. */
 
 enum {
     AMX_SIDE = 16,               /* rows of a matrix tile, and its columns of float32 or of pairs */
@@ -25,8 +27,9 @@ INLINE void amx_split(__m256i parts_out[AMX_PARTS], __m512 v) {
     }
 }
 
-/* The panel, (inner, WIDTH), as pairs of rows: (AMX_PARTS, steps, WIDTH). */
-INLINE void amx_split_panel(int32_t *pairs_out, const float *x, ptrdiff_t inner, ptrdiff_t steps, ptrdiff_t width) {
+/* The panel, (inner, WIDTH), as pairs of rows: (AMX_PARTS, steps, WIDTH). Returns how many parts are not all zero. */
+INLINE int amx_split_panel(int32_t *pairs_out, const float *x, ptrdiff_t inner, ptrdiff_t steps, ptrdiff_t width) {
+    __m512i bits[AMX_PARTS] = {0};
     for (ptrdiff_t s = 0; s < steps; s++) {
         for (ptrdiff_t j = 0; j < width; j += AMX_SIDE) {
             __m256i even[AMX_PARTS], odd[AMX_PARTS];
@@ -35,11 +38,15 @@ INLINE void amx_split_panel(int32_t *pairs_out, const float *x, ptrdiff_t inner,
             amx_split(odd, 2 * s + 1 < inner ? _mm512_loadu_ps(x + (2 * s + 1) * width + j) : zero);
             UNROLL for (int part = 0; part < AMX_PARTS; part++) {
                 const __m512i low = _mm512_cvtepu16_epi32(even[part]), high = _mm512_cvtepu16_epi32(odd[part]);
-                _mm512_storeu_si512(pairs_out + (part * AMX_STEPS + s) * width + j,
-                                    _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+                const __m512i pairs = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+                _mm512_storeu_si512(pairs_out + (part * AMX_STEPS + s) * width + j, pairs);
+                bits[part] = _mm512_or_si512(bits[part], pairs);
             }
         }
     }
+    int parts = AMX_PARTS;
+    while (parts > 1 && _mm512_test_epi32_mask(bits[parts - 1], bits[parts - 1]) == 0) parts--;
+    return parts;
 }
 
 /* AMX_ROWS rows of a, zeros where there are fewer: (AMX_PARTS, AMX_ROWS, 2 AMX_STEPS) bfloat16. */
@@ -59,13 +66,15 @@ INLINE void amx_split_rows(int16_t *rows_out, const float *a, ptrdiff_t rows, pt
 }
 
 /* sums (AMX_ROWS, AMX_ROWS) = a block of a times two tiles of columns of the panel. */
-INLINE void amx_block(float *sums_out, const int16_t *a, const int32_t *x, int terms, ptrdiff_t steps, ptrdiff_t width) {
+INLINE void amx_block(float *sums_out, const int16_t *a, const int32_t *x, int x_parts, int terms, ptrdiff_t steps,
+                      ptrdiff_t width) {
     const ptrdiff_t row_bytes = 2 * AMX_STEPS * sizeof(int16_t), panel_bytes = width * sizeof(int32_t);
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
     for (int term = 6 - terms; term < 6; term++) {
+        if (amx_terms[term].x >= x_parts) continue;
         const int16_t *a_part = a + amx_terms[term].a * AMX_ROWS * 2 * AMX_STEPS;
         const int32_t *x_part = x + amx_terms[term].x * AMX_STEPS * width;
         for (ptrdiff_t s = 0; s < steps; s += AMX_SIDE) {
@@ -87,11 +96,11 @@ INLINE void amx_block(float *sums_out, const int16_t *a, const int32_t *x, int t
 }
 
 /* out (rows, vectors · AMX_SIDE) += a block of a times the panel. */
-INLINE void amx_multiply(float *out, const int16_t *a, const int32_t *x, int terms, ptrdiff_t rows, ptrdiff_t vectors,
-                         ptrdiff_t steps, ptrdiff_t ldo, ptrdiff_t width) {
+INLINE void amx_multiply(float *out, const int16_t *a, const int32_t *x, int x_parts, int terms, ptrdiff_t rows,
+                         ptrdiff_t vectors, ptrdiff_t steps, ptrdiff_t ldo, ptrdiff_t width) {
     float sums[AMX_ROWS * AMX_ROWS] __attribute__((aligned(64)));
     for (ptrdiff_t v = 0; v < vectors; v += 2) {
-        amx_block(sums, a, x + v * AMX_SIDE, terms, steps, width);
+        amx_block(sums, a, x + v * AMX_SIDE, x_parts, terms, steps, width);
         for (ptrdiff_t k = 0; k < rows; k++) {
             for (ptrdiff_t t = 0; t < 2 && v + t < vectors; t++) {
                 float *o = out + k * ldo + (v + t) * AMX_SIDE;
@@ -117,12 +126,12 @@ static void amx_panel(float *out, const float *a, const float *x, int fast, ptrd
     int16_t a_parts[AMX_PARTS * AMX_ROWS * 2 * AMX_STEPS] __attribute__((aligned(64)));
     /* Pairs, in whole tiles. */
     const ptrdiff_t steps = (inner + 2 * AMX_SIDE - 1) / (2 * AMX_SIDE) * AMX_SIDE;
-    amx_split_panel(x_parts, x, inner, steps, width);
+    const int parts = amx_split_panel(x_parts, x, inner, steps, width);
     amx_configure();
     for (ptrdiff_t k = 0; k < n_classes; k += AMX_ROWS) {
         const ptrdiff_t rows = n_classes - k < AMX_ROWS ? n_classes - k : AMX_ROWS;
         amx_split_rows(a_parts, a + k * lda, rows, inner, steps, lda);
-        amx_multiply(out + k * ldo, a_parts, x_parts, fast ? 3 : 6, rows, vectors, steps, ldo, width);
+        amx_multiply(out + k * ldo, a_parts, x_parts, parts, fast ? 3 : 6, rows, vectors, steps, ldo, width);
     }
     _tile_release();
 }
@@ -134,7 +143,7 @@ static void amx_panel_of_pairs(float *out, const int32_t *a, const int32_t *x, p
     for (ptrdiff_t p = 0; p < n_panels; p++) {
         for (ptrdiff_t k = 0; k < width; k += AMX_ROWS) {
             amx_multiply(out + k * ldo + p * width, (const int16_t *)(a + k * AMX_STEPS), x + p * width * 2 * AMX_STEPS, 1,
-                         AMX_ROWS, width / AMX_SIDE, AMX_STEPS, ldo, width);
+                         1, AMX_ROWS, width / AMX_SIDE, AMX_STEPS, ldo, width);
         }
     }
     _tile_release();
