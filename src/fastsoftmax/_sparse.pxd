@@ -15,8 +15,9 @@ from ._tile cimport add_rows, finish_prediction, residual
 
 
 cdef inline double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out, real* scratch, Csr* X,
-                            const real* T, const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, const uint8_t* stripe,
-                            Py_ssize_t start, Py_ssize_t rows, Shape* shape, CsrPlan* plan) noexcept nogil:
+                            const real* T, const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset,
+                            const uint8_t* stripe, Py_ssize_t start, Py_ssize_t rows, Shape* shape,
+                            CsrPlan* plan) noexcept nogil:
     """Write the residuals s_i r_i of a tile, a sample a row, and where its stripes start; return Σ_i s_i L_i."""
     cdef:
         real* z = scratch
