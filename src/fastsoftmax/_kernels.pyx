@@ -36,8 +36,8 @@ from ._csr cimport (
     CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, bind_indices, csr, csr_tiles, in_order, padded, parameter, transpose,
 )
 from ._layout cimport (
-    FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_plain, lines, pack_center, pack_parameters,
-    packed_feature, stored, strided, vector,
+    FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_direct, is_plain, lines, pack_center,
+    pack_parameters, packed_feature, stored, strided, vector,
 )
 from ._simd cimport (
     FS_MAX_TILE_ROWS, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block, gram_pack, lanes_of,
@@ -101,17 +101,18 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         real* y = z + shape.n_classes * shape.tile_rows     # or the logits of a direction
         real* block = y + shape.n_classes * shape.tile_rows
         real* tile = block + shape.n_classes * shape.width
-        const real* x
+        const void* x
+        int storage
         double loss = 0
         Py_ssize_t ldz = shape.tile_rows, ldx, rows, tiles = 0
     memset(grad_b_out, 0, shape.n_classes * sizeof(double))
     memset(block, 0, shape.n_classes * shape.width * sizeof(real))
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        x = samples(&ldx, tile, X, start, rows, shape)
+        x = samples(&ldx, &storage, tile, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        tile_logits(z, x, W, b, upcoming(X, start + rows, stop), X.itemsize, False, fast, rows, n_logits,
+        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, False, fast, rows, n_logits,
                     shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
@@ -120,7 +121,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         loss += residual(z, y, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, fast, rows,
+        tile_gradient(block, x, storage, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, fast, rows,
                       shape.n_classes, shape.tile_features, ldx, ldz)
         sum_samples(grad_b_out, z, rows, shape.n_classes, ldz)
 
@@ -137,13 +138,14 @@ cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, 
     cdef:
         real* z = scratch
         real* tile = z + shape.n_classes * shape.tile_rows
-        const real* x
+        const void* x
+        int storage
         double total = 0
         Py_ssize_t ldz = shape.tile_rows, ldx, rows
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        x = samples(&ldx, tile, X, start, rows, shape)
-        tile_logits(z, x, W, b, upcoming(X, start + rows, stop), X.itemsize, True, fast, rows, shape.n_classes,
+        x = samples(&ldx, &storage, tile, X, start, rows, shape)
+        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, True, fast, rows, shape.n_classes,
                     shape.tile_features, ldx, ldz)
         total += finish_prediction[real](out, z, probabilities, start, rows, shape)
         start += rows
@@ -157,18 +159,19 @@ cdef void slot_sums(double* sum_out, real* scratch, Features* X, const double* s
         real* weight = scratch
         real* block = weight + shape.tile_rows
         real* tile = block + shape.width
-        const real* x
+        const void* x
+        int storage
         Py_ssize_t ldx, rows, i, tiles = 0
     memset(block, 0, shape.width * sizeof(real))
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
-        x = samples(&ldx, tile, X, start, rows, shape)
+        x = samples(&ldx, &storage, tile, X, start, rows, shape)
         for i in range(rows):
             weight[i] = <real> (sample_weight[start + i] if sample_weight != NULL else 1)
         if squares:     # never in place
             for i in range(rows * ldx):
                 tile[i] *= tile[i]
-        tile_gradient(block, x, weight, upcoming(X, start + rows, stop), X.itemsize, False, rows, 1,
+        tile_gradient(block, x, storage, weight, upcoming(X, start + rows, stop), X.itemsize, False, rows, 1,
                       shape.tile_features, ldx, shape.tile_rows)
         start += rows
         tiles += 1
@@ -255,7 +258,7 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
     """
     cdef:
         Shape shape = cut(X.n_samples, X.n_features, grad_W_out.shape[0], lanes_of(<real*> NULL), sizeof(real),
-                          is_plain(&X, <real*> NULL))
+                          is_direct(&X, W.shape[0], <real*> NULL))
         Matrix offset_view = strided(offset)
         Py_ssize_t n_logits = W.shape[0], n_weights = shape.n_classes * shape.n_features
         Py_ssize_t parameter_bytes = lines((n_logits * (shape.width + 1) + shape.width) * sizeof(real))
@@ -383,7 +386,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
     cdef:
         Features x = stored(X, center)
         Shape shape = cut(x.n_samples, x.n_features, W.shape[0], lanes_of(<real*> NULL), sizeof(real),
-                          is_plain(&x, <real*> NULL))
+                          is_direct(&x, W.shape[0], <real*> NULL))
         Matrix out_view = strided[real](out)
         Py_ssize_t parameter_bytes = lines((shape.n_classes * (shape.width + 1) + shape.width) * sizeof(real))
         Py_ssize_t scratch_bytes = lines((shape.n_classes + shape.width) * shape.tile_rows * sizeof(real))
@@ -412,7 +415,7 @@ def feature_sums(double[::1] out, X, const real[::1] center, const double[::1] s
     cdef:
         Features x = stored(X, center)
         Shape shape = cut(x.n_samples, x.n_features, 1, lanes_of(<real*> NULL), sizeof(real),
-                          is_plain(&x, <real*> NULL) and not squares)
+                          is_direct(&x, 1, <real*> NULL) and not squares)
         Py_ssize_t slot_bytes = lines(x.n_features * sizeof(double)), s
         Py_ssize_t scratch_bytes = lines(((shape.width + 1) * shape.tile_rows + shape.width) * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do

@@ -5,7 +5,8 @@ from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
 from ._simd cimport (
-    FS_BF16, FS_F16, FS_F32, FS_F64, FS_I8, FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, FS_U8, real,
+    FS_BF16, FS_F16, FS_F32, FS_F64, FS_I8, FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, FS_U8, direct_kinds,
+    real,
 )
 
 cdef extern from *:
@@ -141,14 +142,25 @@ cdef inline int storage_of(char code) except -1:
     raise ValueError(f"elements of kind {chr(code)!r} are not served")
 
 
+cdef inline int own_storage(real* dtype) noexcept nogil:
+    """What samples of the dtype itself are stored as."""
+    if real is float:
+        return FS_F32
+    else:
+        return FS_F64
+
+
 cdef inline bint is_plain(Features* X, real* dtype) noexcept nogil:
     """Whether rows of X are samples of the dtype as they are."""
-    cdef int own
-    if real is float:
-        own = FS_F32
-    else:
-        own = FS_F64
-    return X.storage == own and X.matrix.column == 1 and X.center == NULL
+    return X.storage == own_storage(dtype) and X.matrix.column == 1 and X.center == NULL
+
+
+cdef inline bint is_direct(Features* X, Py_ssize_t n_classes, real* dtype) noexcept nogil:
+    """Whether the products of a tile read rows of X as they are stored."""
+    cdef int kinds = 1 << own_storage(dtype)
+    if n_classes < FS_MANY_CLASSES:
+        kinds = direct_kinds(dtype)
+    return kinds >> X.storage & 1 and X.matrix.column == 1 and X.center == NULL
 
 
 cdef inline const double* vector(const double[::1] array) noexcept:

@@ -16,6 +16,7 @@ cdef extern from "simd.h" nogil:
         FS_U8
         FS_I8
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
+    int direct_kinds "fs_direct" (...) noexcept
     void tile_logits "fs_tile_logits" (...) noexcept
     void tile_gradient "fs_tile_gradient" (...) noexcept
     double label_residual "fs_label_residual" (...) noexcept

@@ -2,7 +2,7 @@
 
 from libc.string cimport memset
 
-from ._layout cimport Features, Matrix, Shape, Targets
+from ._layout cimport Features, Matrix, Shape, Targets, own_storage
 from ._simd cimport curvature_residual, label_residual, real, sum_samples, target_residual, tile_softmax, widen
 
 
@@ -14,14 +14,16 @@ cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_
     widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
 
 
-cdef inline const real* samples(Py_ssize_t* ldx_out, real* tile, Features* X, Py_ssize_t start, Py_ssize_t rows,
-                                Shape* shape) noexcept nogil:
+cdef inline const void* samples(Py_ssize_t* ldx_out, int* storage_out, real* tile, Features* X, Py_ssize_t start,
+                                Py_ssize_t rows, Shape* shape) noexcept nogil:
     """The tile's samples: where they lie, or made of what is stored."""
     if shape.in_place:
         ldx_out[0] = X.matrix.row
-        return <const real*> X.matrix.data + start * X.matrix.row
+        storage_out[0] = X.storage
+        return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
     make_tile(tile, X, start, 0, rows, shape.n_features, shape.tile_features)
     ldx_out[0] = shape.tile_features
+    storage_out[0] = own_storage(tile)
     return tile
 
 

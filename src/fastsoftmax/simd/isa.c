@@ -110,6 +110,27 @@ INLINE float fs_half_value(fs_half bits) {
     return fs_bits(out | sign | (size >= 0x7c00u << 13 ? 0x7f800000 : 0));
 }
 
+/* A vector of what is stored, as float32; without instructions for it, tiles are made of samples first. */
+#if defined(__AVX512F__)
+#define FS_DIRECT 1
+#define fs_load_half(p) _mm256_loadu_si256((const void *)(p))
+#define fs_load_quarter(p) _mm_loadu_si128((const void *)(p))
+#define fs_from_f16(p) _mm512_cvtph_ps(fs_load_half(p))
+#define fs_from_bf16(p) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(fs_load_half(p)), 16))
+#define fs_from_u8(p) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(fs_load_quarter(p)))
+#define fs_from_i8(p) _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(fs_load_quarter(p)))
+#elif defined(__F16C__)
+#define FS_DIRECT 1
+#define fs_load_half(p) _mm_loadu_si128((const void *)(p))
+#define fs_load_quarter(p) _mm_loadl_epi64((const void *)(p))
+#define fs_from_f16(p) _mm256_cvtph_ps(fs_load_half(p))
+#define fs_from_bf16(p) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(fs_load_half(p)), 16))
+#define fs_from_u8(p) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(fs_load_quarter(p)))
+#define fs_from_i8(p) _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(fs_load_quarter(p)))
+#else
+#define FS_DIRECT 0
+#endif
+
 typedef double fs_four __attribute__((vector_size(32)));
 typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_alias));
 
@@ -130,10 +151,8 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define STORED fs_half
 #define STORED_NAME(operation) NAME(operation##_from_f16)
 #define VALUE(e) fs_half_value(e)
-#if defined(__AVX512F__)
-#define VALUES(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
-#elif defined(__F16C__)
-#define VALUES(p) _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p)))
+#if FS_DIRECT
+#define VALUES(p) fs_from_f16(p)
 #endif
 #include "widen.h"
 #define STORED fs_bfloat
@@ -160,6 +179,7 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
 }
 #define PANEL_NAME(operation) fs_##operation##_bf16
 #define PANEL_ELEMENT int32_t
+#define PANEL_SAMPLE int32_t
 #define PANEL_VECTOR __m512i
 #define PANEL_LOAD(p) _mm512_loadu_si512(p)
 #define PANEL_MULTIPLY_ADD(sum, a, x) _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(a), (__m512bh)(x))
@@ -203,8 +223,14 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
         .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \
         .csr_gradient = {PASTE(csr_gradient_narrow, dtype, ISA), PASTE(csr_gradient_wide, dtype, ISA)},               \
-        .widen = WIDEN_##dtype,                                                                                       \
+        .widen = WIDEN_##dtype, .direct = DIRECT_##dtype,                                                                                       \
     }
+#define DIRECT_f64 (1 << FS_F64)
+#if FS_DIRECT
+#define DIRECT_f32 (1 << FS_F32 | 1 << FS_F16 | 1 << FS_BF16 | 1 << FS_U8 | 1 << FS_I8)
+#else
+#define DIRECT_f32 (1 << FS_F32)
+#endif
 #define WIDEN(stored, dtype) PASTE(widen_from_##stored, dtype, ISA)
 #define WIDEN_f32                                                                                                     \
     {[FS_F32] = WIDEN(f32, f32), [FS_F16] = WIDEN(f16, f32), [FS_BF16] = WIDEN(bf16, f32), [FS_U8] = WIDEN(u8, f32),  \

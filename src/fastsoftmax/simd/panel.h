@@ -1,8 +1,9 @@
 /* The product of many rows with a panel, PANEL_VECTORS vectors wide: what a matrix product is made of. Included once for
- * every kind of element: a real, or a pair of bfloat16 that one instruction multiplies and adds. */
+ * every kind of element: a real, times samples as they are stored, or a pair of bfloat16 that one instruction multiplies
+ * and adds. */
 /* out_kv += Σ_i a_ki x_iv for `classes` rows of a and `vectors` vectors v of x, the last of which starts at x + last. The
  * sums stay in registers. */
-INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PANEL_ELEMENT *x, fs_fetch *fetch, const int classes,
+INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PANEL_SAMPLE *x, fs_fetch *fetch, const int classes,
                               const int vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
                               ptrdiff_t ldx) {
     vec sum[PANEL_CLASSES][PANEL_VECTORS];
@@ -34,7 +35,7 @@ INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PAN
 }
 
 /* The same for all of n_classes. */
-INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_ELEMENT *x, fs_fetch *fetch, ptrdiff_t n_classes,
+INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_SAMPLE *x, fs_fetch *fetch, ptrdiff_t n_classes,
                         ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
                         ptrdiff_t ldx) {
     const ptrdiff_t n_blocks = (n_classes + PANEL_CLASSES - 1) / PANEL_CLASSES;
@@ -66,6 +67,7 @@ INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_ELE
 
 #undef PANEL_NAME
 #undef PANEL_ELEMENT
+#undef PANEL_SAMPLE
 #undef PANEL_VECTOR
 #undef PANEL_LOAD
 #undef PANEL_MULTIPLY_ADD

@@ -41,43 +41,28 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
 #endif
 }
 
-/* sum_ki += ⟨a vector of W_k, the vector of x_i at j⟩, lane by lane */
-INLINE void NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const real *const x[ROW_BLOCK], ptrdiff_t j,
-                               const real *W, fs_fetch *fetch, const int classes, ptrdiff_t width) {
-    vec sample[ROW_BLOCK];
-    UNROLL for (int i = 0; i < ROW_BLOCK; i++) {
-        __builtin_prefetch(x[i] + j + NEAR_BYTES / sizeof(real));
-        sample[i] = load(x[i] + j);
-        KEEP(sample[i]);
-    }
-    fs_fetch_step(fetch);
-    UNROLL for (int k = 0; k < classes; k++) {
-        const vec weight = load(W + k * width);
-        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
-    }
-}
-
-/* z_ik += Σ_j W_kj x_ij over `vectors` vectors of features, the last of which starts at x + last, for ROW_BLOCK samples
- * and `classes` classes. */
-INLINE void NAME(logits_block)(real *z_inout, const real *const x[ROW_BLOCK], const real *W, fs_fetch *fetch,
-                               const int classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t width, ptrdiff_t ldz) {
-    vec sum[CLASS_BLOCK][ROW_BLOCK];
-    UNROLL for (int k = 0; k < classes; k++) {
-        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
-    }
-    for (ptrdiff_t j = 0; j < (vectors - 1) * LANES; j += LANES) {
-        NAME(multiply_add)(sum, x, j, W + j, fetch, classes, width);
-    }
-    NAME(multiply_add)(sum, x, last, W + (vectors - 1) * LANES, fetch, classes, width);
-    UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_inout + k * ldz, sum[k]);
-}
-
-#define PANEL_NAME(operation) NAME(operation)
-#define PANEL_ELEMENT real
-#define PANEL_VECTOR vec
-#define PANEL_LOAD(p) load(p)
-#define PANEL_MULTIPLY_ADD(sum, a, x) ((sum) + (a) * (x))
-#include "panel.h"
+#define STORED real
+#define FEW_NAME(operation) NAME(operation)
+#define SAMPLES(p) load(p)
+#include "few.h"
+#if DTYPE_IS_F32 && FS_DIRECT
+#define STORED fs_half
+#define FEW_NAME(operation) NAME(operation##_of_f16)
+#define SAMPLES(p) fs_from_f16(p)
+#include "few.h"
+#define STORED fs_bfloat
+#define FEW_NAME(operation) NAME(operation##_of_bf16)
+#define SAMPLES(p) fs_from_bf16(p)
+#include "few.h"
+#define STORED uint8_t
+#define FEW_NAME(operation) NAME(operation##_of_u8)
+#define SAMPLES(p) fs_from_u8(p)
+#include "few.h"
+#define STORED int8_t
+#define FEW_NAME(operation) NAME(operation##_of_i8)
+#define SAMPLES(p) fs_from_i8(p)
+#include "few.h"
+#endif
 
 enum { NAME(WIDTH) = PANEL_VECTORS * LANES };
 #define WIDTH NAME(WIDTH)
@@ -134,10 +119,20 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
     }
 }
 
-static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,
+/* The products of few classes by what the samples are stored as. */
+#if DTYPE_IS_F32 && FS_DIRECT
+#define BY_STORAGE(operation)                                                                                         \
+    {[FS_F32] = NAME(operation), [FS_F16] = NAME(operation##_of_f16), [FS_BF16] = NAME(operation##_of_bf16),          \
+     [FS_U8] = NAME(operation##_of_u8), [FS_I8] = NAME(operation##_of_i8)}
+#else
+#define BY_STORAGE(operation) {[DTYPE_IS_F32 ? FS_F32 : FS_F64] = NAME(operation)}
+#endif
+
+static void NAME(tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch,
                               ptrdiff_t fetch_size, int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes,
                               ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
-    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    static void (*const few_logits[FS_N_STORAGE])(real *, const void *, const real *, fs_fetch *, ptrdiff_t, ptrdiff_t,
+                                                  ptrdiff_t, ptrdiff_t, ptrdiff_t) = BY_STORAGE(few_logits);
     const ptrdiff_t padded_rows = (rows + LANES - 1) / LANES * LANES;
     for (ptrdiff_t k = 0; k < n_classes; k++) {
         for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
@@ -145,59 +140,40 @@ static void NAME(tile_logits)(real *z_out, const real *x, const real *W, const r
     fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size, fetch_all || n_classes <= CLASS_BLOCK);
     if (n_classes >= FS_MANY_CLASSES) {
         NAME(many_logits)(z_out, x, W, &ahead, fast, rows, n_classes, n_features, ldx, ldz);
-        return;
-    }
-    /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
-     * in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
-     * multipliers waiting for each other. */
-    const ptrdiff_t n_chunks = (width * (ptrdiff_t)sizeof(real) + CHUNK_BYTES - 1) / CHUNK_BYTES;
-    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
-    for (ptrdiff_t chunk = 0; chunk < n_chunks; chunk++) {
-        const ptrdiff_t v = chunk * n_vectors / n_chunks, vectors = (chunk + 1) * n_vectors / n_chunks - v;
-        const ptrdiff_t j = v * LANES;
-        const ptrdiff_t last = chunk < n_chunks - 1 ? (vectors - 1) * LANES : n_features - LANES - j;
-        for (ptrdiff_t block = 0; block < n_blocks; block++) {
-            const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
-            fs_fetch_block(&ahead, block);
-            for (ptrdiff_t i = 0; i < rows; i += ROW_BLOCK) {
-                const real *sample[ROW_BLOCK];
-                for (int r = 0; r < ROW_BLOCK; r++) sample[r] = x + (i + r < rows ? i + r : rows - 1) * ldx + j;
-#define CASE(C)                                                                                                       \
-    case C:                                                                                                           \
-        NAME(logits_block)(z_out + k * ldz + i, sample, W + k * width + j, &ahead, C, vectors, last, width, ldz);     \
-        break;
-                switch (classes) {
-                    CASE(1) CASE(2) CASE(3)
-#if CLASS_BLOCK > 3
-                    CASE(4) CASE(5)
-#endif
-                }
-#undef CASE
-            }
-        }
+    } else {
+        few_logits[storage](z_out, x, W, &ahead, rows, n_classes, n_features, ldx, ldz);
     }
 }
 
-static void NAME(tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,
-                                ptrdiff_t fetch_size, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+/* gradient += residual xᵀ for many classes, which read the samples many times: from contiguous memory. */
+static void NAME(many_gradient)(real *grad_inout, const real *x, const real *residual, fs_fetch *fetch, int fast,
+                                ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
-    fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
         const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
         const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;
-        if (n_classes < FS_MANY_CLASSES) {
-            NAME(panel)(grad_inout + j, residual, x + j, &ahead, n_classes, vectors, last, rows, width, ldz, ldx);
-            continue;
-        }
-        /* Many classes read these features many times: from contiguous memory. */
         for (ptrdiff_t i = 0; i < rows; i++) {
             const real *sample = x + i * ldx + j;
             for (ptrdiff_t f = 0; f < vectors; f++) {
                 store(packed + i * WIDTH + f * LANES, load(sample + (f < vectors - 1 ? f * LANES : last)));
             }
         }
-        NAME(packed_panel)(grad_inout + j, residual, packed, &ahead, fast, n_classes, vectors, rows, width, ldz);
+        NAME(packed_panel)(grad_inout + j, residual, packed, fetch, fast, n_classes, vectors, rows, width, ldz);
     }
 }
+
+static void NAME(tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,
+                                ptrdiff_t fetch_size, int fast, ptrdiff_t rows, ptrdiff_t n_classes,
+                                ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
+    static void (*const few_gradient[FS_N_STORAGE])(real *, const void *, const real *, fs_fetch *, ptrdiff_t, ptrdiff_t,
+                                                    ptrdiff_t, ptrdiff_t, ptrdiff_t) = BY_STORAGE(few_gradient);
+    fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
+    if (n_classes >= FS_MANY_CLASSES) {
+        NAME(many_gradient)(grad_inout, x, residual, &ahead, fast, rows, n_classes, n_features, ldx, ldz);
+    } else {
+        few_gradient[storage](grad_inout, x, residual, &ahead, rows, n_classes, n_features, ldx, ldz);
+    }
+}
+#undef BY_STORAGE

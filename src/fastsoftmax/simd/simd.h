@@ -2,7 +2,8 @@
  *
  * A tile is a block of samples small enough to stay in the second-level cache. In all functions
  *
- *   x       (rows, n_features) samples, rows ldx elements apart, at least one vector wide
+ *   x       (rows, n_features) samples, rows ldx elements apart, at least one vector wide. What they are stored as is
+ *                              one of `direct` where there are less than FS_MANY_CLASSES, else the dtype itself
  *   W, grad (n_classes, width) contiguous; width is n_features rounded up to whole vectors of `lanes` elements. The
  *                              last vector stands for the last `lanes` features, whole, and so may overlap the one
  *                              before: W is zero there, and what grad holds there has no meaning. Samples are so
@@ -43,11 +44,11 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
         /* Features of a panel. */                                                                                    \
         ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
-        void (*tile_logits)(real *z_out, const real *x, const real *W, const real *b, const void *fetch,              \
+        void (*tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch, \
                             ptrdiff_t fetch_size, int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
                             ptrdiff_t ldx, ptrdiff_t ldz);                                                            \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
-        void (*tile_gradient)(real *grad_inout, const real *x, const real *residual, const void *fetch,               \
+        void (*tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,  \
                               ptrdiff_t fetch_size, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
                               ptrdiff_t ldz);                                                                         \
         /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
@@ -79,6 +80,8 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
         void (*csr_gradient[2])(double *grad_inout, const real *values, const void *indices, const ptrdiff_t *indptr, \
                                 const int32_t *starts, const int32_t *stops, const real *residual, ptrdiff_t rows,    \
                                 ptrdiff_t n_classes, ptrdiff_t ldr);                                                  \
+        /* The kinds of elements, a bit each, that the products of few classes read as they are stored. */            \
+        int direct;                                                                                                   \
         /* By the kind of what is stored, NULL where it does not become this dtype: x_ij = stored_ij - center_j, rows   \
          * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */     \
         void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
@@ -117,6 +120,7 @@ extern const fs_simd *fs_active;
 #define fs_csr_logits(z_out, wide, ...) (FS_ACTIVE(z_out)->csr_logits[wide](z_out, __VA_ARGS__))
 #define fs_csr_gradient(grad_inout, wide, values, ...)                                                                \
     (FS_ACTIVE(values)->csr_gradient[wide](grad_inout, values, __VA_ARGS__))
+#define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
 #define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))
 

@@ -1,0 +1,94 @@
+/* The two products of a tile for few classes, with the samples read as they are stored. Included once for every kind of
+ * element: STORED, with SAMPLES(p) a vector of them as numbers. */
+
+/* sum_ki += ⟨a vector of W_k, the vector of x_i at j⟩, lane by lane */
+INLINE void FEW_NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const STORED *const x[ROW_BLOCK], ptrdiff_t j,
+                                   const real *W, fs_fetch *fetch, const int classes, ptrdiff_t width) {
+    vec sample[ROW_BLOCK];
+    UNROLL for (int i = 0; i < ROW_BLOCK; i++) {
+        __builtin_prefetch(x[i] + j + NEAR_BYTES / sizeof(STORED));
+        sample[i] = SAMPLES(x[i] + j);
+        KEEP(sample[i]);
+    }
+    fs_fetch_step(fetch);
+    UNROLL for (int k = 0; k < classes; k++) {
+        const vec weight = load(W + k * width);
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
+    }
+}
+
+/* z_ik += Σ_j W_kj x_ij over `vectors` vectors of features, the last of which starts at x + last, for ROW_BLOCK samples
+ * and `classes` classes. */
+INLINE void FEW_NAME(logits_block)(real *z_inout, const STORED *const x[ROW_BLOCK], const real *W, fs_fetch *fetch,
+                                   const int classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t width, ptrdiff_t ldz) {
+    vec sum[CLASS_BLOCK][ROW_BLOCK];
+    UNROLL for (int k = 0; k < classes; k++) {
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
+    }
+    for (ptrdiff_t j = 0; j < (vectors - 1) * LANES; j += LANES) {
+        FEW_NAME(multiply_add)(sum, x, j, W + j, fetch, classes, width);
+    }
+    FEW_NAME(multiply_add)(sum, x, last, W + (vectors - 1) * LANES, fetch, classes, width);
+    UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_inout + k * ldz, sum[k]);
+}
+
+/* z += W x for z (n_classes, rows). */
+static void FEW_NAME(few_logits)(real *z_inout, const void *samples, const real *W, fs_fetch *fetch, ptrdiff_t rows,
+                                 ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
+    const STORED *x = samples;
+    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
+     * in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
+     * multipliers waiting for each other. */
+    const ptrdiff_t n_chunks = (width * (ptrdiff_t)sizeof(real) + CHUNK_BYTES - 1) / CHUNK_BYTES;
+    const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
+    for (ptrdiff_t chunk = 0; chunk < n_chunks; chunk++) {
+        const ptrdiff_t v = chunk * n_vectors / n_chunks, vectors = (chunk + 1) * n_vectors / n_chunks - v;
+        const ptrdiff_t j = v * LANES;
+        const ptrdiff_t last = chunk < n_chunks - 1 ? (vectors - 1) * LANES : n_features - LANES - j;
+        for (ptrdiff_t block = 0; block < n_blocks; block++) {
+            const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
+            fs_fetch_block(fetch, block);
+            for (ptrdiff_t i = 0; i < rows; i += ROW_BLOCK) {
+                const STORED *sample[ROW_BLOCK];
+                for (int r = 0; r < ROW_BLOCK; r++) sample[r] = x + (i + r < rows ? i + r : rows - 1) * ldx + j;
+#define CASE(C)                                                                                                       \
+    case C:                                                                                                           \
+        FEW_NAME(logits_block)(z_inout + k * ldz + i, sample, W + k * width + j, fetch, C, vectors, last, width, ldz);\
+        break;
+                switch (classes) {
+                    CASE(1) CASE(2) CASE(3)
+#if CLASS_BLOCK > 3
+                    CASE(4) CASE(5)
+#endif
+                }
+#undef CASE
+            }
+        }
+    }
+}
+
+#define PANEL_NAME(operation) FEW_NAME(operation)
+#define PANEL_ELEMENT real
+#define PANEL_SAMPLE STORED
+#define PANEL_VECTOR vec
+#define PANEL_LOAD(p) SAMPLES(p)
+#define PANEL_MULTIPLY_ADD(sum, a, x) ((sum) + (a) * (x))
+#include "panel.h"
+
+/* grad += residual xᵀ for residual (n_classes, rows). */
+static void FEW_NAME(few_gradient)(real *grad_inout, const void *samples, const real *residual, fs_fetch *fetch,
+                                   ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                                   ptrdiff_t ldz) {
+    const STORED *x = samples;
+    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
+        const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
+        const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;
+        FEW_NAME(panel)(grad_inout + j, residual, x + j, fetch, n_classes, vectors, last, rows, width, ldz, ldx);
+    }
+}
+
+#undef STORED
+#undef SAMPLES
+#undef FEW_NAME
