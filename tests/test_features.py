@@ -298,7 +298,12 @@ def test_what_is_not_finite_is_named(stored, value):
     X[1200, 3] = value
     X = sp.csr_matrix(X) if stored == "csr" else X.astype(STORED[stored])
     name = "NaN" if np.isnan(value) else "infinity"
-    for call in (lambda: fs.loss_grad(X, p.y, p.W, p.b), lambda: fs.predict_proba(X, p.W, p.b), lambda: fs.fit(X, p.y)):
+    for call in (
+        lambda: fs.loss_grad(X, p.y, p.W, p.b),
+        lambda: fs.predict_proba(X, p.W, p.b),
+        lambda: fs.fit(X, p.y),
+        lambda: fs.standardization(X),
+    ):
         with pytest.raises(ValueError, match=f"X contains {name} at row 1200, column 3"):
             call()
 
@@ -387,7 +392,7 @@ def test_hostile_csr(case):
 @pytest.mark.parametrize("form", ["csc", "coo"])
 def test_hostile_sparse_of_other_formats(form):
     X = sp.csr_matrix(np.eye(6, 5)).asformat(form)
-    (X.indices if form == "csc" else X.coords[0])[2] = 77
+    (X.indices if form == "csc" else X.row)[2] = 77
     with pytest.raises(ValueError, match="X is a sparse matrix that cannot be read"):
         fs.fit(X, np.arange(6) % 2)
 

@@ -100,7 +100,7 @@ cdef inline CsrPlan csr_plan(Csr* X, const Py_ssize_t[::1] bounds, Py_ssize_t n_
         plan.stripe_features = max(plan.stripe_features,
                                    stripe_start(bounds, s + 1, &plan) - stripe_start(bounds, s, &plan))
     row_bytes = plan.ldr * itemsize + (plan.n_stripes + 1) * <Py_ssize_t> sizeof(int32_t)
-    plan.block_rows = round_up(min(X.n_samples, BLOCK_BYTES // row_bytes), shape.tile_rows)
+    plan.block_rows = round_up(min(X.n_samples, BLOCK_BYTES // row_bytes + 1), shape.tile_rows)
     return plan
 
 

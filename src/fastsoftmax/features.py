@@ -249,9 +249,11 @@ class CsrFeatures(Features):
         mean = weights @ self.matrix / n_samples
         # Σ_i s_i (x_ij − m_j)² of the entries, and m_j² for what of the weight has none.
         squares, present = np.zeros((2, n_features))
-        for start in range(0, n_samples, 1024):
-            block = self.matrix[start : start + 1024]
-            weight = np.repeat(weights[start : start + 1024], np.diff(block.indptr))
+        # Blocks of rows with as many entries as there are features: neither copies nor sums take longer than these.
+        rows = max(1024, n_samples * n_features // max(1, self.n_entries))
+        for start in range(0, n_samples, rows):
+            block = self.matrix[start : start + rows]
+            weight = np.repeat(weights[start : start + rows], np.diff(block.indptr))
             squares += np.bincount(block.indices, weight * (block.data - mean[block.indices]) ** 2, n_features)
             present += np.bincount(block.indices, weight, n_features)
         variance = squares / n_samples + (1 - present / n_samples) * mean**2
@@ -408,7 +410,7 @@ def _converted(X: Any) -> Any:
         if X.format in ("csc", "bsr"):
             X.check_format(full_check=True)
         elif X.format == "coo":
-            for axis, coordinates in enumerate(X.coords):
+            for axis, coordinates in enumerate((X.row, X.col)):
                 if len(coordinates) and not 0 <= coordinates.min() <= coordinates.max() < X.shape[axis]:
                     raise ValueError(f"its coordinates along axis {axis} must be between 0 and {X.shape[axis] - 1}")
         return X.tocsr()

@@ -166,7 +166,8 @@ def fit(
         max_iter=_as_count("max_iter", max_iter),
         callback=report,
     )
-    if not np.isfinite(solution.history["loss"][0]):
+    # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
+    if not np.isfinite(solution.history["loss"][:1]).all():
         features.check_finite("X")
     W, b = objective.split(solution.theta)
     return FitResult(

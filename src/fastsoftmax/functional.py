@@ -166,7 +166,8 @@ def standardization(
     """
     features = bind_features(X)
     threads = resolve_num_threads(num_threads, features.n_entries)
-    mean, deviation = features.moments(as_sample_weight(sample_weight, len(features)), threads)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = features.moments(as_sample_weight(sample_weight, len(features)), threads)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         features.check_finite("X")
         raise ValueError(f"X is so large that its variance overflows {features.dtype}; scale its features")
