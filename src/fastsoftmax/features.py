@@ -104,6 +104,10 @@ class Features(ABC):
         return np.dtype(np.float64)
 
     @abstractmethod
+    def rows(self, rows: NDArray[np.intp] | slice) -> "Features":
+        """Features of some of the samples: an array of indices, or a slice without a step."""
+
+    @abstractmethod
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """Σ_i w_ci x_i x_iᵀ for every row of weights, (n_weights, n_features, n_features)."""
 
@@ -149,6 +153,11 @@ class DenseFeatures(Features):
         self.center: FloatArray | None = None
         if shift is not None:
             self.center = in_dtype(-shift if scale is None else -shift / scale, self.dtype)
+
+    def rows(self, rows: NDArray[np.intp] | slice) -> "DenseFeatures":
+        """As the base class says; a slice is read where it lies."""
+        part = self.array[rows] if isinstance(rows, slice) else np.ascontiguousarray(self.array[rows])
+        return DenseFeatures(part, self.scale, self.shift)
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """As the base class says."""
@@ -234,6 +243,13 @@ class CsrFeatures(Features):
         """Return W's own."""
         # The gradient is as large as W, which may be larger than X.
         return W.dtype if W.dtype in C_TYPE else np.dtype(np.float64)
+
+    def rows(self, rows: NDArray[np.intp] | slice) -> "CsrFeatures":
+        """As the base class says."""
+        part = CsrFeatures(self.matrix[rows], self.scale, self.shift)
+        # Any cut is right, and that of all samples is the better guess.
+        part.bounds = self.bounds
+        return part
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """As the base class says."""

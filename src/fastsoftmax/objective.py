@@ -37,13 +37,15 @@ class SoftmaxObjective:
     fast : bool
         Allow products that are less exact than those of X's dtype, where that is faster.
     num_threads : int or None
+    whole : SoftmaxObjective, optional
+        What this is a batch of: what is read here counts there too.
 
     Attributes
     ----------
     n_params : int
         Length of theta.
-    n_passes : int
-        Times that X was read so far.
+    rows_read : int
+        Samples read so far, by batches too.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class SoftmaxObjective:
         fit_intercept: bool = True,
         fast: bool = False,
         num_threads: int | None = None,
+        whole: "SoftmaxObjective | None" = None,
     ) -> None:
         self.X = X
         self.targets = targets
@@ -65,9 +68,50 @@ class SoftmaxObjective:
         self.l2 = l2
         self.fit_intercept = fit_intercept
         self.fast = fast
-        self.n_passes = 0
+        self.whole = whole
+        self.rows_read = 0
         self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
+
+    @property
+    def n_passes(self) -> int:
+        """Times that X was read so far, a begun pass being one."""
+        return -(-self.rows_read // len(self.X))
+
+    def batch(self, rows: NDArray[np.intp] | slice, sample_weight_factor: Vector | None = None) -> "SoftmaxObjective":
+        """Return the objective of some of the samples, with the same penalty.
+
+        The weights stay what they are, of mean one over all samples: the loss and the gradient of rows that are drawn
+        uniformly are unbiased estimates of the whole's, and so they are of rows drawn with unequal probabilities where
+        sample_weight_factor is 1/(n_samples · probability).
+
+        Parameters
+        ----------
+        rows : array of int, or slice without a step
+            Which samples, each as often as it is named; not empty. A slice of dense X is no copy.
+        sample_weight_factor : (len(rows),) float64, optional
+            Multiplied with their weights.
+        """
+        labels, targets, n_classes = self.targets
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        if sample_weight_factor is not None:
+            weights = sample_weight_factor if weights is None else weights * sample_weight_factor
+        X = self.X.rows(rows)
+        return SoftmaxObjective(
+            X,
+            Targets(
+                None if labels is None else labels[rows],
+                None if targets is None else targets[rows],
+                n_classes,
+            ),
+            sample_weight=weights,
+            offset=None if self.offset is None else self.offset[rows],
+            l2=self.l2,
+            fit_intercept=self.fit_intercept,
+            fast=self.fast,
+            num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * n_classes)),
+            whole=self,
+        )
 
     def split(self, theta: Vector) -> tuple[Vector, Vector]:
         """W (n_classes, n_features) and b (n_classes,) as views of theta; b is zeros where it is not fitted."""
@@ -94,7 +138,7 @@ class SoftmaxObjective:
             self.fast,
             self.num_threads,
         )
-        self.n_passes += 1
+        self._count_pass()
         if self.l2:
             weights = W.astype(np.float64, copy=False)
             add_scaled(grad_W_out, self.l2, weights)
@@ -114,7 +158,7 @@ class SoftmaxObjective:
             *(product_W, product_b, *at, *along, self._mass),
             *(self.offset, self.fast, self.num_threads),
         )
-        self.n_passes += 1
+        self._count_pass()
         if self.l2:
             add_scaled(product_W, self.l2, along[0])
         return product
@@ -132,7 +176,7 @@ class SoftmaxObjective:
             *(both, np.concatenate([W, W_step]), np.concatenate([b, b_step])),
             *(False, self.fast, self.num_threads),
         )
-        self.n_passes += 1
+        self._count_pass()
         logits, slopes = both[:, :n_classes], both[:, n_classes:]
         if self.offset is not None:
             logits += self.offset
@@ -179,6 +223,7 @@ class SoftmaxObjective:
             sample_weight=self._mass,
             fit_intercept=self.fit_intercept,
             num_threads=self.num_threads,
+            whole=self,
         )
         n_features = self.X.shape[1]
         size = n_features + self.fit_intercept
@@ -188,7 +233,6 @@ class SoftmaxObjective:
             v = v.ravel()
             direction = np.concatenate([v[:n_features], -v[:n_features], v[n_features:], -v[n_features:]])
             product_W, product_b = two.split(two.hess_vec(zero, direction))
-            self.n_passes += 1
             return np.concatenate([product_W[0], product_b[:1]]) if self.fit_intercept else product_W[0]
 
         # ARPACK wants room for its basis; where there is none, the whole matrix is as small.
@@ -207,6 +251,12 @@ class SoftmaxObjective:
             self.X.check_finite("X")
             raise ValueError(f"X is so large that XᵀX overflows {self.X.dtype}; scale its features")
         return 1.01 * float(largest) + self.l2
+
+    def _count_pass(self) -> None:
+        objective: SoftmaxObjective | None = self
+        while objective is not None:
+            objective.rows_read += len(self.X)
+            objective = objective.whole
 
     @cached_property
     def _mass(self) -> Vector | None:

@@ -29,7 +29,10 @@ class Objective(Protocol):
     """What a method may ask of a problem; every pass over the data is counted."""
 
     n_params: int
-    n_passes: int
+
+    @property
+    def n_passes(self) -> int:
+        """Passes so far; batches count by their share."""
 
     def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
         """Value and gradient at theta: one pass."""
