@@ -108,6 +108,14 @@ class Features(ABC):
         """Features of some of the samples: an array of indices, or a slice without a step."""
 
     @abstractmethod
+    def values(self) -> FloatArray:
+        """X itself, dense, scaled and shifted; not to be written to."""
+
+    @abstractmethod
+    def squares(self, sample_weight: FloatArray) -> FloatArray:
+        """Σ_i w_ik x_ij² for every column of weights, (n_weights, n_features)."""
+
+    @abstractmethod
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """Σ_i w_ci x_i x_iᵀ for every row of weights, (n_weights, n_features, n_features)."""
 
@@ -158,6 +166,22 @@ class DenseFeatures(Features):
         """As the base class says; a slice is read where it lies."""
         part = self.array[rows] if isinstance(rows, slice) else np.ascontiguousarray(self.array[rows])
         return DenseFeatures(part, self.scale, self.shift)
+
+    def values(self) -> FloatArray:
+        """As the base class says."""
+        values = self.array.astype(self.dtype, copy=False)
+        if self.center is not None:
+            values = values - self.center
+        return values if self.scale is None else values * in_dtype(self.scale, self.dtype)
+
+    def squares(self, sample_weight: FloatArray) -> FloatArray:
+        """As the base class says."""
+        n_samples, n_features = self.shape
+        sums = np.zeros((sample_weight.shape[1], n_features))
+        for start in range(0, n_samples, 1024):
+            block = slice(start, start + 1024)
+            sums += sample_weight[block].T @ self.rows(block).values() ** 2
+        return sums
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """As the base class says."""
@@ -250,6 +274,21 @@ class CsrFeatures(Features):
         # Any cut is right, and that of all samples is the better guess.
         part.bounds = self.bounds
         return part
+
+    def values(self) -> FloatArray:
+        """As the base class says."""
+        values = self.matrix.toarray()
+        if self.scale is not None:
+            values *= in_dtype(self.scale, self.dtype)
+        return values if self.shift is None else values + in_dtype(self.shift, self.dtype)
+
+    def squares(self, sample_weight: FloatArray) -> FloatArray:
+        """As the base class says."""
+        X = self.matrix if self.scale is None else self.matrix.multiply(self.scale).tocsr()
+        sums = np.asarray((X.multiply(X).T @ sample_weight).T, dtype=np.float64)
+        if self.shift is not None:
+            sums += 2 * self.shift * (X.T @ sample_weight).T + np.outer(sample_weight.sum(axis=0), self.shift**2)
+        return sums
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """As the base class says."""

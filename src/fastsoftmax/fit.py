@@ -20,7 +20,7 @@ from .features import AnyMatrix, bind_features
 from .objective import SoftmaxObjective
 from .solvers import LBFGS, GradientDescent, Method, Progress, minimize
 
-SOLVERS = ("auto", "gd", "lbfgs")
+SOLVERS = ("auto", "gd", "lbfgs", "preconditioned-lbfgs")
 
 Init = tuple[ArrayLike, ArrayLike]
 
@@ -189,7 +189,7 @@ def _method(solver: str, learning_rate: float | str) -> Method:
     if isinstance(learning_rate, str):
         if learning_rate != "auto":
             raise ValueError(f'learning_rate must be a positive number or "auto", found {learning_rate!r}')
-        return GradientDescent() if solver == "gd" else LBFGS()
+        return GradientDescent() if solver == "gd" else LBFGS(preconditioned=solver != "lbfgs")
     if solver != "gd":
         raise ValueError(
             f'learning_rate is for solver="gd"; solver={solver!r} finds its own steps, found {learning_rate!r}'

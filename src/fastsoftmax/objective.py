@@ -15,6 +15,18 @@ from numpy.typing import NDArray
 from . import _kernels
 from ._validation import C_TYPE, FloatArray, Targets
 from ._vectors import add_scaled, dot
+from .curvature import (
+    BASIS_PASSES,
+    EIGEN_WORK,
+    SAMPLE_ROWS,
+    Basis,
+    DiagonalCurvature,
+    PrincipalCurvature,
+    Sample,
+    draw,
+    leading_components,
+    trace,
+)
 from .features import Features
 from .threads import resolve_num_threads
 
@@ -70,6 +82,7 @@ class SoftmaxObjective:
         self.fast = fast
         self.whole = whole
         self.rows_read = 0
+        self._basis: Basis | None = None
         self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
 
@@ -201,6 +214,58 @@ class SoftmaxObjective:
             )
 
         return phi
+
+    def curvature(self, theta: Vector) -> PrincipalCurvature | DiagonalCurvature:
+        """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with."""
+        n_samples, n_features = self.X.shape
+        n_inputs = n_features + self.fit_intercept
+        pass_work = 2.0 * self.X.n_entries * self.targets.n_classes
+        if self.X.n_entries < n_samples * n_features or EIGEN_WORK * n_inputs**3 > BASIS_PASSES * pass_work:
+            return self._diagonal(theta)
+        sample = self._sample(theta)
+        if self._basis is None:
+            self._basis = Basis.of(sample, self.l2, self.fit_intercept, self.num_threads)
+        # At W = 0 the Kronecker product is exact.
+        n_leading = 0
+        if theta.any():
+            n_leading = leading_components(len(sample.X), n_inputs, self.targets.n_classes, pass_work)
+        return PrincipalCurvature(sample, self._basis, n_leading, self.num_threads)
+
+    def _sample(self, theta: Vector) -> Sample:
+        """Rows that the curvature at theta depends on most, all if they are few."""
+        n_samples = len(self.X)
+        part, factor = self, np.ones(1)
+        if n_samples > SAMPLE_ROWS:
+            importance = np.ones(n_samples) if self._mass is None else self._mass
+            if theta.any():
+                importance = importance * trace(self._probabilities(theta))
+            rows, probability = draw(importance)
+            part, factor = self.batch(rows), 1 / probability
+        mass = factor / n_samples if part._mass is None else part._mass * factor / n_samples
+        probabilities = part._probabilities(theta).astype(np.float64)
+        return Sample(part.X.values(), probabilities, np.broadcast_to(mass, len(probabilities)))
+
+    def _diagonal(self, theta: Vector) -> DiagonalCurvature:
+        probabilities = self._probabilities(theta)
+        weights = probabilities * (1 - probabilities) / len(self.X)
+        if self._mass is not None:
+            weights *= self._mass[:, None]
+        diagonal = np.empty_like(theta)
+        of_W, of_b = self.split(diagonal)
+        of_W[:] = self.X.squares(weights) + self.l2
+        of_b[:] = weights.sum(axis=0)
+        self._count_pass()
+        return DiagonalCurvature(diagonal)
+
+    def _probabilities(self, theta: Vector) -> FloatArray:
+        """softmax(W x_i + b + o_i) for every row; one pass over X."""
+        out = np.empty((len(self.X), self.targets.n_classes), dtype=self.X.dtype)
+        self.X.predict(out, *self.split(theta), self.offset is None, self.fast, self.num_threads)
+        if self.offset is not None:
+            out += self.offset
+            _kernels.softmax(out, out, False, self.num_threads)
+        self._count_pass()
+        return out
 
     def curvature_bound(self) -> float:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F.

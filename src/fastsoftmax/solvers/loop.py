@@ -25,6 +25,13 @@ HISTORY_DTYPE = np.dtype(
 )
 
 
+class Preconditioner(Protocol):
+    """An approximation of the Hessian."""
+
+    def solve(self, v: Vector) -> Vector:
+        """Multiply a vector with its inverse."""
+
+
 class Objective(Protocol):
     """What a method may ask of a problem; every pass over the data is counted."""
 
@@ -39,6 +46,9 @@ class Objective(Protocol):
 
     def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
         """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""
+
+    def curvature(self, theta: Vector) -> Preconditioner:
+        """Approximate the Hessian at theta: some passes."""
 
     def curvature_bound(self) -> float:
         """Upper bound of the Hessian's largest eigenvalue."""

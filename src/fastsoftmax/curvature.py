@@ -1,0 +1,269 @@
+"""The curvature of the loss, approximately: matrices M near the Hessian whose inverse is cheap to multiply with.
+
+    H = Σ_i w_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ + l2 · J       z = (x, 1), w_i = s_i Σ_k y_ik / Σs, J = diag(1, …, 0)
+
+`PrincipalCurvature`, for dense X, takes the features' principal components for coordinates. In the leading ones H
+itself is formed, for all classes; the others have the Kronecker product A ⊗ diag(γ) of the classes' and the features'
+second moments (Martens & Grosse, ICML 2015), which at W = 0 is H. `DiagonalCurvature`, for sparse or very wide X, is
+the diagonal of H.
+
+Both look at a sample of the rows. They are drawn with probabilities w_i (1 − ‖p_i‖²), the trace of their part of H: the
+many rows that a fitted model is sure of say nothing about its curvature (Xu et al., NeurIPS 2016).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .features import DenseFeatures
+
+Vector = NDArray[np.float64]
+Single = NDArray[np.float32]
+
+# Rows of a sample, and those of them that estimate the second moments of the components that do not lead.
+SAMPLE_ROWS, MOMENT_ROWS = 10_000, 2_000
+
+# The block of the leading components: rows of the matrix at most, components at least.
+MAX_BLOCK, MIN_LEADING = 1_400, 8
+
+# Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
+BASIS_PASSES, BLOCK_PASSES = 150, 10
+
+# Multiply-adds of an eigenvalue decomposition, over n³: LAPACK's count and its distance from a product's speed.
+EIGEN_WORK = 10
+
+# What is smaller than this share of the largest is a rounding error of float32.
+RESOLUTION = np.float32(1e-6)
+
+# The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
+LATE_WEIGHT = np.float32(0.003)
+
+# The intercept is an input of this size: it is one of the components that lead.
+INTERCEPT_UNIT = 1e3
+
+# Multiply-adds below which NumPy's product takes one thread, as ours does, and is called sooner.
+SMALL_PRODUCT = 200_000
+
+
+class Sample(NamedTuple):
+    """Rows that stand for all."""
+
+    X: NDArray[np.floating[Any]]  # (n_rows, n_features)
+    probabilities: Vector  # (n_rows, n_classes)
+    weights: Vector  # (n_rows,), w_i over the probability of row i
+
+    @property
+    def spread(self) -> Vector:
+        """Traces of the rows' class matrices, scaled to a sum of one."""
+        traces = self.weights * trace(self.probabilities)
+        return traces / traces.sum()
+
+
+def trace(probabilities: NDArray[np.floating]) -> Vector:
+    """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ."""
+    return 1 - np.einsum("ik,ik->i", probabilities, probabilities, dtype=np.float64)
+
+
+def draw(importance: Vector) -> tuple[NDArray[np.intp], Vector]:
+    """Draw about SAMPLE_ROWS rows, the more important the likelier; return them and the probability that each had."""
+    probability = SAMPLE_ROWS * importance / importance.sum()
+    # What is cut off at one goes to the others.
+    for _ in range(3):
+        certain = probability >= 1
+        rest = probability[~certain].sum()
+        probability[certain] = 1
+        if rest > 0:
+            probability[~certain] *= max(1.0, (SAMPLE_ROWS - certain.sum()) / rest)
+    rows = np.flatnonzero(np.random.default_rng(0).random(len(probability)) < probability)
+    return rows, np.minimum(probability[rows], 1)
+
+
+class Basis(NamedTuple):
+    """Principal components of the inputs: the features, centred where there is an intercept, and its 1, in units."""
+
+    mean: Vector  # (n_features,)
+    unit: Vector  # (n_inputs,)
+    components: Single  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
+    penalty: Single  # (n_inputs,), what l2 is for the inputs
+
+    @classmethod
+    def of(cls, sample: Sample, l2: float, fit_intercept: bool, num_threads: int) -> "Basis":
+        """Find the components of a sample; the units make them the same whatever the scale of the features."""
+        weights, X = sample.spread, sample.X
+        mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
+        moments = np.einsum("i,ij,ij->j", weights, X, X, dtype=np.float64) - mean**2
+        own = LATE_WEIGHT * np.maximum(moments, 0) + l2
+        unit = np.divide(1, np.sqrt(own), out=np.zeros_like(own), where=(own > 0) & np.isfinite(own))
+        penalty = l2 * unit**2
+        if fit_intercept:
+            unit, penalty = np.append(unit, INTERCEPT_UNIT), np.append(penalty, 0)
+        basis = cls(mean, unit, np.empty((0, 0), np.float32), penalty.astype(np.float32))
+        gram = _gram(basis.inputs(X), weights[None], num_threads)[0]
+        _, components = np.linalg.eigh(LATE_WEIGHT * gram + np.diag(basis.penalty))
+        return basis._replace(components=components)
+
+    def inputs(self, X: NDArray[np.floating[Any]]) -> Single:
+        """Return rows of inputs, (n_rows, n_inputs); in their units float32 is wide enough for all."""
+        n_features = len(self.mean)
+        inputs = np.empty((len(X), len(self.unit)), np.float32)
+        centred = X - self.mean.astype(X.dtype)
+        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features], casting="same_kind")
+        inputs[:, n_features:] = self.unit[n_features:]
+        return inputs
+
+
+class PrincipalCurvature:
+    """H in principal components: as the sample has it on the leading ones, a Kronecker product on the others.
+
+    Parameters
+    ----------
+    sample : Sample
+    basis : Basis
+    n_leading : int
+        Leading components, the last of the basis; 0 for none.
+    num_threads : int
+    """
+
+    def __init__(self, sample: Sample, basis: Basis, n_leading: int, num_threads: int) -> None:
+        self.basis = basis
+        self.n_features = len(basis.mean)
+        self.n_leading = n_leading
+        self.num_threads = num_threads
+        self.components_T = np.ascontiguousarray(basis.components.T)
+        spread, classes = _class_directions(sample)
+        self.classes = classes.astype(np.float32)
+        self.classes_T = np.ascontiguousarray(self.classes.T)
+
+        Z = basis.inputs(sample.X)
+        few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
+        rotated = _product(Z[few], self.components_T, num_threads)
+        moments = np.einsum("i,ij,ij->j", sample.spread[few] / sample.spread[few].sum(), rotated, rotated)
+        moments = np.maximum(moments, RESOLUTION * moments.max())
+        penalty = self.components_T**2 @ basis.penalty
+        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(np.float32)
+
+        self.leading_inverse: Single | None = None
+        if n_leading:
+            leading = self.components_T[-n_leading:]
+            hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
+            for c in range(len(spread)):
+                hessian[c, :, c] += (leading * basis.penalty) @ leading.T
+            self.leading_inverse = _inverse(hessian.reshape(len(spread) * n_leading, -1))
+
+    def solve(self, v: Vector) -> Vector:
+        """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
+        n_classes, n_features = len(self.classes), self.n_features
+        split = n_classes * n_features
+        V = np.hstack([part.reshape(n_classes, -1) for part in (v[:split], v[split:])])
+        # b + W mean takes the place of b.
+        V[:, :n_features] -= np.outer(v[split:], self.basis.mean) if split < v.size else 0
+        shared = V.mean(axis=0)
+        rotated = self._product(self.components_T, V * self.basis.unit)
+        rotated = self._product(rotated, self.classes_T)
+        solved = rotated * self.inverse
+        if self.leading_inverse is not None:
+            leading = rotated[-self.n_leading :].T
+            solved[-self.n_leading :] = (
+                self._product(self.leading_inverse, leading.reshape(1, -1)).reshape(leading.shape).T
+            )
+        solved = self._product(solved, self.classes)
+        V = self._product(self.basis.components, solved.T).T * self.basis.unit
+        W, b = V[:, :n_features], V[:, n_features:]
+        # What all classes share is of no effect but on the penalty, and zero in the end. The share that rounding gives
+        # a gradient must not be divided by a small l2.
+        W += (shared * self.basis.unit**2)[:n_features]
+        b -= (W @ self.basis.mean)[:, None]
+        return np.concatenate([W.ravel(), b.ravel()])
+
+    def _product(self, left: Single, right_T: NDArray[Any]) -> Single:
+        return _product(left, np.ascontiguousarray(right_T, dtype=np.float32), self.num_threads)
+
+
+def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: float) -> int:
+    """Return how many components the exact block may have, 0 if so few that it is not worth it."""
+    directions = n_classes - 1
+    count = min(n_inputs, MAX_BLOCK // directions)
+    while count >= MIN_LEADING or count == n_inputs:
+        size = count * directions
+        if n_rows * size**2 / 4 + size**3 <= BLOCK_PASSES * pass_work:
+            return count
+        count = int(0.9 * count)
+    return 0
+
+
+class DiagonalCurvature:
+    """The diagonal of H.
+
+    Parameters
+    ----------
+    diagonal : (n_params,)
+        Its entries; what is not positive is taken for the smallest that is.
+    """
+
+    def __init__(self, diagonal: Vector) -> None:
+        positive = diagonal > RESOLUTION**2 * diagonal.max()
+        self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min())
+
+    def solve(self, v: Vector) -> Vector:
+        """Multiply a vector of parameters with M⁻¹."""
+        return v * self.inverse
+
+
+def _class_directions(sample: Sample) -> tuple[Vector, Vector]:
+    """Eigenvalues, (n_classes − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ) but for 1's."""
+    P, weights = sample.probabilities, sample.weights
+    moments = np.diag(weights @ P) - (P.T * weights) @ P
+    values, vectors = np.linalg.eigh(moments + np.trace(moments))
+    return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
+
+
+def _hessian(sample: Sample, classes: Vector, Y: Single, num_threads: int) -> Single:
+    """Lower triangle of H without penalty, in directions of classes and of inputs, from the inputs in theirs.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, n_leading, n_directions, n_leading)
+    """
+    n_directions, n_leading = classes.shape[1], Y.shape[1]
+    hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=np.float32)
+    along = sample.probabilities @ classes
+    for c in range(n_directions):
+        upto = slice(c + 1)
+        weights = sample.probabilities @ (classes[:, c, None] * classes[:, upto]) - along[:, c, None] * along[:, upto]
+        blocks = _gram(Y, (sample.weights[:, None] * weights).T, num_threads)
+        hessian[c, :, upto] = blocks.transpose(1, 0, 2)
+    return hessian
+
+
+def _inverse(matrix: Single) -> Single | None:
+    """Invert a positive definite matrix in place, of which the lower triangle is read; None if it is not definite."""
+    from scipy.linalg.lapack import spotrf, spotri
+
+    size = len(matrix)
+    diagonal = np.arange(size)
+    matrix[diagonal, diagonal] += RESOLUTION * matrix[diagonal, diagonal].max()
+    # LAPACK reads columns: its upper triangle is the lower one here.
+    inverse, failed = spotrf(matrix.T, lower=False, overwrite_a=True)
+    if not failed:
+        inverse, failed = spotri(inverse, lower=False, overwrite_c=True)
+    if failed:
+        return None
+    lower = inverse.T
+    return np.tril(lower) + np.tril(lower, -1).T
+
+
+def _gram(Z: Single, weights: Vector, num_threads: int) -> Single:
+    return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=np.float32), False, num_threads)
+
+
+def _product(left: Single, right_T: Single, num_threads: int) -> Single:
+    """Multiply left with right, on this package's own threads.
+
+    Those of BLAS would go on waiting on the processors that the next pass needs.
+    """
+    if left.size * len(right_T) < SMALL_PRODUCT:
+        return left @ right_T.T
+    out = np.empty((len(left), len(right_T)), dtype=np.float32)
+    DenseFeatures(left).predict(out, right_T, np.zeros(len(right_T)), False, False, num_threads)
+    return out
