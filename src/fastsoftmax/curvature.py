@@ -22,10 +22,10 @@ Vector = NDArray[np.float64]
 Single = NDArray[np.float32]
 
 # Rows of a sample, and those of them that estimate the second moments of the components that do not lead.
-SAMPLE_ROWS, MOMENT_ROWS = 10_000, 2_000
+SAMPLE_ROWS, MOMENT_ROWS = 5_000, 2_000
 
 # The block of the leading components: rows of the matrix at most, components at least.
-MAX_BLOCK, MIN_LEADING = 1_400, 8
+MAX_BLOCK, MIN_LEADING = 1_000, 8
 
 # Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
 BASIS_PASSES, BLOCK_PASSES = 150, 10
@@ -143,13 +143,13 @@ class PrincipalCurvature:
         penalty = self.components_T**2 @ basis.penalty
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(np.float32)
 
-        self.leading_inverse: Single | None = None
+        self.leading_factor: Single | None = None
         if n_leading:
             leading = self.components_T[-n_leading:]
             hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
             for c in range(len(spread)):
                 hessian[c, :, c] += (leading * basis.penalty) @ leading.T
-            self.leading_inverse = _inverse(hessian.reshape(len(spread) * n_leading, -1))
+            self.leading_factor = _factor(hessian.reshape(len(spread) * n_leading, -1))
 
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
@@ -162,11 +162,9 @@ class PrincipalCurvature:
         rotated = self._product(self.components_T, V * self.basis.unit)
         rotated = self._product(rotated, self.classes_T)
         solved = rotated * self.inverse
-        if self.leading_inverse is not None:
+        if self.leading_factor is not None:
             leading = rotated[-self.n_leading :].T
-            solved[-self.n_leading :] = (
-                self._product(self.leading_inverse, leading.reshape(1, -1)).reshape(leading.shape).T
-            )
+            solved[-self.n_leading :] = _solve(self.leading_factor, leading.reshape(-1)).reshape(leading.shape).T
         solved = self._product(solved, self.classes)
         V = self._product(self.basis.components, solved.T).T * self.basis.unit
         W, b = V[:, :n_features], V[:, n_features:]
@@ -236,21 +234,22 @@ def _hessian(sample: Sample, classes: Vector, Y: Single, num_threads: int) -> Si
     return hessian
 
 
-def _inverse(matrix: Single) -> Single | None:
-    """Invert a positive definite matrix in place, of which the lower triangle is read; None if it is not definite."""
-    from scipy.linalg.lapack import spotrf, spotri
+def _factor(matrix: Single) -> Single | None:
+    """Return the Cholesky factor of a matrix, of which the lower triangle is read; None if it is not definite."""
+    from scipy.linalg.lapack import spotrf
 
-    size = len(matrix)
-    diagonal = np.arange(size)
+    diagonal = np.arange(len(matrix))
     matrix[diagonal, diagonal] += RESOLUTION * matrix[diagonal, diagonal].max()
     # LAPACK reads columns: its upper triangle is the lower one here.
-    inverse, failed = spotrf(matrix.T, lower=False, overwrite_a=True)
-    if not failed:
-        inverse, failed = spotri(inverse, lower=False, overwrite_c=True)
-    if failed:
-        return None
-    lower = inverse.T
-    return np.tril(lower) + np.tril(lower, -1).T
+    factor, failed = spotrf(matrix.T, lower=False, overwrite_a=True, clean=False)
+    return None if failed else factor
+
+
+def _solve(factor: Single, v: Single) -> Single:
+    from scipy.linalg.lapack import spotrs
+
+    solution, _ = spotrs(factor, v)
+    return solution
 
 
 def _gram(Z: Single, weights: Vector, num_threads: int) -> Single:

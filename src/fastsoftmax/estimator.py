@@ -183,7 +183,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         self._keep(result, classes, np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32))
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
-        if result.status in ("max_iter", "rounding", "diverged"):
+        if result.status in ("max_iter", "rounding", "separated", "diverged"):
             warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
         return self
 

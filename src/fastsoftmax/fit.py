@@ -18,7 +18,7 @@ from ._validation import (
 )
 from .features import AnyMatrix, bind_features
 from .objective import SoftmaxObjective
-from .solvers import LBFGS, GradientDescent, Method, Progress, minimize
+from .solvers import LBFGS, GradientDescent, Method, Progress, Solution, minimize
 
 SOLVERS = ("auto", "gd", "lbfgs", "preconditioned-lbfgs")
 
@@ -51,7 +51,7 @@ class FitResult:
     n_iter, n_passes : int
         Iterations, and times that X was read.
     status : str
-        "converged", "max_iter", "rounding", "diverged", "callback" or "interrupted".
+        "converged", "max_iter", "rounding", "separated", "diverged", "callback" or "interrupted".
     message : str
         The same in words, with the numbers.
     history : structured ndarray
@@ -169,6 +169,8 @@ def fit(
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
     if not np.isfinite(solution.history["loss"][:1]).all():
         features.check_finite("X")
+    if solution.status in ("converged", "max_iter", "rounding"):
+        solution = _without_optimum(objective, solution)
     W, b = objective.split(solution.theta)
     return FitResult(
         W=W.copy(),
@@ -181,6 +183,18 @@ def fit(
         message=solution.message,
         history=solution.history,
     )
+
+
+def _without_optimum(objective: SoftmaxObjective, solution: Solution) -> Solution:
+    """Return the solution, or, where classes are separated and there is none, say so."""
+    classes = objective.separated_classes(solution.theta)
+    if not len(classes):
+        return solution
+    message = (
+        f"classes {', '.join(map(str, classes))} are separated: without a penalty the loss, now {solution.loss:.3g} with "
+        f"gradient norm {solution.grad_norm:.3g}, falls for ever; use a positive l2"
+    )
+    return solution._replace(status="separated", message=message)
 
 
 def _method(solver: str, learning_rate: float | str) -> Method:

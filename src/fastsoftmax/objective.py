@@ -28,6 +28,7 @@ from .curvature import (
     trace,
 )
 from .features import Features
+from .separation import MOST_COEFFICIENTS, NEARLY_SURE, program_size, separated_classes
 from .threads import resolve_num_threads
 
 Vector = NDArray[np.float64]
@@ -125,6 +126,37 @@ class SoftmaxObjective:
             num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * n_classes)),
             whole=self,
         )
+
+    @cached_property
+    def separated_below(self) -> float:
+        """A loss that only samples with probabilities above ½ for their labels, every one, leave: separated classes.
+
+        Zero where a penalty, or targets that are no labels, give every problem an optimum.
+        """
+        if self.l2 or self.targets.labels is None:
+            return 0.0
+        smallest = 1.0 if self.sample_weight is None else self.sample_weight[self.sample_weight > 0].min()
+        # Half of log 2, for the rounding of the loss.
+        return 0.5 * np.log(2) * float(smallest) / len(self.X)
+
+    def separated_classes(self, theta: Vector) -> NDArray[np.intp]:
+        """Classes that are separated; none where a penalty gives an optimum, or where it would take too long to tell.
+
+        Only where a sample at theta is nearly sure of its label can there be any: two passes over X, one otherwise.
+        """
+        n_samples, n_features = self.X.shape
+        labels, _, n_classes = self.targets
+        size = program_size(n_samples, n_features + self.fit_intercept, n_classes)
+        if not self.separated_below or labels is None or size > MOST_COEFFICIENTS:
+            return np.empty(0, np.intp)
+        if self._probabilities(theta)[np.arange(n_samples), labels].max() < NEARLY_SURE:
+            return np.empty(0, np.intp)
+        inputs = self.X.values().astype(np.float64)
+        self._count_pass()
+        if self.fit_intercept:
+            inputs = np.hstack([inputs, np.ones((n_samples, 1))])
+        weighs = np.ones(n_samples, bool) if self.sample_weight is None else self.sample_weight > 0
+        return separated_classes(inputs[weighs], labels[weighs], n_classes)
 
     def split(self, theta: Vector) -> tuple[Vector, Vector]:
         """W (n_classes, n_features) and b (n_classes,) as views of theta; b is zeros where it is not fitted."""

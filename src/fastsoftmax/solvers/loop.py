@@ -50,6 +50,10 @@ class Objective(Protocol):
     def curvature(self, theta: Vector) -> Preconditioner:
         """Approximate the Hessian at theta: some passes."""
 
+    @property
+    def separated_below(self) -> float:
+        """A loss that proves that there is no optimum, since the classes are separated; 0 where there is one."""
+
     def curvature_bound(self) -> float:
         """Upper bound of the Hessian's largest eigenvalue."""
 
@@ -111,9 +115,10 @@ def minimize(
 ) -> Solution:
     """Step until the largest absolute entry of the gradient is at most tol, or something else ends it.
 
-    Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "callback"
-    (it returned true), "diverged" (the loss is not finite, or a thousand times that of the start), "interrupted"
-    (Ctrl-C). The last two return the parameters of the lowest loss, the others the last.
+    Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "separated"
+    (the loss proves that there is no optimum), "callback" (it returned true), "diverged" (the loss is not finite, or a
+    thousand times that of the start), "interrupted" (Ctrl-C). The last two return the parameters of the lowest loss,
+    the others the last.
     """
     started = time.perf_counter()
     rows: list[tuple[int, int, float, float, float]] = []
@@ -145,6 +150,8 @@ def minimize(
             if not last.loss >= best.loss:
                 best = last
             stop = callback is not None and callback(last)
+            if state.loss < objective.separated_below:
+                return finish(last, "separated", _separated_message(last))
             if grad_norm <= tol:
                 return finish(last, "converged", f"gradient norm {grad_norm:.3g} ≤ tol = {tol:.3g}")
             if state.stuck:
@@ -167,6 +174,13 @@ def _diverged_message(last: Progress) -> str:
     return (
         f"the loss became {last.loss:.3g} in iteration {last.iteration}; the parameters of the lowest loss are kept; "
         "a smaller learning_rate, or features of similar size, may help"
+    )
+
+
+def _separated_message(last: Progress) -> str:
+    return (
+        f"every sample has a probability above ½ for its class: all classes are separated, and without a penalty the "
+        f"loss, now {last.loss:.3g}, falls for ever; use a positive l2"
     )
 
 
