@@ -30,6 +30,10 @@ MAX_BLOCK, MIN_LEADING = 1_000, 8
 # Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
 BASIS_PASSES, BLOCK_PASSES = 150, 10
 
+# Classes beyond which their second moments count without those between them: in a thousand classes each has a small
+# share, and their eigenvectors cost more than they save.
+MANY_CLASSES = 256
+
 # Multiply-adds of an eigenvalue decomposition, over n³: LAPACK's count and its distance from a product's speed.
 EIGEN_WORK = 10
 
@@ -132,8 +136,8 @@ class PrincipalCurvature:
         self.num_threads = num_threads
         self.components_T = np.ascontiguousarray(basis.components.T)
         spread, classes = _class_directions(sample)
-        self.classes = classes.astype(np.float32)
-        self.classes_T = np.ascontiguousarray(self.classes.T)
+        self.n_classes = sample.probabilities.shape[1]
+        self.classes = None if classes is None else classes.astype(np.float32)
 
         Z = basis.inputs(sample.X)
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
@@ -144,7 +148,7 @@ class PrincipalCurvature:
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(np.float32)
 
         self.leading_factor: Single | None = None
-        if n_leading:
+        if n_leading and classes is not None:
             leading = self.components_T[-n_leading:]
             hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
             for c in range(len(spread)):
@@ -153,19 +157,21 @@ class PrincipalCurvature:
 
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
-        n_classes, n_features = len(self.classes), self.n_features
+        n_classes, n_features = self.n_classes, self.n_features
         split = n_classes * n_features
         V = np.hstack([part.reshape(n_classes, -1) for part in (v[:split], v[split:])])
         # b + W mean takes the place of b.
         V[:, :n_features] -= np.outer(v[split:], self.basis.mean) if split < v.size else 0
         shared = V.mean(axis=0)
         rotated = self._product(self.components_T, V * self.basis.unit)
-        rotated = self._product(rotated, self.classes_T)
+        if self.classes is not None:
+            rotated = self._product(rotated, self.classes.T)
         solved = rotated * self.inverse
         if self.leading_factor is not None:
             leading = rotated[-self.n_leading :].T
             solved[-self.n_leading :] = _solve(self.leading_factor, leading.reshape(-1)).reshape(leading.shape).T
-        solved = self._product(solved, self.classes)
+        if self.classes is not None:
+            solved = self._product(solved, self.classes)
         V = self._product(self.basis.components, solved.T).T * self.basis.unit
         W, b = V[:, :n_features], V[:, n_features:]
         # What all classes share is of no effect but on the penalty, and zero in the end. The share that rounding gives
@@ -208,9 +214,15 @@ class DiagonalCurvature:
         return v * self.inverse
 
 
-def _class_directions(sample: Sample) -> tuple[Vector, Vector]:
-    """Eigenvalues, (n_classes − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ) but for 1's."""
+def _class_directions(sample: Sample) -> tuple[Vector, Vector | None]:
+    """Eigenvalues, (n_classes − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ) but for 1's.
+
+    For many classes the diagonal, (n_classes,), and None.
+    """
     P, weights = sample.probabilities, sample.weights
+    if P.shape[1] > MANY_CLASSES:
+        diagonal = weights @ (P * (1 - P))
+        return np.maximum(diagonal, RESOLUTION * diagonal.max()), None
     moments = np.diag(weights @ P) - (P.T * weights) @ P
     values, vectors = np.linalg.eigh(moments + np.trace(moments))
     return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
