@@ -56,6 +56,7 @@ class SoftmaxObjective:
     ----------
     n_params : int
         Length of theta.
+    n_samples : int
     rows_read : int
         Samples read so far, by batches too.
     """
@@ -84,6 +85,7 @@ class SoftmaxObjective:
         self.rows_read = 0
         self._basis: Basis | None = None
         self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
+        self.n_samples = len(X)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
 
     @property
