@@ -27,6 +27,7 @@ from .solvers import (
     Method,
     Progress,
     StochasticGradient,
+    Walk,
     minimize,
 )
 
@@ -195,6 +196,66 @@ def fit(
         message=solution.message,
         history=solution.history,
     )
+
+
+def fit_chunk(
+    X: AnyMatrix,
+    y: ArrayLike,
+    walk: Walk | None,
+    *,
+    n_classes: int,
+    options: SGD,
+    random: np.random.Generator,
+    learning_rate: float | str = "auto",
+    l2: float = 0.0,
+    sample_weight: NDArray[np.float64] | None = None,
+    mean_weight: float = 1.0,
+    init: Init | None = None,
+    fit_intercept: bool = True,
+    num_threads: int | None = None,
+) -> tuple[Walk, NDArray[np.float64], NDArray[np.float64]]:
+    """Walk for an epoch over a part of the data, from where the last part has led, or from init.
+
+    Parameters are those of `fit`, besides:
+
+    Parameters
+    ----------
+    walk : Walk or None
+        What the last call with these options returned.
+    mean_weight : float
+        Mean of sample_weight over all that has been seen: a chunk of larger weights takes larger steps.
+
+    Returns
+    -------
+    walk, W, b
+        W and b are infinite or NaN where the walk has diverged.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values.
+    """
+    features = bind_features(X)
+    weights = as_sample_weight(sample_weight, len(features))
+    if weights is not None and sample_weight is not None:
+        weights *= sample_weight.mean() / mean_weight
+    elif mean_weight != 1:
+        weights = np.full(len(features), 1 / mean_weight)
+    objective = SoftmaxObjective(
+        features,
+        as_targets(y, len(features), n_classes, features.dtype),
+        sample_weight=weights,
+        l2=as_number("l2", l2),
+        fit_intercept=bool(fit_intercept),
+        num_threads=num_threads,
+    )
+    method = StochasticGradient(options, as_learning_rate(learning_rate), random)
+    start = Walk.start(_start(init, objective), options) if walk is None else walk
+    with np.errstate(over="ignore", invalid="ignore"):
+        walk = method.epoch(objective, start)
+    if not np.isfinite(walk.average).all():
+        features.check_finite("X")
+    return walk, *objective.split(walk.average)
 
 
 def _method(solver: str | SGD, learning_rate: float | str, random_state: object, max_iter: int) -> Method:

@@ -47,7 +47,7 @@ class SGD:
         If a parameter is none of these.
     """
 
-    batch_size: int = 256
+    batch_size: int = 128
     rule: str = "momentum"
     momentum: float = 0.9
     schedule: str = "invscaling"
@@ -71,7 +71,7 @@ class SGD:
 
 @dataclass(slots=True)
 class Walk:
-    """All that an epoch leaves to the next."""
+    """All that an epoch leaves to the next, of the same options."""
 
     theta: Vector  # the last iterate
     average: Vector  # of the iterates; theta itself where they are not averaged
@@ -100,9 +100,9 @@ class StochasticGradient:
     ----------
     options : SGD
     learning_rate : float or None
-        The first step's. None asks the first mini-batch for a bound L of its curvature: momentum takes
-        (1 − momentum)/L, with which the shares that are kept of a step add up to 1/L; Adam, whose steps are as long in
-        every coordinate, 1/√(L · n_params), with which the second-order term of a step is ½ at most.
+        The first step's. None asks the first mini-batch for a bound L of its curvature: momentum takes 1/L, as gradient
+        descent does; Adam, whose steps are as long in every coordinate, 1/√(L · n_params), with which the second-order
+        term of a step is ½ at most.
     random : numpy.random.Generator
         Draws the order of the samples.
     max_epochs : int or None
@@ -170,7 +170,7 @@ class StochasticGradient:
         bound = batch.curvature_bound()
         if not bound:
             return 0.0
-        return 1 / sqrt(bound * batch.n_params) if self.options.rule == "adam" else (1 - self.options.momentum) / bound
+        return 1 / sqrt(bound * batch.n_params) if self.options.rule == "adam" else 1 / bound
 
     def _schedule(self, n_steps: int, steps_of_epoch: int) -> float:
         """Share of the learning rate after n_steps."""
