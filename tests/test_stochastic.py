@@ -162,6 +162,11 @@ class TestStochastic:
         assert gap[60] < gap[10] / 2 < gap[1] / 4
         assert gap[60] <= 3e-4
 
+    def test_samples_in_order_of_their_classes_are_learned_as_well(self):
+        order = np.argsort(Y)
+        result = fs.fit(X[order], Y[order], solver="sgd", l2=L2, tol=0, max_iter=15, random_state=0)
+        assert result.loss - BEST.loss <= 1e-3
+
     def test_an_epoch_is_two_passes(self):
         result = fs.fit(X, Y, solver="sgd", learning_rate=0.1, tol=0, max_iter=5)
         np.testing.assert_array_equal(result.history["n_passes"], np.arange(1, 12, 2))
