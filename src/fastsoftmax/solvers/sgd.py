@@ -27,6 +27,8 @@ SQUARES_DECAY, LEAST_ROOT = 0.999, 1e-8
 class SGD:
     """How `solver="sgd"` descends; `solver=SGD(...)` says it otherwise.
 
+    A step changes all of W, for sparse X too: where W is larger than a mini-batch, larger batches are faster.
+
     Parameters
     ----------
     batch_size : int
