@@ -25,7 +25,13 @@ from fastsoftmax import SoftmaxRegression
 from fastsoftmax.progress import ProgressLine
 
 
-@parametrize_with_checks([SoftmaxRegression(), SoftmaxRegression(solver="gd", tol=1e-3, max_iter=5000)])
+@parametrize_with_checks(
+    [
+        SoftmaxRegression(),
+        SoftmaxRegression(solver="gd", tol=1e-3, max_iter=5000),
+        SoftmaxRegression(solver="agd", tol=1e-3, max_iter=5000),
+    ]
+)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

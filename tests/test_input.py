@@ -82,7 +82,7 @@ BAD_FIT = {
     "negative max_iter": (dict(max_iter=-1), "max_iter must be a whole number .* found -1"),
     "unknown solver": (
         dict(solver="newton"),
-        "solver must be one of 'auto', 'gd', 'lbfgs', found 'newton'",
+        "solver must be one of 'auto', .* found 'newton'",
     ),
     "zero rate": (
         dict(solver="gd", learning_rate=0),
@@ -90,7 +90,7 @@ BAD_FIT = {
     ),
     "infinite rate": (dict(solver="gd", learning_rate=np.inf), "learning_rate must .* found inf"),
     "text rate": (dict(solver="gd", learning_rate="fast"), "learning_rate must .* found 'fast'"),
-    "rate without gd": (dict(learning_rate=0.1), 'learning_rate is for solver="gd".* found 0.1'),
+    "rate without gd": (dict(learning_rate=0.1), 'learning_rate is for solver="gd", .* found 0.1'),
     "no threads": (dict(num_threads=0), "num_threads must be a positive integer or None, found 0"),
     "fractional threads": (dict(num_threads=1.5), "num_threads must .* found 1.5"),
     "init alone": (dict(init=P.W), r"init must be a pair \(W, b\), found ndarray"),

@@ -19,11 +19,13 @@ from .functional import (
     softmax,
     standardization,
 )
+from .solvers import SGD
 
 if TYPE_CHECKING:
     from .estimator import SoftmaxRegression
 
 __all__ = [
+    "SGD",
     "FitResult",
     "SoftmaxRegression",
     "__version__",

@@ -5,6 +5,7 @@ and booleans become float64, float16 becomes float32.
 """
 
 import numbers
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -204,3 +205,31 @@ def as_number(name: str, value: object, *, positive: bool = False) -> float:
     if not np.isfinite(number) or number < 0 or (positive and number == 0):
         raise ValueError(f"{name} must be a {kind} finite number, found {value!r}")
     return number
+
+
+def as_count(name: str, value: object) -> int:
+    """Return a whole number that is not negative."""
+    try:
+        count = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        count = -1
+    if count < 0:
+        raise ValueError(f"{name} must be a whole number that is not negative, found {value!r}")
+    return count
+
+
+def as_generator(name: str, random_state: object) -> np.random.Generator:
+    """Return a generator of random numbers: a new one of a seed or of none, or what is given, as it stands."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(0, 2**32, 4, dtype=np.uint32))
+    if random_state is None:
+        return np.random.default_rng()
+    try:
+        return np.random.default_rng(as_count(name, random_state))
+    except ValueError:
+        raise ValueError(
+            f"{name} must be None, a whole number that is not negative, a numpy.random.Generator or a RandomState, "
+            f"found {random_state!r}"
+        ) from None

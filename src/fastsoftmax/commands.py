@@ -141,6 +141,7 @@ def fit_command(
         fit_intercept=not no_intercept,
         standardize=standardize,
         class_weight=class_weight,
+        random_state=0,  # the same table makes the same file
         n_jobs=threads,
         verbose=sys.stderr.isatty(),
     )

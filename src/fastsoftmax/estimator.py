@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -19,11 +20,30 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._validation import as_generator
 from .features import as_csr, is_bfloat16
-from .fit import SOLVERS, FitResult, fit
+from .fit import SOLVERS, fit, fit_chunk
 from .functional import decision_function, log_softmax, softmax, standardization
 from .progress import ProgressLine
+from .solvers import SGD, Walk
 from .threads import available_threads
+
+
+class Stream(NamedTuple):
+    """What one call of partial_fit leaves to the next."""
+
+    n_samples: int  # seen so far
+    weight: float  # of these
+    settings: tuple[Any, ...] = ()  # that the walk goes by
+    walk: Walk | None = None
+    random: np.random.Generator | None = None
+
+
+def _is_stochastic(estimator: "SoftmaxRegression") -> bool:
+    """Whether partial_fit can serve the solver."""
+    if isinstance(estimator.solver, SGD) or estimator.solver in ("auto", "sgd"):
+        return True
+    raise AttributeError(f'solver must be "auto", "sgd" or an SGD for partial_fit, found {estimator.solver!r}')
 
 
 class SoftmaxRegression(ClassifierMixin, BaseEstimator):
@@ -47,11 +67,13 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     class_weight : dict or "balanced", default=None
         Multiplied with sample_weight.
     random_state : int, RandomState instance or None, default=None
-        Accepted for solvers that draw random numbers; no solver of this version does.
-    solver : {"auto", "gd", "lbfgs"}, default="auto"
-        "gd" is gradient descent; "auto" is "lbfgs".
+        Where "sgd" and `partial_fit` have the order of the samples from; a `numpy.random.Generator` does too.
+    solver : {"auto", "gd", "agd", "sgd", "lbfgs"} or SGD, default="auto"
+        "gd" is gradient descent, "agd" the accelerated one; "sgd" takes a step after every mini-batch, as `SGD()`
+        describes; "auto" is preconditioned L-BFGS, "lbfgs" the plain one.
     learning_rate : float or "auto", default="auto"
-        For "gd": the step, or one over a bound of the curvature, which never diverges.
+        For "gd" and "agd": the step, or one over a bound of the curvature, which never diverges; for "sgd" and
+        `partial_fit` the first step, or one found by the curvature of the first mini-batch.
     max_iter : int, default=100
     verbose : int, default=0
         1 shows a line of progress on standard error.
@@ -67,11 +89,13 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
     intercept_ : ndarray of shape (n_classes,) or (1,)
     n_iter_ : ndarray of shape (1,)
+        1 after `partial_fit`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X has names for its columns.
     result_ : FitResult
-        What the solver returned, with a row of W for each class, two for two classes.
+        What the solver returned, with a row of W for each class, two for two classes; not there after `partial_fit`,
+        which evaluates nothing.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -81,8 +105,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         "fit_intercept": ["boolean"],
         "standardize": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "random_state": ["random_state"],
-        "solver": [StrOptions(set(SOLVERS))],
+        "random_state": ["random_state", np.random.Generator],
+        "solver": [StrOptions(set(SOLVERS)), SGD],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "verbose": ["verbose"],
@@ -100,7 +124,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         standardize: bool = False,
         class_weight: dict | str | None = None,
         random_state: Any = None,
-        solver: str = "auto",
+        solver: str | SGD = "auto",
         learning_rate: float | str = "auto",
         max_iter: int = 100,
         verbose: int = 0,
@@ -144,15 +168,11 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         KeyboardInterrupt
             On Ctrl-C, after the best coefficients so far have been kept as the fitted ones.
         """
-        self._validate_params()
-        if self.l1_ratio:
-            raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
+        self._check_parameters()
         X = self._validate_X(X, reset=True)
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
         total_weight = X.shape[0] if weights is None else weights.sum()
-        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
-        rows_share_penalty = 2 if len(classes) == 2 else 1
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
@@ -162,7 +182,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             X,
             targets,
             solver=self.solver,
-            l2=rows_share_penalty / (self.C * total_weight),
+            l2=self._l2(classes, total_weight),
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -180,11 +200,89 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             result = replace(result, W=W, b=result.b + result.W @ shift)
         if line is not None:
             line.close(f"{result.status}: {result.message}")
-        self._keep(result, classes, np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32))
+        self.result_ = result
+        self._keep(result.W, result.b, result.n_iter, classes, X.dtype)
+        self._stream = Stream(X.shape[0], total_weight)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
         if result.status in ("max_iter", "rounding", "separated", "diverged"):
             warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
+        return self
+
+    @available_if(_is_stochastic)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "SoftmaxRegression":
+        """Take an epoch of mini-batch steps over a part of the data, from where the last call, or `fit`, has led.
+
+        The objective is that of `fit` for all samples seen so far: l2 = 1/(C · their total weight), and a part whose
+        weights are larger on average than theirs takes larger steps. Samples that come again count again. Steps go by
+        `solver`, which must be "auto", "sgd" or an SGD; changing that, or the learning rate, starts without momentum.
+        `tol`, `max_iter` and `verbose` are for `fit` alone.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+            As `fit` takes it.
+        y : array_like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, not necessarily of all classes; or probabilities or counts of the classes 0, 1, …
+        classes : array_like of shape (n_classes,)
+            All labels that may ever come: needed in the first call, where y holds labels.
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values, or a parameter is not served by streams: standardize,
+            class_weight="balanced", and the schedule "cosine", which need to know the data or their end.
+        """
+        self._check_parameters()
+        options = self.solver if isinstance(self.solver, SGD) else SGD()
+        if options.schedule == "cosine":
+            raise ValueError("schedule must not be \"cosine\" for partial_fit: a stream has no end, found 'cosine'")
+        if self.standardize:
+            raise ValueError("standardize must be False for partial_fit: a stream's deviations are unknown, found True")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight must be a dict or None for partial_fit, found 'balanced'; "
+                "compute_class_weight('balanced', classes=classes, y=y) of a large sample gives the numbers"
+            )
+        first = not hasattr(self, "coef_")
+        known = self._known_classes(classes, y)
+        X = self._validate_X(X, reset=first)
+        targets, known = self._encode(y, X.shape[0], known)
+        weights = self._weights(sample_weight, X, targets, known)
+        seen = Stream(0, 0.0) if first else self._stream
+        n_samples = seen.n_samples + X.shape[0]
+        weight = seen.weight + (X.shape[0] if weights is None else weights.sum())
+        settings = (options, self.learning_rate, self.fit_intercept)
+        random = seen.random if seen.random is not None else as_generator("random_state", self.random_state)
+        walk, W, b = fit_chunk(
+            X,
+            targets,
+            seen.walk if settings == seen.settings else None,
+            n_classes=len(known),
+            options=options,
+            random=random,
+            learning_rate=self.learning_rate,
+            l2=self._l2(known, weight),
+            sample_weight=weights,
+            mean_weight=weight / n_samples,
+            init=None if first else self._parameters(),
+            fit_intercept=self.fit_intercept,
+            num_threads=self._num_threads(),
+        )
+        if not (np.isfinite(W).all() and np.isfinite(b).all()):
+            raise ValueError(
+                f"learning_rate must be smaller: the coefficients overflowed and those before are kept, "
+                f"found {self.learning_rate!r}"
+            )
+        self._keep(W, b, 1, known, X.dtype)
+        self._stream = Stream(n_samples, weight, settings, walk, random)
+        if hasattr(self, "result_"):
+            del self.result_
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -223,18 +321,45 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         # Whether all is finite is asked once, by what X is passed on to, which also says where it is not.
         return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
 
-    def _encode(self, y: Any, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-        """Targets as `fit` takes them, and the classes."""
+    def _known_classes(self, classes: Any, y: Any) -> np.ndarray | None:
+        """Classes of the previous call, or those given; None where the columns of y are classes."""
+        if classes is not None:
+            classes = np.unique(column_or_1d(classes))
+            if len(classes) < 2:
+                raise ValueError(f"classes must hold at least two classes, found {classes.tolist()!r}")
+        known = getattr(self, "classes_", None)
+        if known is None:
+            if classes is None and np.ndim(y) != 2:
+                raise ValueError("classes must be passed on the first call to partial_fit, found None")
+            return classes
+        if classes is not None and not np.array_equal(classes, known):
+            raise ValueError(
+                f"classes must be those of the call before, {known.tolist()!r}, found {classes.tolist()!r}"
+            )
+        return known
+
+    def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Targets as `fit` takes them, and the classes: those that are known, or all that are found."""
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         values = np.asarray(y)
         if values.ndim == 2 and values.shape[1] > 1:
-            return values, np.arange(values.shape[1])
+            columns = np.arange(values.shape[1])
+            if known is not None and not np.array_equal(known, columns):
+                raise ValueError(
+                    f"y must have a column for each of the classes {known.tolist()!r}, found {values.shape}"
+                )
+            return values, columns
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if len(y) != n_samples:
             raise ValueError(f"y must have one label for each of the {n_samples} samples, found {len(y)}")
         classes, labels = np.unique(y, return_inverse=True)
+        if known is not None:
+            unknown = classes[~np.isin(classes, known)]
+            if len(unknown):
+                raise ValueError(f"y must hold the classes {known.tolist()!r}, found {unknown[0]!r}")
+            return np.searchsorted(known, classes)[labels], known
         if len(classes) < 2:
             raise ValueError(f"y must hold at least two classes, found one class only: {classes[0]!r}")
         return labels, classes
@@ -266,14 +391,28 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
                 f"warm_start needs the classes and features of the previous fit, whose coef_ has shape "
                 f"{self.coef_.shape}; found {len(classes)} classes and {self.n_features_in_} features"
             )
-        intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
-        W, b = self.coef_.astype(np.float64), intercept.astype(np.float64)
-        if len(classes) == 2:
-            W, b = np.vstack([-W, W]) / 2, np.concatenate([-b, b]) / 2
+        W, b = self._parameters()
         if scale is not None and shift is not None:
             W = W / scale
             b = b - W @ shift
         return W, b
+
+    def _parameters(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return W and b with a row for each class."""
+        intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
+        W, b = self.coef_.astype(np.float64), intercept.astype(np.float64)
+        return (np.vstack([-W, W]) / 2, np.concatenate([-b, b]) / 2) if len(W) == 1 else (W, b)
+
+    def _l2(self, classes: np.ndarray, total_weight: float) -> float:
+        """Weight of the penalty beside a mean loss."""
+        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
+        rows_share_penalty = 2 if len(classes) == 2 else 1
+        return rows_share_penalty / (self.C * total_weight)
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        if self.l1_ratio:
+            raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -288,11 +427,10 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         # As everywhere in scikit-learn: -1 is all, -2 all but one.
         return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
 
-    def _keep(self, result: FitResult, classes: np.ndarray, dtype: np.dtype) -> None:
-        self.result_ = result
+    def _keep(self, W: np.ndarray, b: np.ndarray, n_iter: int, classes: np.ndarray, X_dtype: np.dtype) -> None:
         self.classes_ = classes
-        self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
-        W, b = result.W, result.b
+        self.n_iter_ = np.array([n_iter], dtype=np.int32)
+        dtype = np.float64 if X_dtype == np.float64 else np.float32
         if len(classes) == 2:
             W, b = W[1:] - W[:1], b[1:] - b[:1]
         self.coef_, self.intercept_ = W.astype(dtype), b.astype(dtype)

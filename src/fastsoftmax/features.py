@@ -164,7 +164,13 @@ class DenseFeatures(Features):
 
     def rows(self, rows: NDArray[np.intp] | slice) -> "DenseFeatures":
         """As the base class says; a slice is read where it lies."""
-        part = self.array[rows] if isinstance(rows, slice) else np.ascontiguousarray(self.array[rows])
+        if isinstance(rows, slice):
+            part = self.array[rows]
+        elif self.array.flags.c_contiguous:
+            # Twice as fast as indexing where rows are short; other orders it would copy as a whole.
+            part = self.array.take(rows, axis=0)
+        else:
+            part = np.ascontiguousarray(self.array[rows])
         return DenseFeatures(part, self.scale, self.shift)
 
     def values(self) -> FloatArray:

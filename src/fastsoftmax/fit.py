@@ -1,6 +1,5 @@
 """fit: from data to parameters, by any of the solvers."""
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._validation import (
+    as_count,
+    as_generator,
     as_number,
     as_offset,
     as_parameters,
@@ -18,9 +19,20 @@ from ._validation import (
 )
 from .features import AnyMatrix, bind_features
 from .objective import SoftmaxObjective
-from .solvers import LBFGS, GradientDescent, Method, Progress, Solution, minimize
+from .solvers import (
+    LBFGS,
+    SGD,
+    AcceleratedGradient,
+    GradientDescent,
+    Method,
+    Progress,
+    Solution,
+    StochasticGradient,
+    Walk,
+    minimize,
+)
 
-SOLVERS = ("auto", "gd", "lbfgs", "preconditioned-lbfgs")
+SOLVERS = ("auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs")
 
 Init = tuple[ArrayLike, ArrayLike]
 
@@ -73,7 +85,7 @@ def fit(
     X: AnyMatrix,
     y: ArrayLike,
     *,
-    solver: str = "auto",
+    solver: str | SGD = "auto",
     l2: float = 0.0,
     l1: float = 0.0,
     learning_rate: float | str = "auto",
@@ -101,14 +113,17 @@ def fit(
         other sparse formats to CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
         Class indices 0, 1, …, or rows of target probabilities or counts.
-    solver : {"auto", "gd", "lbfgs"}
-        "gd" is gradient descent by a fixed learning rate; "auto" is "lbfgs".
+    solver : {"auto", "gd", "agd", "sgd", "lbfgs"} or SGD
+        "gd" is gradient descent by a fixed learning rate, "agd" Nesterov's, accelerated and restarted; "sgd" takes a
+        step after every mini-batch, as `SGD()` describes, and an iteration is an epoch and an evaluation: two passes;
+        "auto" is preconditioned L-BFGS, "lbfgs" the plain one.
     l2 : float
         Weight of ½‖W‖²; with scikit-learn's C it is 1/(C · Σs). b is not penalised.
     l1 : float
         Must be 0: no solver of this version serves an L1 penalty.
     learning_rate : float or "auto"
-        For "gd": η, or 1/L with L a bound of the curvature, which never diverges.
+        For "gd" and "agd": η, or 1/L with L a bound of the curvature, which never diverges; for "sgd" the first
+        step's, or one found by the curvature of the first mini-batch.
     tol : float
         Converged when no entry of ∂F is larger in absolute value.
     max_iter : int
@@ -124,8 +139,8 @@ def fit(
         `standardization` finds what centres and scales every feature. The parameters are those of the scaled x.
     callback : callable, optional
         Called with a `FitState` after each iteration; a true return stops.
-    random_state : optional
-        Accepted for solvers that draw random numbers; no solver of this version does.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None
+        Where "sgd" has the order of the samples from; a whole number gives the same one every time.
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 
@@ -152,7 +167,8 @@ def fit(
     )
     if as_number("l1", l1):
         raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {l1!r}")
-    method = _method(solver, learning_rate)
+    max_iter = as_count("max_iter", max_iter)
+    method = _method(solver, learning_rate, random_state, max_iter)
 
     def report(progress: Progress) -> object:
         W, b = objective.split(progress.theta)
@@ -163,7 +179,7 @@ def fit(
         method,
         _start(init, objective),
         tol=as_number("tol", tol),
-        max_iter=_as_count("max_iter", max_iter),
+        max_iter=max_iter,
         callback=report,
     )
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
@@ -197,18 +213,91 @@ def _without_optimum(objective: SoftmaxObjective, solution: Solution) -> Solutio
     return solution._replace(status="separated", message=message)
 
 
-def _method(solver: str, learning_rate: float | str) -> Method:
-    if solver not in SOLVERS:
-        raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))}, found {solver!r}")
-    if isinstance(learning_rate, str):
-        if learning_rate != "auto":
-            raise ValueError(f'learning_rate must be a positive number or "auto", found {learning_rate!r}')
-        return GradientDescent() if solver == "gd" else LBFGS(preconditioned=solver != "lbfgs")
-    if solver != "gd":
+def fit_chunk(
+    X: AnyMatrix,
+    y: ArrayLike,
+    walk: Walk | None,
+    *,
+    n_classes: int,
+    options: SGD,
+    random: np.random.Generator,
+    learning_rate: float | str = "auto",
+    l2: float = 0.0,
+    sample_weight: NDArray[np.float64] | None = None,
+    mean_weight: float = 1.0,
+    init: Init | None = None,
+    fit_intercept: bool = True,
+    num_threads: int | None = None,
+) -> tuple[Walk, NDArray[np.float64], NDArray[np.float64]]:
+    """Walk for an epoch over a part of the data, from where the last part has led, or from init.
+
+    Parameters are those of `fit`, besides:
+
+    Parameters
+    ----------
+    walk : Walk or None
+        What the last call with these options returned.
+    mean_weight : float
+        Mean of sample_weight over all that has been seen: a chunk of larger weights takes larger steps.
+
+    Returns
+    -------
+    walk, W, b
+        W and b are infinite or NaN where the walk has diverged.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, type or values.
+    """
+    features = bind_features(X)
+    weights = as_sample_weight(sample_weight, len(features))
+    if weights is not None and sample_weight is not None:
+        weights *= sample_weight.mean() / mean_weight
+    elif mean_weight != 1:
+        weights = np.full(len(features), 1 / mean_weight)
+    objective = SoftmaxObjective(
+        features,
+        as_targets(y, len(features), n_classes, features.dtype),
+        sample_weight=weights,
+        l2=as_number("l2", l2),
+        fit_intercept=bool(fit_intercept),
+        num_threads=num_threads,
+    )
+    method = StochasticGradient(options, as_learning_rate(learning_rate), random)
+    start = Walk.start(_start(init, objective), options) if walk is None else walk
+    with np.errstate(over="ignore", invalid="ignore"):
+        walk = method.epoch(objective, start)
+    if not np.isfinite(walk.average).all():
+        features.check_finite("X")
+    return walk, *objective.split(walk.average)
+
+
+def _method(solver: str | SGD, learning_rate: float | str, random_state: object, max_iter: int) -> Method:
+    name = "sgd" if isinstance(solver, SGD) else solver
+    if name not in SOLVERS:
+        raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an SGD, found {solver!r}")
+    random = as_generator("random_state", random_state)
+    rate = as_learning_rate(learning_rate)
+    if name in ("gd", "agd"):
+        return GradientDescent(rate) if name == "gd" else AcceleratedGradient(rate)
+    if name == "sgd":
+        return StochasticGradient(SGD() if isinstance(solver, str) else solver, rate, random, max_iter)
+    if rate is not None:
         raise ValueError(
-            f'learning_rate is for solver="gd"; solver={solver!r} finds its own steps, found {learning_rate!r}'
+            'learning_rate is for solver="gd", "agd" and "sgd"; '
+            f"solver={solver!r} finds its own steps, found {learning_rate!r}"
         )
-    return GradientDescent(as_number("learning_rate", learning_rate, positive=True))
+    return LBFGS(preconditioned=name != "lbfgs")
+
+
+def as_learning_rate(learning_rate: float | str) -> float | None:
+    """Return a positive number, or None for "auto"."""
+    if not isinstance(learning_rate, str):
+        return as_number("learning_rate", learning_rate, positive=True)
+    if learning_rate != "auto":
+        raise ValueError(f'learning_rate must be a positive number or "auto", found {learning_rate!r}')
+    return None
 
 
 def _start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64]:
@@ -229,13 +318,3 @@ def _start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64
     theta_W[:] = W
     theta_b[:] = b
     return theta
-
-
-def _as_count(name: str, value: object) -> int:
-    try:
-        count = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        count = -1
-    if count < 0:
-        raise ValueError(f"{name} must be a whole number that is not negative, found {value!r}")
-    return count

@@ -57,6 +57,7 @@ class SoftmaxObjective:
     ----------
     n_params : int
         Length of theta.
+    n_samples : int
     rows_read : int
         Samples read so far, by batches too.
     """
@@ -85,6 +86,7 @@ class SoftmaxObjective:
         self.rows_read = 0
         self._basis: Basis | None = None
         self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
+        self.n_samples = len(X)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
 
     @property

@@ -1,7 +1,21 @@
 """Solvers: one loop, one method a file. They know the objective's protocol and nothing of the data."""
 
+from .agd import AcceleratedGradient
 from .gd import GradientDescent
 from .lbfgs import LBFGS
 from .loop import Method, Objective, Progress, Solution, minimize
+from .sgd import SGD, StochasticGradient, Walk
 
-__all__ = ["LBFGS", "GradientDescent", "Method", "Objective", "Progress", "Solution", "minimize"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "AcceleratedGradient",
+    "GradientDescent",
+    "Method",
+    "Objective",
+    "Progress",
+    "Solution",
+    "StochasticGradient",
+    "Walk",
+    "minimize",
+]

@@ -27,12 +27,18 @@ class GradientDescent:
 
     def init(self, objective: Objective, theta: Vector) -> GDState:
         """Settle the learning rate and evaluate the start."""
-        learning_rate = self.learning_rate
-        if learning_rate is None:
-            learning_rate = 1 / objective.curvature_bound()
+        learning_rate = settle(self.learning_rate, objective)
         return GDState(theta, *objective.loss_grad(theta), learning_rate=learning_rate)
 
     def step(self, objective: Objective, state: GDState) -> GDState:
         """Take one step down the gradient."""
         theta = state.theta - state.learning_rate * state.grad
         return GDState(theta, *objective.loss_grad(theta), learning_rate=state.learning_rate)
+
+
+def settle(learning_rate: float | None, objective: Objective) -> float:
+    """Return the learning rate that was given, or 1/L; no curvature is no gradient, for which any rate serves."""
+    if learning_rate is not None:
+        return learning_rate
+    bound = objective.curvature_bound()
+    return 1 / bound if bound else 0.0

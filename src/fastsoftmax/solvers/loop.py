@@ -36,6 +36,7 @@ class Objective(Protocol):
     """What a method may ask of a problem; every pass over the data is counted."""
 
     n_params: int
+    n_samples: int
 
     @property
     def n_passes(self) -> int:
@@ -43,6 +44,9 @@ class Objective(Protocol):
 
     def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
         """Value and gradient at theta: one pass."""
+
+    def batch(self, rows: NDArray[np.intp]) -> "Objective":
+        """Return the objective of some samples, an estimate of the whole where they are drawn at random."""
 
     def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
         """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""

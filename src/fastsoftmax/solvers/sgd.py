@@ -1,0 +1,204 @@
+"""Stochastic gradient descent: a step after every mini-batch, with momentum or as Adam, and averaged iterates."""
+
+import operator
+from dataclasses import dataclass, replace
+from math import cos, pi, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._vectors import add_scaled
+from .loop import Objective, State, Vector
+
+RULES = ("momentum", "adam")
+SCHEDULES = ("constant", "invscaling", "cosine")
+
+# Steps after which "invscaling" has divided the learning rate by √2.
+DECAY_STEPS = 1000
+
+# The average forgets as t^-(γ+1) what was t times earlier (Shamir & Zhang, ICML 2013, polynomial decay).
+FORGETTING = 3
+
+# Adam's decay of squared gradients and the least root of them (Kingma & Ba, ICLR 2015, section 2).
+SQUARES_DECAY, LEAST_ROOT = 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class SGD:
+    """How `solver="sgd"` descends; `solver=SGD(...)` says it otherwise.
+
+    A step changes all of W, for sparse X too: where W is larger than a mini-batch, larger batches are faster.
+
+    Parameters
+    ----------
+    batch_size : int
+        Samples in a mini-batch; those of an epoch differ by one at most, and are gathered into a copy.
+    rule : {"momentum", "adam"}
+        Nesterov's momentum (Sutskever et al., ICML 2013), or Adam (Kingma & Ba, ICLR 2015).
+    momentum : float
+        Share of the last step, or of Adam's mean gradient, that is kept; in [0, 1).
+    schedule : {"constant", "invscaling", "cosine"}
+        The learning rate after t steps, as a share of the first: 1, 1/√(1 + t/1000), or ½(1 + cos(π t/T)) where T are
+        the steps of max_iter epochs.
+    average : bool
+        Return the average of the iterates, later ones weighing more, in place of the last.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is none of these.
+    """
+
+    batch_size: int = 128
+    rule: str = "momentum"
+    momentum: float = 0.9
+    schedule: str = "invscaling"
+    average: bool = True
+
+    def __post_init__(self) -> None:
+        try:
+            size = 0 if isinstance(self.batch_size, bool) else operator.index(self.batch_size)
+        except TypeError:
+            size = 0
+        if size < 1:
+            raise ValueError(f"batch_size must be a positive whole number, found {self.batch_size!r}")
+        for name, value, served in (("rule", self.rule, RULES), ("schedule", self.schedule, SCHEDULES)):
+            if value not in served:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, served))}, found {value!r}")
+        if not isinstance(self.momentum, int | float | np.floating) or not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be a number in [0, 1), found {self.momentum!r}")
+        if not isinstance(self.average, bool | np.bool_):
+            raise ValueError(f"average must be true or false, found {self.average!r}")
+
+
+@dataclass(slots=True)
+class Walk:
+    """All that an epoch leaves to the next, of the same options."""
+
+    theta: Vector  # the last iterate
+    average: Vector  # of the iterates; theta itself where they are not averaged
+    velocity: Vector  # the last step, or Adam's mean gradient
+    squares: Vector  # Adam's mean squared gradient; empty for momentum
+    n_steps: int = 0
+    learning_rate: float = 0.0  # before the schedule; zero until it is settled
+
+    @classmethod
+    def start(cls, theta: Vector, options: SGD) -> "Walk":
+        """Stand still at theta."""
+        return cls(theta, theta, np.zeros_like(theta), np.zeros(theta.size if options.rule == "adam" else 0))
+
+
+@dataclass(frozen=True, slots=True)
+class SGDState(State):
+    """A point, the average or the last iterate, and the walk that has led there."""
+
+    walk: Walk | None = None
+
+
+class StochasticGradient:
+    """An epoch, every sample once in random order, and then the loss and the gradient of the whole: two passes.
+
+    Parameters
+    ----------
+    options : SGD
+    learning_rate : float or None
+        The first step's. None asks the first mini-batch for a bound L of its curvature: momentum takes 1/L, as gradient
+        descent does; Adam, whose steps are as long in every coordinate, 1/√(L · n_params), with which the second-order
+        term of a step is ½ at most.
+    random : numpy.random.Generator
+        Draws the order of the samples.
+    max_epochs : int or None
+        Where the "cosine" ends.
+    """
+
+    def __init__(
+        self,
+        options: SGD,
+        learning_rate: float | None,
+        random: np.random.Generator,
+        max_epochs: int | None = None,
+    ) -> None:
+        self.options = options
+        self.learning_rate = learning_rate
+        self.random = random
+        self.max_epochs = max_epochs
+
+    def init(self, objective: Objective, theta: Vector) -> SGDState:
+        """Evaluate the start."""
+        return SGDState(theta, *objective.loss_grad(theta), walk=Walk.start(theta, self.options))
+
+    def step(self, objective: Objective, state: SGDState) -> SGDState:
+        """Walk for an epoch and evaluate where it leads."""
+        assert state.walk is not None
+        walk = self.epoch(objective, state.walk)
+        return SGDState(walk.average, *objective.loss_grad(walk.average), walk=walk)
+
+    def epoch(self, objective: Objective, walk: Walk) -> Walk:
+        """Take a step after every mini-batch; the walk that is given stays what it is."""
+        average = self.options.average
+        theta = walk.theta.copy()
+        walk = replace(
+            walk,
+            theta=theta,
+            average=walk.average.copy() if average else theta,
+            velocity=walk.velocity.copy(),
+            squares=walk.squares.copy(),
+        )
+        take_step = _adam if self.options.rule == "adam" else _momentum
+        batches = self._batches(objective.n_samples)
+        for rows in batches:
+            batch = objective.batch(rows)
+            if not walk.learning_rate:
+                walk.learning_rate = self._settle(batch)
+            _, grad = batch.loss_grad(theta)
+            learning_rate = walk.learning_rate * self._schedule(walk.n_steps, len(batches))
+            walk.n_steps += 1
+            take_step(walk, grad, learning_rate, self.options.momentum)
+            if average:
+                newest = (FORGETTING + 1) / (FORGETTING + walk.n_steps)
+                walk.average *= 1 - newest
+                add_scaled(walk.average, newest, theta)
+        return walk
+
+    def _batches(self, n_samples: int) -> list[NDArray[np.intp]]:
+        """Every sample once; the samples of a batch in order, which memory and files like better."""
+        order = self.random.permutation(n_samples)
+        return [np.sort(rows) for rows in np.array_split(order, -(-n_samples // self.options.batch_size))]
+
+    def _settle(self, batch: Objective) -> float:
+        """Learning rate by the curvature of a batch; zero, and to be asked of the next, where that has none."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        bound = batch.curvature_bound()
+        if not bound:
+            return 0.0
+        return 1 / sqrt(bound * batch.n_params) if self.options.rule == "adam" else 1 / bound
+
+    def _schedule(self, n_steps: int, steps_of_epoch: int) -> float:
+        """Share of the learning rate after n_steps."""
+        if self.options.schedule == "invscaling":
+            return 1 / sqrt(1 + n_steps / DECAY_STEPS)
+        if self.options.schedule == "cosine" and self.max_epochs:
+            return 0.5 * (1 + cos(pi * min(1.0, n_steps / (self.max_epochs * steps_of_epoch))))
+        return 1.0
+
+
+def _momentum(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -> None:
+    """Look ahead to theta (Nesterov's momentum): v ← μ v − η g;  theta ← theta + μ v − η g."""
+    walk.velocity *= momentum
+    add_scaled(walk.velocity, -learning_rate, grad)
+    add_scaled(walk.theta, momentum, walk.velocity)
+    add_scaled(walk.theta, -learning_rate, grad)
+
+
+def _adam(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -> None:
+    """Adam, hats for weights of sum one: m ← μ m + (1 − μ) g;  u ← ν u + (1 − ν) g²;  theta ← theta − η m̂/(√û + ε)."""
+    walk.velocity *= momentum
+    add_scaled(walk.velocity, 1 - momentum, grad)
+    walk.squares *= SQUARES_DECAY
+    add_scaled(walk.squares, 1 - SQUARES_DECAY, grad * grad)
+    root = np.sqrt(walk.squares)
+    root /= sqrt(1 - SQUARES_DECAY**walk.n_steps)
+    root += LEAST_ROOT
+    np.divide(walk.velocity, root, out=root)
+    add_scaled(walk.theta, -learning_rate / (1 - momentum**walk.n_steps), root)
