@@ -19,12 +19,14 @@ from .functional import (
     softmax,
     standardization,
 )
+from .path import PathResult, path
 
 if TYPE_CHECKING:
     from .estimator import SoftmaxRegression
 
 __all__ = [
     "FitResult",
+    "PathResult",
     "SoftmaxRegression",
     "__version__",
     "cross_entropy",
@@ -33,6 +35,7 @@ __all__ = [
     "gram",
     "log_softmax",
     "loss_grad",
+    "path",
     "predict_proba",
     "show_config",
     "softmax",

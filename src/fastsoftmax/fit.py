@@ -139,19 +139,70 @@ def fit(
     ValueError
         If an argument has the wrong shape, type or values.
     """
+    objective = bind(
+        X,
+        y,
+        l2=as_number("l2", l2),
+        l1=as_number("l1", l1),
+        sample_weight=sample_weight,
+        offset=offset,
+        fit_intercept=fit_intercept,
+        scale=scale,
+        shift=shift,
+        num_threads=num_threads,
+    )
+    return solve(
+        objective,
+        start(init, objective),
+        solver=solver,
+        learning_rate=learning_rate,
+        tol=tol,
+        max_iter=max_iter,
+        callback=callback,
+    )
+
+
+def bind(
+    X: AnyMatrix,
+    y: ArrayLike,
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    num_threads: int | None = None,
+) -> SoftmaxObjective:
+    """Return the objective of data as users have them; arguments and errors as of `fit`."""
     features = bind_features(X, scale, shift)
     targets = as_targets(y, len(features), None, features.dtype)
-    objective = SoftmaxObjective(
+    return SoftmaxObjective(
         features,
         targets,
         sample_weight=as_sample_weight(sample_weight, len(features)),
         offset=as_offset(offset, (len(features), targets.n_classes), features.dtype),
-        l2=as_number("l2", l2),
+        l2=l2,
+        l1=l1,
         fit_intercept=bool(fit_intercept),
         num_threads=num_threads,
     )
-    if as_number("l1", l1):
-        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {l1!r}")
+
+
+def solve(
+    objective: SoftmaxObjective,
+    theta: NDArray[np.float64],
+    *,
+    solver: str = "auto",
+    learning_rate: float | str = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    callback: Callable[[FitState], object] | None = None,
+) -> FitResult:
+    """Minimise an objective from theta on; arguments, result and errors as of `fit`."""
+    if objective.l1:
+        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {objective.l1!r}")
     method = _method(solver, learning_rate)
 
     def report(progress: Progress) -> object:
@@ -161,14 +212,14 @@ def fit(
     solution = minimize(
         objective,
         method,
-        _start(init, objective),
+        theta,
         tol=as_number("tol", tol),
         max_iter=_as_count("max_iter", max_iter),
         callback=report,
     )
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
     if not np.isfinite(solution.history["loss"][:1]).all():
-        features.check_finite("X")
+        objective.X.check_finite("X")
     W, b = objective.split(solution.theta)
     return FitResult(
         W=W.copy(),
@@ -197,8 +248,8 @@ def _method(solver: str, learning_rate: float | str) -> Method:
     return GradientDescent(as_number("learning_rate", learning_rate, positive=True))
 
 
-def _start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64]:
-    """Return theta of the parameters to start from."""
+def start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64]:
+    """Return theta of the parameters to start from; errors as of `fit`."""
     theta = np.zeros(objective.n_params)
     if init is None:
         return theta
