@@ -19,6 +19,7 @@ from .functional import (
     softmax,
     standardization,
 )
+from .path import PathResult, path
 from .solvers import SGD
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "FitResult",
+    "PathResult",
     "SoftmaxRegression",
     "__version__",
     "cross_entropy",
@@ -35,6 +37,7 @@ __all__ = [
     "gram",
     "log_softmax",
     "loss_grad",
+    "path",
     "predict_proba",
     "show_config",
     "softmax",

@@ -43,6 +43,9 @@ RESOLUTION = np.float32(1e-6)
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = np.float32(0.003)
 
+# The components change with the penalty, slowly: found anew where it is this many times another.
+SIMILAR_PENALTY = 2.0
+
 # The intercept is an input of this size: it is one of the components that lead.
 INTERCEPT_UNIT = 1e3
 
@@ -90,6 +93,7 @@ class Basis(NamedTuple):
     unit: Vector  # (n_inputs,)
     components: Single  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
     penalty: Single  # (n_inputs,), what l2 is for the inputs
+    l2: float
 
     @classmethod
     def of(cls, sample: Sample, l2: float, fit_intercept: bool, num_threads: int) -> "Basis":
@@ -102,10 +106,18 @@ class Basis(NamedTuple):
         penalty = l2 * unit**2
         if fit_intercept:
             unit, penalty = np.append(unit, INTERCEPT_UNIT), np.append(penalty, 0)
-        basis = cls(mean, unit, np.empty((0, 0), np.float32), penalty.astype(np.float32))
+        basis = cls(mean, unit, np.empty((0, 0), np.float32), penalty.astype(np.float32), l2)
         gram = _gram(basis.inputs(X), weights[None], num_threads)[0]
         _, components = np.linalg.eigh(LATE_WEIGHT * gram + np.diag(basis.penalty))
         return basis._replace(components=components)
+
+    def serves(self, l2: float) -> bool:
+        """Whether the components are about those that another penalty has."""
+        return l2 == self.l2 or self.l2 / SIMILAR_PENALTY < l2 < self.l2 * SIMILAR_PENALTY
+
+    def penalized(self, l2: float) -> "Basis":
+        """Return the same components with another penalty."""
+        return self if l2 == self.l2 else self._replace(penalty=self.penalty * np.float32(l2 / self.l2), l2=l2)
 
     def inputs(self, X: NDArray[np.floating[Any]]) -> Single:
         """Return rows of inputs, (n_rows, n_inputs); in their units float32 is wide enough for all."""

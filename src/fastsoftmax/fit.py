@@ -154,19 +154,72 @@ def fit(
     ValueError
         If an argument has the wrong shape, type or values.
     """
+    objective = bind(
+        X,
+        y,
+        l2=as_number("l2", l2),
+        l1=as_number("l1", l1),
+        sample_weight=sample_weight,
+        offset=offset,
+        fit_intercept=fit_intercept,
+        scale=scale,
+        shift=shift,
+        num_threads=num_threads,
+    )
+    return solve(
+        objective,
+        start(init, objective),
+        solver=solver,
+        learning_rate=learning_rate,
+        tol=tol,
+        max_iter=max_iter,
+        callback=callback,
+        random_state=random_state,
+    )
+
+
+def bind(
+    X: AnyMatrix,
+    y: ArrayLike,
+    *,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    num_threads: int | None = None,
+) -> SoftmaxObjective:
+    """Return the objective of data as users have them; arguments and errors as of `fit`."""
     features = bind_features(X, scale, shift)
     targets = as_targets(y, len(features), None, features.dtype)
-    objective = SoftmaxObjective(
+    return SoftmaxObjective(
         features,
         targets,
         sample_weight=as_sample_weight(sample_weight, len(features)),
         offset=as_offset(offset, (len(features), targets.n_classes), features.dtype),
-        l2=as_number("l2", l2),
+        l2=l2,
+        l1=l1,
         fit_intercept=bool(fit_intercept),
         num_threads=num_threads,
     )
-    if as_number("l1", l1):
-        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {l1!r}")
+
+
+def solve(
+    objective: SoftmaxObjective,
+    theta: NDArray[np.float64],
+    *,
+    solver: str = "auto",
+    learning_rate: float | str = "auto",
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    callback: Callable[[FitState], object] | None = None,
+    random_state: object = None,
+) -> FitResult:
+    """Minimise an objective from theta on; arguments, result and errors as of `fit`."""
+    if objective.l1:
+        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {objective.l1!r}")
     max_iter = as_count("max_iter", max_iter)
     method = _method(solver, learning_rate, random_state, max_iter)
 
@@ -177,14 +230,14 @@ def fit(
     solution = minimize(
         objective,
         method,
-        _start(init, objective),
+        theta,
         tol=as_number("tol", tol),
         max_iter=max_iter,
         callback=report,
     )
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
     if not np.isfinite(solution.history["loss"][:1]).all():
-        features.check_finite("X")
+        objective.X.check_finite("X")
     if solution.status in ("converged", "max_iter", "rounding"):
         solution = _without_optimum(objective, solution)
     W, b = objective.split(solution.theta)
@@ -265,9 +318,9 @@ def fit_chunk(
         num_threads=num_threads,
     )
     method = StochasticGradient(options, as_learning_rate(learning_rate), random)
-    start = Walk.start(_start(init, objective), options) if walk is None else walk
+    begin = Walk.start(start(init, objective), options) if walk is None else walk
     with np.errstate(over="ignore", invalid="ignore"):
-        walk = method.epoch(objective, start)
+        walk = method.epoch(objective, begin)
     if not np.isfinite(walk.average).all():
         features.check_finite("X")
     return walk, *objective.split(walk.average)
@@ -300,8 +353,8 @@ def as_learning_rate(learning_rate: float | str) -> float | None:
     return None
 
 
-def _start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64]:
-    """Return theta of the parameters to start from."""
+def start(init: Init | None, objective: SoftmaxObjective) -> NDArray[np.float64]:
+    """Return theta of the parameters to start from; errors as of `fit`."""
     theta = np.zeros(objective.n_params)
     if init is None:
         return theta

@@ -7,6 +7,7 @@ are decided here, at the border to the kernels.
 """
 
 from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -45,6 +46,8 @@ class SoftmaxObjective:
     sample_weight : (n_samples,) float64 with mean one, or None
     offset : (n_samples, n_classes) of X's dtype, or None
     l2 : float
+    l1 : float
+        Kept for solvers that serve it: values and derivatives here are those of the smooth part.
     fit_intercept : bool
         False holds b at zero: theta is W alone.
     fast : bool
@@ -70,6 +73,7 @@ class SoftmaxObjective:
         sample_weight: Vector | None = None,
         offset: FloatArray | None = None,
         l2: float = 0.0,
+        l1: float = 0.0,
         fit_intercept: bool = True,
         fast: bool = False,
         num_threads: int | None = None,
@@ -80,6 +84,7 @@ class SoftmaxObjective:
         self.sample_weight = sample_weight
         self.offset = offset
         self.l2 = l2
+        self.l1 = l1
         self.fit_intercept = fit_intercept
         self.fast = fast
         self.whole = whole
@@ -123,6 +128,7 @@ class SoftmaxObjective:
             sample_weight=weights,
             offset=None if self.offset is None else self.offset[rows],
             l2=self.l2,
+            l1=self.l1,
             fit_intercept=self.fit_intercept,
             fast=self.fast,
             num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * n_classes)),
@@ -159,6 +165,15 @@ class SoftmaxObjective:
             inputs = np.hstack([inputs, np.ones((n_samples, 1))])
         weighs = np.ones(n_samples, bool) if self.sample_weight is None else self.sample_weight > 0
         return separated_classes(inputs[weighs], labels[weighs], n_classes)
+
+    def variant(self, l2: float, l1: float, sample_weight: Vector | None) -> "SoftmaxObjective":
+        """Return the same data with another penalty and other weights, (n_samples,) with mean one or None."""
+        other = copy(self)
+        other.l2, other.l1, other.sample_weight = l2, l1, sample_weight
+        other.whole, other.rows_read = self, 0
+        for name in ("_mass", "separated_below"):
+            vars(other).pop(name, None)
+        return other
 
     def split(self, theta: Vector) -> tuple[Vector, Vector]:
         """W (n_classes, n_features) and b (n_classes,) as views of theta; b is zeros where it is not fitted."""
@@ -257,13 +272,21 @@ class SoftmaxObjective:
         if self.X.n_entries < n_samples * n_features or EIGEN_WORK * n_inputs**3 > BASIS_PASSES * pass_work:
             return self._diagonal(theta)
         sample = self._sample(theta)
-        if self._basis is None:
-            self._basis = Basis.of(sample, self.l2, self.fit_intercept, self.num_threads)
+        basis = self._basis_of(sample)
         # At W = 0 the Kronecker product is exact.
         n_leading = 0
         if theta.any():
             n_leading = leading_components(len(sample.X), n_inputs, self.targets.n_classes, pass_work)
-        return PrincipalCurvature(sample, self._basis, n_leading, self.num_threads)
+        return PrincipalCurvature(sample, basis, n_leading, self.num_threads)
+
+    def _basis_of(self, sample: Sample) -> Basis:
+        """Principal components of the sample, or those of another one: all variants of the whole share the latest."""
+        whole = self
+        while whole.whole is not None:
+            whole = whole.whole
+        if whole._basis is None or not whole._basis.serves(self.l2):
+            whole._basis = Basis.of(sample, self.l2, self.fit_intercept, self.num_threads)
+        return whole._basis.penalized(self.l2)
 
     def _sample(self, theta: Vector) -> Sample:
         """Rows that the curvature at theta depends on most, all if they are few."""

@@ -68,13 +68,13 @@ class LBFGS:
     def init(self, objective: Objective, theta: Vector) -> LBFGSState:
         """Evaluate the start."""
         loss, grad = objective.loss_grad(theta)
-        curvature = None
-        if self.preconditioned and np.isfinite(loss):
-            curvature = Curvature(objective.curvature(theta), loss)
-        return LBFGSState(theta, loss, grad, curvature=curvature)
+        return LBFGSState(theta, loss, grad)
 
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
         """Search along the quasi-Newton direction; along simpler ones if that leads nowhere."""
+        if self.preconditioned and state.curvature is None:
+            # Not before it is used: a warm start may be the optimum.
+            state = replace(state, curvature=Curvature(objective.curvature(state.theta), state.loss))
         for attempt in self._attempts(objective, state):
             found = self._advance(objective, attempt)
             if found is not None:
