@@ -74,7 +74,8 @@ BAD_FIT = {
         "offset must be finite or -inf, found nan at row 0",
     ),
     "dead offset": (dict(offset=np.full((20, 3), -np.inf)), "offset must leave a class .* row 0"),
-    "l1": (dict(l1=0.1), "l1 must be 0.* found 0.1"),
+    "l1": (dict(l1=-0.1), "l1 must be a non-negative finite number, found -0.1"),
+    "l1 of a solver": (dict(l1=0.1, solver="lbfgs"), "l1 must be 0 for solver='lbfgs'.* found 0.1"),
     "negative l2": (dict(l2=-1.0), "l2 must be a non-negative finite number, found -1.0"),
     "text l2": (dict(l2="1"), "l2 must be a non-negative number, found '1'"),
     "nan tol": (dict(tol=np.nan), "tol must be a non-negative finite number, found nan"),
@@ -82,7 +83,7 @@ BAD_FIT = {
     "negative max_iter": (dict(max_iter=-1), "max_iter must be a whole number .* found -1"),
     "unknown solver": (
         dict(solver="newton"),
-        "solver must be one of 'auto', 'gd', 'lbfgs', found 'newton'",
+        "solver must be one of 'auto', 'gd', 'lbfgs', .*found 'newton'",
     ),
     "zero rate": (
         dict(solver="gd", learning_rate=0),

@@ -29,15 +29,15 @@ from .threads import available_threads
 class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
 
-    Minimises Σ_i s_i L_i + (1/C) · ½‖W‖² over the samples, as ``LogisticRegression`` does: where both converge, the
-    coefficients agree. Two classes have one row of coefficients.
+    Minimises Σ_i s_i L_i + (1/C) · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) over the samples, as ``LogisticRegression``
+    does: where both converge, the coefficients agree. Two classes have one row of coefficients.
 
     Parameters
     ----------
     C : float, default=1.0
         Inverse strength of the penalty; ``np.inf`` for none.
     l1_ratio : float, default=0.0
-        Must be 0: no solver of this version serves an L1 penalty.
+        The share of the L1 penalty: 0 for ½‖W‖² alone, 1 for ‖W‖₁ alone, the elastic net between.
     tol : float, default=1e-4
         Converged when no entry of the gradient of the mean loss is larger in absolute value.
     fit_intercept : bool, default=True
@@ -48,8 +48,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         Multiplied with sample_weight.
     random_state : int, RandomState instance or None, default=None
         Accepted for solvers that draw random numbers; no solver of this version does.
-    solver : {"auto", "gd", "lbfgs"}, default="auto"
-        "gd" is gradient descent; "auto" is "lbfgs".
+    solver : {"auto", "gd", "lbfgs", "proximal"}, default="auto"
+        "gd" is gradient descent; "auto" is "proximal", which alone serves an L1 penalty, where l1_ratio is not 0, and
+        "lbfgs" elsewhere.
     learning_rate : float or "auto", default="auto"
         For "gd": the step, or one over a bound of the curvature, which never diverges.
     max_iter : int, default=100
@@ -145,14 +146,14 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             On Ctrl-C, after the best coefficients so far have been kept as the fitted ones.
         """
         self._validate_params()
-        if self.l1_ratio:
-            raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
         X = self._validate_X(X, reset=True)
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
         total_weight = X.shape[0] if weights is None else weights.sum()
-        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
+        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), while
+        # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
         rows_share_penalty = 2 if len(classes) == 2 else 1
+        penalty = 1 / (self.C * total_weight)
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
@@ -162,7 +163,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             X,
             targets,
             solver=self.solver,
-            l2=rows_share_penalty / (self.C * total_weight),
+            l2=rows_share_penalty * (1 - self.l1_ratio) * penalty,
+            l1=self.l1_ratio * penalty,
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,

@@ -18,9 +18,9 @@ from ._validation import (
 )
 from .features import AnyMatrix, bind_features
 from .objective import SoftmaxObjective
-from .solvers import LBFGS, GradientDescent, Method, Progress, minimize
+from .solvers import LBFGS, GradientDescent, Method, Progress, ProximalQuasiNewton, minimize
 
-SOLVERS = ("auto", "gd", "lbfgs", "preconditioned-lbfgs")
+SOLVERS = ("auto", "gd", "lbfgs", "preconditioned-lbfgs", "proximal")
 
 Init = tuple[ArrayLike, ArrayLike]
 
@@ -47,7 +47,7 @@ class FitResult:
     loss : float
         F at (W, b), penalty included.
     grad_norm : float
-        Largest absolute entry of ∂F at (W, b).
+        Largest absolute entry of ∂F at (W, b); with an L1 penalty, of its element of least norm.
     n_iter, n_passes : int
         Iterations, and times that X was read.
     status : str
@@ -56,6 +56,8 @@ class FitResult:
         The same in words, with the numbers.
     history : structured ndarray
         A row for the start and for each iteration: iteration, n_passes, seconds, loss, grad_norm.
+    duality_gap : float
+        With an L1 penalty, a bound of F at (W, b) over its minimum, computed in float64 at the end; NaN without.
     """
 
     W: NDArray[np.float64]
@@ -67,6 +69,7 @@ class FitResult:
     status: str
     message: str
     history: NDArray[np.void]
+    duality_gap: float = np.nan
 
 
 def fit(
@@ -91,7 +94,7 @@ def fit(
 ) -> FitResult:
     """Fit a softmax regression by maximum (penalised) likelihood.
 
-    Minimises F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b + o_i)⟩) + ½ · l2 · ‖W‖².
+    Minimises F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b + o_i)⟩) + ½ · l2 · ‖W‖² + l1 · ‖W‖₁.
 
     Parameters
     ----------
@@ -101,16 +104,18 @@ def fit(
         other sparse formats to CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
         Class indices 0, 1, …, or rows of target probabilities or counts.
-    solver : {"auto", "gd", "lbfgs"}
-        "gd" is gradient descent by a fixed learning rate; "auto" is "lbfgs".
+    solver : {"auto", "gd", "lbfgs", "proximal"}
+        "gd" is gradient descent by a fixed learning rate; "proximal" is the one for an L1 penalty. "auto" is "proximal"
+        with and "lbfgs" without such a penalty.
     l2 : float
         Weight of ½‖W‖²; with scikit-learn's C it is 1/(C · Σs). b is not penalised.
     l1 : float
-        Must be 0: no solver of this version serves an L1 penalty.
+        Weight of ‖W‖₁; with scikit-learn's C it is 1/(C · Σs) where l1_ratio is 1. Entries of W become exactly zero.
     learning_rate : float or "auto"
         For "gd": η, or 1/L with L a bound of the curvature, which never diverges.
     tol : float
-        Converged when no entry of ∂F is larger in absolute value.
+        Converged when no entry of ∂F is larger in absolute value; with an L1 penalty, of its element of least norm,
+        and `duality_gap` tells what that is worth. It should be small beside l1.
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
     offset : array_like of shape (n_samples, n_classes), optional
@@ -147,12 +152,11 @@ def fit(
         sample_weight=as_sample_weight(sample_weight, len(features)),
         offset=as_offset(offset, (len(features), targets.n_classes), features.dtype),
         l2=as_number("l2", l2),
+        l1=as_number("l1", l1),
         fit_intercept=bool(fit_intercept),
         num_threads=num_threads,
     )
-    if as_number("l1", l1):
-        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {l1!r}")
-    method = _method(solver, learning_rate)
+    method = _method(solver, learning_rate, objective.l1)
 
     def report(progress: Progress) -> object:
         W, b = objective.split(progress.theta)
@@ -170,6 +174,10 @@ def fit(
     if not np.isfinite(solution.history["loss"][:1]).all():
         features.check_finite("X")
     W, b = objective.split(solution.theta)
+    message, gap = solution.message, np.nan
+    if objective.l1 and np.isfinite(solution.loss):
+        gap = objective.duality_gap(solution.theta)
+        message += f"; duality gap {gap:.3g}, {gap / solution.loss:.3g} of the loss"
     return FitResult(
         W=W.copy(),
         b=b.copy(),
@@ -178,18 +186,25 @@ def fit(
         n_iter=solution.n_iter,
         n_passes=objective.n_passes,
         status=solution.status,
-        message=solution.message,
+        message=message,
         history=solution.history,
+        duality_gap=gap,
     )
 
 
-def _method(solver: str, learning_rate: float | str) -> Method:
+def _method(solver: str, learning_rate: float | str, l1: float) -> Method:
     if solver not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))}, found {solver!r}")
+    if l1 and solver not in ("auto", "proximal"):
+        raise ValueError(f'l1 must be 0 for solver={solver!r}; solver="proximal" serves an L1 penalty, found {l1!r}')
     if isinstance(learning_rate, str):
         if learning_rate != "auto":
             raise ValueError(f'learning_rate must be a positive number or "auto", found {learning_rate!r}')
-        return GradientDescent() if solver == "gd" else LBFGS(preconditioned=solver != "lbfgs")
+        if solver == "gd":
+            return GradientDescent()
+        if l1 or solver == "proximal":
+            return ProximalQuasiNewton()
+        return LBFGS(preconditioned=solver != "lbfgs")
     if solver != "gd":
         raise ValueError(
             f'learning_rate is for solver="gd"; solver={solver!r} finds its own steps, found {learning_rate!r}'

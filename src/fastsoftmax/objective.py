@@ -2,6 +2,8 @@
 
     F(W, b) = (1/Σs) Σ_i s_i L_i(W, b) + ½ · l2 · ‖W‖²
 
+An L1 penalty, which has no gradient, is kept here for the methods that can minimise it: it is none of F.
+
 A solver knows one float64 vector, theta = (W in C order, then b); W and b are views of it. Dtype, strides and threads
 are decided here, at the border to the kernels.
 """
@@ -27,6 +29,7 @@ from .curvature import (
     leading_components,
     trace,
 )
+from .duality import duality_gap
 from .features import Features
 from .threads import resolve_num_threads
 
@@ -44,6 +47,8 @@ class SoftmaxObjective:
     sample_weight : (n_samples,) float64 with mean one, or None
     offset : (n_samples, n_classes) of X's dtype, or None
     l2 : float
+    l1 : float
+        Weight of ‖W‖₁, for the solver and the duality gap: none of what is evaluated here.
     fit_intercept : bool
         False holds b at zero: theta is W alone.
     fast : bool
@@ -56,6 +61,8 @@ class SoftmaxObjective:
     ----------
     n_params : int
         Length of theta.
+    n_weights : int
+        Entries of W, which come first in it.
     rows_read : int
         Samples read so far, by batches too.
     """
@@ -68,6 +75,7 @@ class SoftmaxObjective:
         sample_weight: Vector | None = None,
         offset: FloatArray | None = None,
         l2: float = 0.0,
+        l1: float = 0.0,
         fit_intercept: bool = True,
         fast: bool = False,
         num_threads: int | None = None,
@@ -78,6 +86,7 @@ class SoftmaxObjective:
         self.sample_weight = sample_weight
         self.offset = offset
         self.l2 = l2
+        self.l1 = l1
         self.fit_intercept = fit_intercept
         self.fast = fast
         self.whole = whole
@@ -85,6 +94,7 @@ class SoftmaxObjective:
         self._basis: Basis | None = None
         self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
+        self.n_weights = targets.n_classes * X.shape[1]
 
     @property
     def n_passes(self) -> int:
@@ -120,6 +130,7 @@ class SoftmaxObjective:
             sample_weight=weights,
             offset=None if self.offset is None else self.offset[rows],
             l2=self.l2,
+            l1=self.l1,
             fit_intercept=self.fit_intercept,
             fast=self.fast,
             num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * n_classes)),
@@ -245,6 +256,10 @@ class SoftmaxObjective:
         probabilities = part._probabilities(theta).astype(np.float64)
         return Sample(part.X.values(), probabilities, np.broadcast_to(mass, len(probabilities)))
 
+    def diagonal(self, theta: Vector) -> Vector:
+        """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""
+        return 1 / self._diagonal(theta).inverse
+
     def _diagonal(self, theta: Vector) -> DiagonalCurvature:
         probabilities = self._probabilities(theta)
         weights = probabilities * (1 - probabilities) / len(self.X)
@@ -266,6 +281,16 @@ class SoftmaxObjective:
             _kernels.softmax(out, out, False, self.num_threads)
         self._count_pass()
         return out
+
+    def duality_gap(self, theta: Vector) -> float:
+        """Bound of F plus l1 · ‖W‖₁ at theta, over its minimum; computed in float64, two passes over X."""
+        gap = duality_gap(
+            *(self.X, self.targets, self.sample_weight, self.offset, *self.split(theta)),
+            *(self.l1, self.l2, self.fit_intercept),
+        )
+        self._count_pass()
+        self._count_pass()
+        return gap
 
     def curvature_bound(self) -> float:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F.

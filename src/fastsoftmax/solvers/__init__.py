@@ -3,5 +3,15 @@
 from .gd import GradientDescent
 from .lbfgs import LBFGS
 from .loop import Method, Objective, Progress, Solution, minimize
+from .proximal import ProximalQuasiNewton
 
-__all__ = ["LBFGS", "GradientDescent", "Method", "Objective", "Progress", "Solution", "minimize"]
+__all__ = [
+    "LBFGS",
+    "GradientDescent",
+    "Method",
+    "Objective",
+    "Progress",
+    "ProximalQuasiNewton",
+    "Solution",
+    "minimize",
+]
