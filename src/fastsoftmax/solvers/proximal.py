@@ -19,6 +19,9 @@ from .loop import Objective, State, Vector
 # Numbers that the pairs may take together, and pairs that there are in any case.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
 
+# The diagonal is found anew after that many iterations, and then after twice as many as the last time.
+FIRST_DIAGONAL = 10
+
 
 class Pair(NamedTuple):
     """A step."""
@@ -28,11 +31,12 @@ class Pair(NamedTuple):
     y: Vector  # (n_params,), change of the smooth gradient
 
 
-class Penalty(NamedTuple):
-    """What does not change: the penalties and the curvature at the start, (n_params,) each."""
+class Curvature(NamedTuple):
+    """The diagonal of the smooth part's Hessian, and when it was found."""
 
-    l1: Vector
     diagonal: Vector
+    age: int = 0  # iterations since
+    lifetime: int = FIRST_DIAGONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class ProximalState(State):
     """A point, and what the model is made of; `grad` is the subgradient of F of least norm."""
 
     smooth_grad: Vector = field(kw_only=True)
-    penalty: Penalty = field(kw_only=True)
+    l1: Vector = field(kw_only=True)  # (n_params,), zero for b
+    curvature: Curvature = field(kw_only=True)
     pairs: tuple[Pair, ...] = ()
     lowest: tuple[float, float] = (np.inf, np.inf)  # loss and gradient norm
     idle: int = 0  # iterations since
@@ -73,11 +78,16 @@ class ProximalQuasiNewton:
             loss + dot(l1, np.abs(theta)),
             subgradient(grad, theta, l1),
             smooth_grad=grad,
-            penalty=Penalty(l1, diagonal),
+            l1=l1,
+            curvature=Curvature(diagonal),
         )
 
     def step(self, objective: Objective, state: ProximalState) -> ProximalState:
         """Go to the minimum of the model, or towards it; to that of a model without pairs if this leads nowhere."""
+        diagonal, age, lifetime = state.curvature
+        if age >= lifetime:
+            diagonal, age, lifetime = objective.diagonal(state.theta), 0, 2 * lifetime
+        state = replace(state, curvature=Curvature(diagonal, age + 1, lifetime))
         for attempt in (state, replace(state, pairs=())) if state.pairs else (state,):
             found = self._advance(objective, attempt)
             if found is not None:
@@ -90,13 +100,13 @@ class ProximalQuasiNewton:
         for pair in state.pairs:
             touched[pair.moved] = True
         free = np.flatnonzero(touched)
-        l1, start, slopes = state.penalty.l1[free], state.theta[free], state.smooth_grad[free]
+        l1, start, slopes = state.l1[free], state.theta[free], state.smooth_grad[free]
         pairs = []
         for moved, step, y in state.pairs:
             s = np.zeros(len(free))
             s[np.searchsorted(free, moved)] = step
             pairs.append((s, y[free]))
-        end = L1Model(slopes, start, l1, state.penalty.diagonal[free], pairs).minimize()
+        end = L1Model(slopes, start, l1, state.curvature.diagonal[free], pairs).minimize()
         direction = end - start
 
         def penalty_change(t: float) -> float:
@@ -113,9 +123,9 @@ class ProximalQuasiNewton:
             smooth, grad = objective.loss_grad(theta)
             change = penalty_change(t)
             loss, enough = smooth + penalty + change, SUFFICIENT_DECREASE * t * predicted
-            # F is convex: from there, it rises by at least this much on the way back, which rounding hides less.
-            rise = -t * dot(grad[free], direction) - change
-            hidden = loss <= state.loss + ROUNDING * abs(state.loss) and rise >= -enough
+            # Where rounding hides the difference of the losses, the slopes at both ends tell it, exactly for a parabola.
+            by_slopes = 0.5 * t * dot(slopes + grad[free], direction) + change
+            hidden = loss <= state.loss + ROUNDING * abs(state.loss) and by_slopes <= enough
             if not (np.isfinite(loss) and (loss <= state.loss + enough or hidden)):
                 return None
             return self._moved(state, theta, loss, grad)
@@ -135,7 +145,7 @@ class ProximalQuasiNewton:
 
     def _moved(self, state: ProximalState, theta: Vector, loss: float, smooth_grad: Vector) -> ProximalState:
         """Return the state at theta, with the pair that the step there makes."""
-        grad = subgradient(smooth_grad, theta, state.penalty.l1)
+        grad = subgradient(smooth_grad, theta, state.l1)
         norm, lowest = float(np.max(np.abs(grad))), state.lowest
         idle = 0 if loss < lowest[0] or norm < lowest[1] else state.idle + 1
         moved = np.flatnonzero(theta != state.theta)
