@@ -123,7 +123,7 @@ class ProximalQuasiNewton:
             smooth, grad = objective.loss_grad(theta)
             change = penalty_change(t)
             loss, enough = smooth + penalty + change, SUFFICIENT_DECREASE * t * predicted
-            # Where rounding hides the difference of the losses, the slopes at both ends tell it, exactly for a parabola.
+            # Where rounding hides the difference of the losses, the slopes at both ends tell it, of a parabola exactly.
             by_slopes = 0.5 * t * dot(slopes + grad[free], direction) + change
             hidden = loss <= state.loss + ROUNDING * abs(state.loss) and by_slopes <= enough
             if not (np.isfinite(loss) and (loss <= state.loss + enough or hidden)):
