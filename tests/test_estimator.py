@@ -239,7 +239,7 @@ NAN = P.X.copy()
 NAN[7, 2] = np.nan
 
 BAD = {
-    "l1": ({"l1_ratio": 0.5}, {}, "l1_ratio must be 0.*found 0.5"),
+    "l1": ({"l1_ratio": 0.5, "solver": "gd"}, {}, "l1 must be 0 for solver='gd'"),
     "solver": ({"solver": "saga"}, {}, "'solver' parameter .* 'saga'"),
     "C": ({"C": 0.0}, {}, "'C' parameter .* 0.0"),
     "n_jobs": ({"n_jobs": 0}, {}, "n_jobs must be .* found 0"),

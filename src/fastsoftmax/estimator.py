@@ -49,15 +49,15 @@ def _is_stochastic(estimator: "SoftmaxRegression") -> bool:
 class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
 
-    Minimises Σ_i s_i L_i + (1/C) · ½‖W‖² over the samples, as ``LogisticRegression`` does: where both converge, the
-    coefficients agree. Two classes have one row of coefficients.
+    Minimises Σ_i s_i L_i + (1/C) · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) over the samples, as ``LogisticRegression``
+    does: where both converge, the coefficients agree. Two classes have one row of coefficients.
 
     Parameters
     ----------
     C : float, default=1.0
         Inverse strength of the penalty; ``np.inf`` for none.
     l1_ratio : float, default=0.0
-        Must be 0: no solver of this version serves an L1 penalty.
+        The share of the L1 penalty: 0 for ½‖W‖² alone, 1 for ‖W‖₁ alone, the elastic net between.
     tol : float, default=1e-4
         Converged when no entry of the gradient of the mean loss is larger in absolute value.
     fit_intercept : bool, default=True
@@ -68,9 +68,10 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         Multiplied with sample_weight.
     random_state : int, RandomState instance or None, default=None
         Where "sgd" and `partial_fit` have the order of the samples from; a `numpy.random.Generator` does too.
-    solver : {"auto", "gd", "agd", "sgd", "lbfgs"} or SGD, default="auto"
-        "gd" is gradient descent, "agd" the accelerated one; "sgd" takes a step after every mini-batch, as `SGD()`
-        describes; "auto" is preconditioned L-BFGS, "lbfgs" the plain one.
+    solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD, default="auto"
+        "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one; "lbfgs"
+        is the plain one, "gd" gradient descent, "agd" the accelerated one; "sgd" takes a step after every mini-batch,
+        as `SGD()` describes.
     learning_rate : float or "auto", default="auto"
         For "gd" and "agd": the step, or one over a bound of the curvature, which never diverges; for "sgd" and
         `partial_fit` the first step, or one found by the curvature of the first mini-batch.
@@ -168,7 +169,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         KeyboardInterrupt
             On Ctrl-C, after the best coefficients so far have been kept as the fitted ones.
         """
-        self._check_parameters()
+        self._validate_params()
         X = self._validate_X(X, reset=True)
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
@@ -182,7 +183,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             X,
             targets,
             solver=self.solver,
-            l2=self._l2(classes, total_weight),
+            **self._penalty(classes, total_weight),
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -238,7 +239,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             If an argument has the wrong shape, type or values, or a parameter is not served by streams: standardize,
             class_weight="balanced", and the schedule "cosine", which need to know the data or their end.
         """
-        self._check_parameters()
+        self._validate_params()
+        if self.l1_ratio:
+            raise ValueError(f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {self.l1_ratio!r}")
         options = self.solver if isinstance(self.solver, SGD) else SGD()
         if options.schedule == "cosine":
             raise ValueError("schedule must not be \"cosine\" for partial_fit: a stream has no end, found 'cosine'")
@@ -267,7 +270,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             options=options,
             random=random,
             learning_rate=self.learning_rate,
-            l2=self._l2(known, weight),
+            l2=self._penalty(known, weight)["l2"],
             sample_weight=weights,
             mean_weight=weight / n_samples,
             init=None if first else self._parameters(),
@@ -403,16 +406,13 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         W, b = self.coef_.astype(np.float64), intercept.astype(np.float64)
         return (np.vstack([-W, W]) / 2, np.concatenate([-b, b]) / 2) if len(W) == 1 else (W, b)
 
-    def _l2(self, classes: np.ndarray, total_weight: float) -> float:
-        """Weight of the penalty beside a mean loss."""
-        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
+    def _penalty(self, classes: np.ndarray, total_weight: float) -> dict[str, float]:
+        """Weights of the penalties beside a mean loss."""
+        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), while
+        # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
         rows_share_penalty = 2 if len(classes) == 2 else 1
-        return rows_share_penalty / (self.C * total_weight)
-
-    def _check_parameters(self) -> None:
-        self._validate_params()
-        if self.l1_ratio:
-            raise ValueError(f"l1_ratio must be 0: this version serves no L1 penalty, found {self.l1_ratio!r}")
+        penalty = 1 / (self.C * total_weight)
+        return {"l2": rows_share_penalty * (1 - self.l1_ratio) * penalty, "l1": self.l1_ratio * penalty}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

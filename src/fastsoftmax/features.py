@@ -9,6 +9,7 @@ what they are, a shift is one of the intercepts, b + W shift.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,9 @@ SERVED = "float64, float32, float16, bfloat16, uint8, int8 and bool as they are,
 
 # Stripes of a sparse matrix, at most; entries that are looked at to cut them; steps of features that are not cut.
 MAX_STRIPES, SAMPLED_ENTRIES, MAX_STEPS = 64, 4096, 4096
+
+# Numbers of dense data that are copied to float64 at a time.
+BLOCK_NUMBERS = 1_000_000
 LONGEST_ROW = np.iinfo(np.int32).max
 
 
@@ -115,6 +119,29 @@ class Features(ABC):
     def squares(self, sample_weight: FloatArray) -> FloatArray:
         """Σ_i w_ik x_ij² for every column of weights, (n_weights, n_features)."""
 
+    def exact_products(self, W: Vector) -> Vector:
+        """W x_i for every row, (n_samples, len(W)), in float64 whatever the dtype."""
+        products = np.zeros((len(self), len(W)))
+        if self.shift is not None:
+            products += W @ self.shift
+        W = W if self.scale is None else W * self.scale
+        for rows, block in self._float64_blocks():
+            products[rows] += block @ W.T
+        return products
+
+    def exact_sums(self, sample_weight: Vector) -> Vector:
+        """Σ_i w_ik x_i for every column of weights, (n_weights, n_features), in float64 whatever the dtype."""
+        sums = np.zeros((sample_weight.shape[1], self.shape[1]))
+        for rows, block in self._float64_blocks():
+            sums += (block.T @ sample_weight[rows]).T
+        if self.scale is not None:
+            sums *= self.scale
+        return sums if self.shift is None else sums + np.outer(sample_weight.sum(axis=0), self.shift)
+
+    @abstractmethod
+    def _float64_blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield what is stored, some rows at a time."""
+
     @abstractmethod
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """Σ_i w_ci x_i x_iᵀ for every row of weights, (n_weights, n_features, n_features)."""
@@ -198,6 +225,12 @@ class DenseFeatures(Features):
             out *= in_dtype(self.scale, self.dtype)
             out *= in_dtype(self.scale, self.dtype)[:, None]
         return out
+
+    def _float64_blocks(self) -> Iterator[tuple[slice, Any]]:
+        step = max(1, BLOCK_NUMBERS // self.shape[1])
+        for start in range(0, len(self), step):
+            rows = slice(start, start + step)
+            yield rows, self.array[rows].astype(np.float64)
 
     def moments(self, sample_weight: Vector | None, num_threads: int) -> tuple[Vector, Vector]:
         """As the base class says."""
@@ -302,6 +335,9 @@ class CsrFeatures(Features):
             "X must be dense: a Gram matrix of sparse features, n_features × n_features, is not served; "
             "pass X.toarray() if it is small"
         )
+
+    def _float64_blocks(self) -> Iterator[tuple[slice, Any]]:
+        yield slice(None), self.matrix.astype(np.float64)
 
     def moments(self, sample_weight: Vector | None, num_threads: int) -> tuple[Vector, Vector]:
         """As the base class says."""

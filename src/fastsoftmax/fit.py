@@ -26,13 +26,14 @@ from .solvers import (
     GradientDescent,
     Method,
     Progress,
+    ProximalQuasiNewton,
     Solution,
     StochasticGradient,
     Walk,
     minimize,
 )
 
-SOLVERS = ("auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs")
+SOLVERS = ("auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal")
 
 Init = tuple[ArrayLike, ArrayLike]
 
@@ -59,7 +60,7 @@ class FitResult:
     loss : float
         F at (W, b), penalty included.
     grad_norm : float
-        Largest absolute entry of ∂F at (W, b).
+        Largest absolute entry of ∂F at (W, b); with an L1 penalty, of its element of least norm.
     n_iter, n_passes : int
         Iterations, and times that X was read.
     status : str
@@ -68,6 +69,8 @@ class FitResult:
         The same in words, with the numbers.
     history : structured ndarray
         A row for the start and for each iteration: iteration, n_passes, seconds, loss, grad_norm.
+    duality_gap : float
+        With an L1 penalty, a bound of F at (W, b) over its minimum, computed in float64 at the end; NaN without.
     """
 
     W: NDArray[np.float64]
@@ -79,6 +82,7 @@ class FitResult:
     status: str
     message: str
     history: NDArray[np.void]
+    duality_gap: float = np.nan
 
 
 def fit(
@@ -103,7 +107,7 @@ def fit(
 ) -> FitResult:
     """Fit a softmax regression by maximum (penalised) likelihood.
 
-    Minimises F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b + o_i)⟩) + ½ · l2 · ‖W‖².
+    Minimises F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b + o_i)⟩) + ½ · l2 · ‖W‖² + l1 · ‖W‖₁.
 
     Parameters
     ----------
@@ -113,19 +117,21 @@ def fit(
         other sparse formats to CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
         Class indices 0, 1, …, or rows of target probabilities or counts.
-    solver : {"auto", "gd", "agd", "sgd", "lbfgs"} or SGD
-        "gd" is gradient descent by a fixed learning rate, "agd" Nesterov's, accelerated and restarted; "sgd" takes a
-        step after every mini-batch, as `SGD()` describes, and an iteration is an epoch and an evaluation: two passes;
-        "auto" is preconditioned L-BFGS, "lbfgs" the plain one.
+    solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD
+        "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one: L-BFGS
+        that starts from the curvature of a sample, as "lbfgs" does not. "gd" is gradient descent by a fixed learning
+        rate, "agd" Nesterov's, accelerated and restarted; "sgd" takes a step after every mini-batch, as `SGD()`
+        describes, and an iteration is an epoch and an evaluation: two passes.
     l2 : float
         Weight of ½‖W‖²; with scikit-learn's C it is 1/(C · Σs). b is not penalised.
     l1 : float
-        Must be 0: no solver of this version serves an L1 penalty.
+        Weight of ‖W‖₁; with scikit-learn's C it is 1/(C · Σs) where l1_ratio is 1. Entries of W become exactly zero.
     learning_rate : float or "auto"
         For "gd" and "agd": η, or 1/L with L a bound of the curvature, which never diverges; for "sgd" the first
         step's, or one found by the curvature of the first mini-batch.
     tol : float
-        Converged when no entry of ∂F is larger in absolute value.
+        Converged when no entry of ∂F is larger in absolute value; with an L1 penalty, of its element of least norm,
+        and `duality_gap` tells what that is worth. It should be small beside l1.
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
     offset : array_like of shape (n_samples, n_classes), optional
@@ -210,7 +216,7 @@ def solve(
     objective: SoftmaxObjective,
     theta: NDArray[np.float64],
     *,
-    solver: str = "auto",
+    solver: str | SGD = "auto",
     learning_rate: float | str = "auto",
     tol: float = 1e-4,
     max_iter: int = 1000,
@@ -218,10 +224,8 @@ def solve(
     random_state: object = None,
 ) -> FitResult:
     """Minimise an objective from theta on; arguments, result and errors as of `fit`."""
-    if objective.l1:
-        raise ValueError(f"l1 must be 0: no solver of this version serves an L1 penalty, found {objective.l1!r}")
     max_iter = as_count("max_iter", max_iter)
-    method = _method(solver, learning_rate, random_state, max_iter)
+    method = _method(solver, learning_rate, random_state, max_iter, objective.l1)
 
     def report(progress: Progress) -> object:
         W, b = objective.split(progress.theta)
@@ -241,6 +245,10 @@ def solve(
     if solution.status in ("converged", "max_iter", "rounding"):
         solution = _without_optimum(objective, solution)
     W, b = objective.split(solution.theta)
+    message, gap = solution.message, np.nan
+    if objective.l1 and np.isfinite(solution.loss):
+        gap = objective.duality_gap(solution.theta)
+        message += f"; duality gap {gap:.3g}, {gap / solution.loss:.3g} of the loss"
     return FitResult(
         W=W.copy(),
         b=b.copy(),
@@ -249,8 +257,9 @@ def solve(
         n_iter=solution.n_iter,
         n_passes=objective.n_passes,
         status=solution.status,
-        message=solution.message,
+        message=message,
         history=solution.history,
+        duality_gap=gap,
     )
 
 
@@ -326,10 +335,14 @@ def fit_chunk(
     return walk, *objective.split(walk.average)
 
 
-def _method(solver: str | SGD, learning_rate: float | str, random_state: object, max_iter: int) -> Method:
+def _method(
+    solver: str | SGD, learning_rate: float | str, random_state: object, max_iter: int, l1: float
+) -> Method:
     name = "sgd" if isinstance(solver, SGD) else solver
     if name not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an SGD, found {solver!r}")
+    if l1 and name not in ("auto", "proximal"):
+        raise ValueError(f'l1 must be 0 for solver={solver!r}; solver="proximal" serves an L1 penalty, found {l1!r}')
     random = as_generator("random_state", random_state)
     rate = as_learning_rate(learning_rate)
     if name in ("gd", "agd"):
@@ -341,6 +354,8 @@ def _method(solver: str | SGD, learning_rate: float | str, random_state: object,
             'learning_rate is for solver="gd", "agd" and "sgd"; '
             f"solver={solver!r} finds its own steps, found {learning_rate!r}"
         )
+    if l1 or name == "proximal":
+        return ProximalQuasiNewton()
     return LBFGS(preconditioned=name != "lbfgs")
 
 

@@ -2,6 +2,8 @@
 
     F(W, b) = (1/Σs) Σ_i s_i L_i(W, b) + ½ · l2 · ‖W‖²
 
+An L1 penalty, which has no gradient, is kept here for the methods that can minimise it: it is none of F.
+
 A solver knows one float64 vector, theta = (W in C order, then b); W and b are views of it. Dtype, strides and threads
 are decided here, at the border to the kernels.
 """
@@ -28,6 +30,7 @@ from .curvature import (
     leading_components,
     trace,
 )
+from .duality import duality_gap
 from .features import Features
 from .separation import MOST_COEFFICIENTS, NEARLY_SURE, program_size, separated_classes
 from .threads import resolve_num_threads
@@ -47,7 +50,7 @@ class SoftmaxObjective:
     offset : (n_samples, n_classes) of X's dtype, or None
     l2 : float
     l1 : float
-        Kept for solvers that serve it: values and derivatives here are those of the smooth part.
+        Weight of ‖W‖₁, for the solver and the duality gap: none of what is evaluated here.
     fit_intercept : bool
         False holds b at zero: theta is W alone.
     fast : bool
@@ -61,6 +64,8 @@ class SoftmaxObjective:
     n_params : int
         Length of theta.
     n_samples : int
+    n_weights : int
+        Entries of W, which come first in it.
     rows_read : int
         Samples read so far, by batches too.
     """
@@ -93,6 +98,7 @@ class SoftmaxObjective:
         self.num_threads = resolve_num_threads(num_threads, X.n_entries * targets.n_classes)
         self.n_samples = len(X)
         self.n_params = targets.n_classes * (X.shape[1] + fit_intercept)
+        self.n_weights = targets.n_classes * X.shape[1]
 
     @property
     def n_passes(self) -> int:
@@ -141,7 +147,7 @@ class SoftmaxObjective:
 
         Zero where a penalty, or targets that are no labels, give every problem an optimum.
         """
-        if self.l2 or self.targets.labels is None:
+        if self.l2 or self.l1 or self.targets.labels is None:
             return 0.0
         smallest = 1.0 if self.sample_weight is None else self.sample_weight[self.sample_weight > 0].min()
         # Half of log 2, for the rounding of the loss.
@@ -302,6 +308,10 @@ class SoftmaxObjective:
         probabilities = part._probabilities(theta).astype(np.float64)
         return Sample(part.X.values(), probabilities, np.broadcast_to(mass, len(probabilities)))
 
+    def diagonal(self, theta: Vector) -> Vector:
+        """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""
+        return 1 / self._diagonal(theta).inverse
+
     def _diagonal(self, theta: Vector) -> DiagonalCurvature:
         probabilities = self._probabilities(theta)
         weights = probabilities * (1 - probabilities) / len(self.X)
@@ -323,6 +333,16 @@ class SoftmaxObjective:
             _kernels.softmax(out, out, False, self.num_threads)
         self._count_pass()
         return out
+
+    def duality_gap(self, theta: Vector) -> float:
+        """Bound of F plus l1 · ‖W‖₁ at theta, over its minimum; computed in float64, two passes over X."""
+        gap = duality_gap(
+            *(self.X, self.targets, self.sample_weight, self.offset, *self.split(theta)),
+            *(self.l1, self.l2, self.fit_intercept),
+        )
+        self._count_pass()
+        self._count_pass()
+        return gap
 
     def curvature_bound(self) -> float:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F.

@@ -4,6 +4,7 @@ from .agd import AcceleratedGradient
 from .gd import GradientDescent
 from .lbfgs import LBFGS
 from .loop import Method, Objective, Progress, Solution, minimize
+from .proximal import ProximalQuasiNewton
 from .sgd import SGD, StochasticGradient, Walk
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Method",
     "Objective",
     "Progress",
+    "ProximalQuasiNewton",
     "Solution",
     "StochasticGradient",
     "Walk",

@@ -37,6 +37,8 @@ class Objective(Protocol):
 
     n_params: int
     n_samples: int
+    n_weights: int  # parameters that are penalised, which come first
+    l1: float  # weight of their absolute values, which loss_grad and line leave to the method
 
     @property
     def n_passes(self) -> int:
@@ -54,6 +56,9 @@ class Objective(Protocol):
     def curvature(self, theta: Vector) -> Preconditioner:
         """Approximate the Hessian at theta: some passes."""
 
+    def diagonal(self, theta: Vector) -> Vector:
+        """Diagonal of the Hessian at theta, made positive: two passes."""
+
     @property
     def separated_below(self) -> float:
         """A loss that proves that there is no optimum, since the classes are separated; 0 where there is one."""
@@ -66,6 +71,7 @@ class Objective(Protocol):
 class State:
     """A point that a method has reached; methods add to it what they remember.
 
+    `grad` is the gradient of F, or where F has none the subgradient of least norm: zero at the minimum.
     `stuck` says why no further progress is possible, and is empty while it is.
     """
 

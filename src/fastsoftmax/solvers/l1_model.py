@@ -1,0 +1,119 @@
+"""A quadratic model of limited memory with an L1 penalty, and its minimum: linear algebra without the data.
+
+    Q(u) = ⟨g, d⟩ + ½ dᵀ B d + Σ_j l1_j |u_j|        d = u − w, B = D − P M⁻¹ Pᵀ
+
+B is the compact form of BFGS (Byrd, Nocedal & Schnabel, Mathematical Programming 63, 1994, theorem 2.3): D is diagonal,
+P = [D S, Y] has two columns a pair. What is a principal part of B has the same form, with the rows of P that it names.
+"""
+
+import numpy as np
+
+from .._vectors import dot
+from ..features import DenseFeatures
+from .loop import Vector
+
+# The model is minimised to this share of the subgradient at its start, or that many times as near as can be.
+ACCURACY, MAX_ITER = 0.03, 30
+MAX_HALVINGS = 10
+
+
+def subgradient(grad: Vector, theta: Vector, l1: Vector) -> Vector:
+    """Subgradient of least norm of a function of this gradient plus Σ_j l1_j |theta_j|."""
+    least = grad - np.clip(grad, -l1, l1)
+    moved = np.flatnonzero(theta)
+    least[moved] = grad[moved] + l1[moved] * np.sign(theta[moved])
+    return least
+
+
+class L1Model:
+    """Q, with its minimum.
+
+    Parameters
+    ----------
+    grad, start, l1, diagonal : (n,)
+        g, w, the penalties, zero for what has none, and D but for a factor, which the latest pair gives.
+    pairs : sequence of (s, y)
+        Changes of w and of the gradient, (n,) each, oldest first.
+    """
+
+    def __init__(
+        self, grad: Vector, start: Vector, l1: Vector, diagonal: Vector, pairs: list[tuple[Vector, Vector]]
+    ) -> None:
+        self.grad, self.start, self.l1, self.diagonal = grad, start, l1, diagonal
+        self.P = np.empty((len(grad), 2 * len(pairs)))
+        self.M = np.empty((2 * len(pairs), 2 * len(pairs)))
+        self.bound = 1.0  # of B's eigenvalues over those of D
+        if pairs:
+            m = len(pairs)
+            for c, (s, y) in enumerate(pairs):
+                np.multiply(s, diagonal, out=self.P[:, c])
+                self.P[:, m + c] = y
+            products = _gram(self.P, 1 / diagonal)  # SᵀDS, SᵀY and YᵀD⁻¹Y
+            curvature = np.diag(products[:m, m:])
+            ratios = np.diag(products[m:, m:]) / curvature
+            factor = ratios[-1]
+            # B grows by no more than y yᵀ/⟨s, y⟩ with a pair.
+            self.bound += ratios.sum() / factor
+            lower = np.tril(products[:m, m:], -1)
+            self.M = np.block([[factor * products[:m, :m], lower], [lower.T, -np.diag(curvature)]])
+            self.P[:, :m] *= factor
+            self.diagonal = factor * diagonal
+            # Pairs are of many sizes.
+            size = 1 / np.sqrt(np.abs(np.diag(self.M)))
+            self.M *= size[:, None] * size
+            self.P *= size
+
+    def minimize(self) -> Vector:
+        """Return u near the minimum, with Q(u) ≤ Q(w).
+
+        Steps of two kinds alternate. A proximal one never raises Q and finds out which entries are zero; Newton's, on
+        the others with their signs, is the minimum where those are right (Byrd, Chin, Nocedal & Oztoprak, Mathematical
+        Programming 159, 2016). An entry that would change its sign stops at zero.
+        """
+        u, grad = self.start, self.grad
+        enough = ACCURACY * float(np.max(np.abs(subgradient(grad, u, self.l1)), initial=0.0))
+        for _ in range(MAX_ITER):
+            steepness = self.bound * self.diagonal
+            u = u - grad / steepness
+            u = u - np.clip(u, -self.l1 / steepness, self.l1 / steepness)
+            value, grad = self._evaluate(u)
+            least = subgradient(grad, u, self.l1)
+            if float(np.max(np.abs(least), initial=0.0)) <= enough:
+                break
+            u, grad = self._newton(u, value, grad, least)
+        return u
+
+    def _newton(self, u: Vector, value: float, grad: Vector, least: Vector) -> tuple[Vector, Vector]:
+        """Minimise over the entries that are free to move, within their signs; return u and the model's gradient."""
+        free = np.flatnonzero(least)
+        at, diagonal, P = u[free], self.diagonal[free], self.P[free]
+        step = -least[free] / diagonal
+        if P.size:
+            # The inverse of D − P M⁻¹ Pᵀ, by Sherman, Morrison and Woodbury.
+            inner = np.linalg.solve(self.M - _gram(P, 1 / diagonal), np.einsum("ij,i->j", P, step))
+            step += np.einsum("ij,j->i", P, inner) / diagonal
+        sign = np.where(at != 0, np.sign(at), -np.sign(grad[free]))
+        penalised = self.l1[free] > 0
+        for _ in range(MAX_HALVINGS):
+            moved = at + step
+            moved[penalised & (moved * sign < 0)] = 0
+            trial = u.copy()
+            trial[free] = moved
+            trial_value, trial_grad = self._evaluate(trial)
+            if trial_value < value:
+                return trial, trial_grad
+            step *= 0.5
+        return u, grad
+
+    def _evaluate(self, u: Vector) -> tuple[float, Vector]:
+        """Q at u, and the gradient of its smooth part."""
+        d = u - self.start
+        change = self.diagonal * d
+        if self.P.size:
+            change -= np.einsum("ij,j->i", self.P, np.linalg.solve(self.M, np.einsum("ij,i->j", self.P, d)))
+        return dot(self.grad, d) + 0.5 * dot(change, d) + dot(self.l1, np.abs(u)), self.grad + change
+
+
+def _gram(P: Vector, weights: Vector) -> Vector:
+    """Pᵀ diag(weights) P, on this thread; `dot` says why BLAS is not asked."""
+    return DenseFeatures(P).gram(weights[None], False, 1)[0]
