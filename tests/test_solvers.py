@@ -100,7 +100,7 @@ def test_curvature_bound_is_a_bound_and_near(n_features, fit_intercept):
 
 def test_passes_are_counted_and_few():
     p = make_problem(500, 30, 5)
-    gd = fs.fit(p.X, p.y, solver="gd", learning_rate=0.01, max_iter=20, tol=0)
+    gd = fs.fit(p.X, p.y, solver="gd", learning_rate=0.01, max_iter=20, tol=0, l2=1e-3)
     assert gd.n_passes == 21
     np.testing.assert_array_equal(gd.history["n_passes"], np.arange(1, 22))
     lbfgs = fs.fit(p.X, p.y, solver="lbfgs", l2=1e-3, tol=1e-8)

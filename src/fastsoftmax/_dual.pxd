@@ -58,7 +58,7 @@ cdef inline Py_ssize_t feature(Csr* X, Py_ssize_t e) noexcept nogil:
 
 
 cdef inline void dual_step(real* T_inout, double* b_inout, real* q_inout, double* scratch, Csr* X, const double* scale,
-                           double step, Py_ssize_t i, Py_ssize_t n_classes) noexcept nogil:
+                           double step, bint intercept, Py_ssize_t i, Py_ssize_t n_classes) noexcept nogil:
     """Make q_i right for the other samples' W, and W right for q_i; step is s_i m_i/(n·l2)."""
     cdef:
         double* u = scratch
@@ -67,7 +67,7 @@ cdef inline void dual_step(real* T_inout, double* b_inout, real* q_inout, double
         const real* values = <const real*> X.values
         real* row
         real x
-        double square = 1
+        double square = intercept
         Py_ssize_t e, k
     for k in range(n_classes):
         u[k] = b_inout[k]
@@ -84,7 +84,7 @@ cdef inline void dual_step(real* T_inout, double* b_inout, real* q_inout, double
     for k in range(n_classes):
         p[k] = step * (q_inout[k] - q[k])
         q_inout[k] = <real> q[k]
-        b_inout[k] += p[k]
+        b_inout[k] += intercept * p[k]
     for e in range(X.indptr[i], X.indptr[i + 1]):
         row = T_inout + feature(X, e) * n_classes
         x = values[e] if scale == NULL else <real> (values[e] * scale[feature(X, e)])

@@ -35,6 +35,7 @@ from libc.string cimport memset
 from ._csr cimport (
     CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, bind_indices, csr, csr_tiles, in_order, padded, parameter, transpose,
 )
+from ._dual cimport dual_step
 from ._layout cimport (
     FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_direct, is_plain, lines, pack_center,
     pack_parameters, packed_feature, stored, strided, vector,
@@ -489,6 +490,28 @@ def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_
                 t * shape.tile_rows, min(shape.tile_rows, X.n_samples - t * shape.tile_rows), ldt, &shape)
         free(block)
     return total
+
+
+def csr_dual_ascent(real[:, ::1] T_inout, double[::1] b_inout, real[:, ::1] q_inout, const real[::1] values, indices,
+                    const Py_ssize_t[::1] indptr, const double[::1] scale, const double[::1] step,
+                    const Py_ssize_t[::1] order, bint intercept):
+    """Coordinate ascent on the dual over the samples of `order`, one after the other, on this thread.
+
+    T is W transposed, (n_features, n_classes); q, (n_samples, n_classes), are distributions that W and b are made of, b if
+    intercept; step is s_i Σ_k y_ik/(n_samples · l2).
+    """
+    cdef:
+        Csr X = csr(values, indices, indptr, T_inout.shape[0])
+        const double* factors = vector(scale)
+        Py_ssize_t n_classes = T_inout.shape[1], s, i
+        void* block = NULL
+        double* scratch = <double*> allocate(&block, 3 * n_classes * sizeof(double))
+    with nogil:
+        for s in range(order.shape[0]):
+            i = order[s]
+            dual_step(&T_inout[0, 0], &b_inout[0], &q_inout[i, 0], scratch, &X, factors, step[i], intercept, i,
+                      n_classes)
+        free(block)
 
 
 def csr_order(indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features):

@@ -241,7 +241,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         if self.l1_ratio:
-            raise ValueError(f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {self.l1_ratio!r}")
+            raise ValueError(
+                f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {self.l1_ratio!r}"
+            )
         options = self.solver if isinstance(self.solver, SGD) else SGD()
         if options.schedule == "cosine":
             raise ValueError("schedule must not be \"cosine\" for partial_fit: a stream has no end, found 'cosine'")

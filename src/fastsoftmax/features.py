@@ -142,6 +142,23 @@ class Features(ABC):
     def _float64_blocks(self) -> Iterator[tuple[slice, Any]]:
         """Yield what is stored, some rows at a time."""
 
+    def dual_ascent(
+        self,
+        W_inout: Vector,
+        b_inout: Vector,
+        probabilities_inout: FloatArray,
+        step: Vector,
+        order: NDArray[np.intp],
+        intercept: bool,
+    ) -> None:
+        """Ascend on the dual, a coordinate for each sample of `order`; where `serves_dual_ascent` is true."""
+        raise NotImplementedError
+
+    @property
+    def serves_dual_ascent(self) -> bool:
+        """Whether a step for one sample costs as little as its entries."""
+        return False
+
     @abstractmethod
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """Σ_i w_ci x_i x_iᵀ for every row of weights, (n_weights, n_features, n_features)."""
@@ -328,6 +345,28 @@ class CsrFeatures(Features):
         if self.shift is not None:
             sums += 2 * self.shift * (X.T @ sample_weight).T + np.outer(sample_weight.sum(axis=0), self.shift**2)
         return sums
+
+    @property
+    def serves_dual_ascent(self) -> bool:
+        """As the base class says."""
+        return self.shift is None
+
+    def dual_ascent(
+        self,
+        W_inout: Vector,
+        b_inout: Vector,
+        probabilities_inout: FloatArray,
+        step: Vector,
+        order: NDArray[np.intp],
+        intercept: bool,
+    ) -> None:
+        """As the base class says."""
+        W_T = np.ascontiguousarray(W_inout.T, dtype=self.dtype)
+        _kernels.csr_dual_ascent(
+            *(W_T, b_inout, probabilities_inout, self.matrix.data, self.indices, self.indptr),
+            *(self.scale, step, order, intercept),
+        )
+        W_inout[:] = W_T.T
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """As the base class says."""

@@ -269,8 +269,8 @@ def _without_optimum(objective: SoftmaxObjective, solution: Solution) -> Solutio
     if not len(classes):
         return solution
     message = (
-        f"classes {', '.join(map(str, classes))} are separated: without a penalty the loss, now {solution.loss:.3g} with "
-        f"gradient norm {solution.grad_norm:.3g}, falls for ever; use a positive l2"
+        f"classes {', '.join(map(str, classes))} are separated: without a penalty the loss, now {solution.loss:.3g} "
+        f"with gradient norm {solution.grad_norm:.3g}, falls for ever; use a positive l2"
     )
     return solution._replace(status="separated", message=message)
 
@@ -335,9 +335,7 @@ def fit_chunk(
     return walk, *objective.split(walk.average)
 
 
-def _method(
-    solver: str | SGD, learning_rate: float | str, random_state: object, max_iter: int, l1: float
-) -> Method:
+def _method(solver: str | SGD, learning_rate: float | str, random_state: object, max_iter: int, l1: float) -> Method:
     name = "sgd" if isinstance(solver, SGD) else solver
     if name not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an SGD, found {solver!r}")

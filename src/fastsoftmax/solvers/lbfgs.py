@@ -43,6 +43,7 @@ class LBFGSState(State):
     curvature: Curvature | None = None
     lowest: tuple[float, float] = (np.inf, np.inf)  # loss and gradient norm
     idle: int = 0  # iterations since
+    ascended: bool = False
 
 
 class LBFGS:
@@ -72,6 +73,12 @@ class LBFGS:
 
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
         """Search along the quasi-Newton direction; along simpler ones if that leads nowhere."""
+        if self.preconditioned and state.curvature is None and not state.ascended:
+            theta = objective.ascend(state.theta)
+            if theta is not None:
+                loss, grad = objective.loss_grad(theta)
+                if loss < state.loss:
+                    return LBFGSState(theta, loss, grad, ascended=True)
         if self.preconditioned and state.curvature is None:
             # Not before it is used: a warm start may be the optimum.
             state = replace(state, curvature=Curvature(objective.curvature(state.theta), state.loss))

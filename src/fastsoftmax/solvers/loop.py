@@ -53,6 +53,9 @@ class Objective(Protocol):
     def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
         """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""
 
+    def ascend(self, theta: Vector) -> Vector | None:
+        """Return a point nearer to the optimum that is cheap to find, if there is one: some passes."""
+
     def curvature(self, theta: Vector) -> Preconditioner:
         """Approximate the Hessian at theta: some passes."""
 
