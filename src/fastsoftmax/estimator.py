@@ -22,8 +22,11 @@ from sklearn.utils.validation import (
 from .features import as_csr, is_bfloat16
 from .fit import SOLVERS, FitResult, fit
 from .functional import decision_function, log_softmax, softmax, standardization
+from .path import Penalty
 from .progress import ProgressLine
 from .threads import available_threads
+
+UNCONVERGED = ("max_iter", "rounding", "diverged")
 
 
 class SoftmaxRegression(ClassifierMixin, BaseEstimator):
@@ -151,8 +154,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
         total_weight = X.shape[0] if weights is None else weights.sum()
-        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²).
-        rows_share_penalty = 2 if len(classes) == 2 else 1
+        penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes))
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
@@ -162,7 +164,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             X,
             targets,
             solver=self.solver,
-            l2=rows_share_penalty / (self.C * total_weight),
+            l2=penalty.l2,
+            l1=penalty.l1,
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -180,10 +183,10 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             result = replace(result, W=W, b=result.b + result.W @ shift)
         if line is not None:
             line.close(f"{result.status}: {result.message}")
-        self._keep(result, classes, np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32))
+        self._keep(result, classes, dtype_of(X))
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
-        if result.status in ("max_iter", "rounding", "diverged"):
+        if result.status in UNCONVERGED:
             warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
         return self
 
@@ -267,9 +270,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
                 f"{self.coef_.shape}; found {len(classes)} classes and {self.n_features_in_} features"
             )
         intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
-        W, b = self.coef_.astype(np.float64), intercept.astype(np.float64)
-        if len(classes) == 2:
-            W, b = np.vstack([-W, W]) / 2, np.concatenate([-b, b]) / 2
+        W, b = rows_of(self.coef_.astype(np.float64), intercept.astype(np.float64))
         if scale is not None and shift is not None:
             W = W / scale
             b = b - W @ shift
@@ -292,7 +293,31 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         self.result_ = result
         self.classes_ = classes
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
-        W, b = result.W, result.b
-        if len(classes) == 2:
-            W, b = W[1:] - W[:1], b[1:] - b[:1]
-        self.coef_, self.intercept_ = W.astype(dtype), b.astype(dtype)
+        coef, intercept = coefficients_of(result.W, result.b)
+        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+
+
+def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> Penalty:
+    """Return the weights of the penalty of the mean loss that has scikit-learn's parameters."""
+    # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
+    # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
+    rows_share_penalty = 2 if n_classes == 2 else 1
+    strength = 1 / (C * total_weight)
+    return Penalty(l1=l1_ratio * strength, l2=(1 - l1_ratio) * rows_share_penalty * strength)
+
+
+def coefficients_of(W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters as scikit-learn has them, with one row for two classes."""
+    return (W[1:] - W[:1], b[1:] - b[:1]) if len(W) == 2 else (W, b)
+
+
+def rows_of(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters with a row for each class."""
+    if len(coef) > 1:
+        return coef, intercept
+    return np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+
+
+def dtype_of(X: Any) -> np.dtype:
+    """Return what the coefficients are returned in."""
+    return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)
