@@ -1,7 +1,7 @@
 """Softmax (multinomial logistic) regression on CPUs: one fused pass over the data, exact answers.
 
-The functional interface needs NumPy alone; `SoftmaxRegression`, the scikit-learn classifier, is imported when it is
-first asked for.
+The functional interface needs NumPy alone; `SoftmaxRegression` and `SoftmaxRegressionCV`, the scikit-learn
+classifiers, are imported when they are first asked for.
 """
 
 from typing import TYPE_CHECKING
@@ -24,12 +24,14 @@ from .solvers import SGD
 
 if TYPE_CHECKING:
     from .estimator import SoftmaxRegression
+    from .estimator_cv import SoftmaxRegressionCV
 
 __all__ = [
     "SGD",
     "FitResult",
     "PathResult",
     "SoftmaxRegression",
+    "SoftmaxRegressionCV",
     "__version__",
     "cross_entropy",
     "cross_entropy_grad",
@@ -50,6 +52,10 @@ def __getattr__(name: str) -> object:
         from .estimator import SoftmaxRegression
 
         return SoftmaxRegression
+    if name == "SoftmaxRegressionCV":
+        from .estimator_cv import SoftmaxRegressionCV
+
+        return SoftmaxRegressionCV
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

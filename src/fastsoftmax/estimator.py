@@ -24,9 +24,12 @@ from ._validation import as_generator
 from .features import as_csr, is_bfloat16
 from .fit import SOLVERS, fit, fit_chunk
 from .functional import decision_function, log_softmax, softmax, standardization
+from .path import Penalty
 from .progress import ProgressLine
 from .solvers import SGD, Walk
 from .threads import available_threads
+
+UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
 
 
 class Stream(NamedTuple):
@@ -174,6 +177,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
         total_weight = X.shape[0] if weights is None else weights.sum()
+        penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes))
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
@@ -183,7 +187,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             X,
             targets,
             solver=self.solver,
-            **self._penalty(classes, total_weight),
+            **penalty._asdict(),
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -202,11 +206,11 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         self.result_ = result
-        self._keep(result.W, result.b, result.n_iter, classes, X.dtype)
+        self._keep(result.W, result.b, result.n_iter, classes, dtype_of(X))
         self._stream = Stream(X.shape[0], total_weight)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
-        if result.status in ("max_iter", "rounding", "separated", "diverged"):
+        if result.status in UNCONVERGED:
             warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
         return self
 
@@ -272,7 +276,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             options=options,
             random=random,
             learning_rate=self.learning_rate,
-            l2=self._penalty(known, weight)["l2"],
+            l2=penalty_of(self.C, 0.0, weight, len(known)).l2,
             sample_weight=weights,
             mean_weight=weight / n_samples,
             init=None if first else self._parameters(),
@@ -284,7 +288,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
                 f"learning_rate must be smaller: the coefficients overflowed and those before are kept, "
                 f"found {self.learning_rate!r}"
             )
-        self._keep(W, b, 1, known, X.dtype)
+        self._keep(W, b, 1, known, dtype_of(X))
         self._stream = Stream(n_samples, weight, settings, walk, random)
         if hasattr(self, "result_"):
             del self.result_
@@ -405,16 +409,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     def _parameters(self) -> tuple[np.ndarray, np.ndarray]:
         """Return W and b with a row for each class."""
         intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
-        W, b = self.coef_.astype(np.float64), intercept.astype(np.float64)
-        return (np.vstack([-W, W]) / 2, np.concatenate([-b, b]) / 2) if len(W) == 1 else (W, b)
-
-    def _penalty(self, classes: np.ndarray, total_weight: float) -> dict[str, float]:
-        """Weights of the penalties beside a mean loss."""
-        # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), while
-        # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
-        rows_share_penalty = 2 if len(classes) == 2 else 1
-        penalty = 1 / (self.C * total_weight)
-        return {"l2": rows_share_penalty * (1 - self.l1_ratio) * penalty, "l1": self.l1_ratio * penalty}
+        return rows_of(self.coef_.astype(np.float64), intercept.astype(np.float64))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -429,10 +424,34 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         # As everywhere in scikit-learn: -1 is all, -2 all but one.
         return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
 
-    def _keep(self, W: np.ndarray, b: np.ndarray, n_iter: int, classes: np.ndarray, X_dtype: np.dtype) -> None:
+    def _keep(self, W: np.ndarray, b: np.ndarray, n_iter: int, classes: np.ndarray, dtype: np.dtype) -> None:
         self.classes_ = classes
         self.n_iter_ = np.array([n_iter], dtype=np.int32)
-        dtype = np.float64 if X_dtype == np.float64 else np.float32
-        if len(classes) == 2:
-            W, b = W[1:] - W[:1], b[1:] - b[:1]
-        self.coef_, self.intercept_ = W.astype(dtype), b.astype(dtype)
+        coef, intercept = coefficients_of(W, b)
+        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+
+
+def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> Penalty:
+    """Return the weights of the penalty of the mean loss that has scikit-learn's parameters."""
+    # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
+    # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
+    rows_share_penalty = 2 if n_classes == 2 else 1
+    strength = 1 / (C * total_weight)
+    return Penalty(l1=l1_ratio * strength, l2=(1 - l1_ratio) * rows_share_penalty * strength)
+
+
+def coefficients_of(W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters as scikit-learn has them, with one row for two classes."""
+    return (W[1:] - W[:1], b[1:] - b[:1]) if len(W) == 2 else (W, b)
+
+
+def rows_of(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters with a row for each class."""
+    if len(coef) > 1:
+        return coef, intercept
+    return np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+
+
+def dtype_of(X: Any) -> np.dtype:
+    """Return what the coefficients are returned in."""
+    return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)

@@ -1,5 +1,6 @@
 """fit: from data to parameters, by any of the solvers."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -36,6 +37,9 @@ from .solvers import (
 SOLVERS = ("auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal")
 
 Init = tuple[ArrayLike, ArrayLike]
+
+# An entry of W is zero where the loss's slope is below l1: a gradient that is not much smaller cannot tell.
+L1_SHARE = 0.05
 
 
 class FitState(NamedTuple):
@@ -130,8 +134,8 @@ def fit(
         For "gd" and "agd": η, or 1/L with L a bound of the curvature, which never diverges; for "sgd" the first
         step's, or one found by the curvature of the first mini-batch.
     tol : float
-        Converged when no entry of ∂F is larger in absolute value; with an L1 penalty, of its element of least norm,
-        and `duality_gap` tells what that is worth. It should be small beside l1.
+        Converged when no entry of ∂F is larger in absolute value; with an L1 penalty, of its element of least norm, nor
+        than a twentieth of l1, and `duality_gap` tells what that is worth.
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
     offset : array_like of shape (n_samples, n_classes), optional
@@ -235,7 +239,7 @@ def solve(
         objective,
         method,
         theta,
-        tol=as_number("tol", tol),
+        tol=min(as_number("tol", tol), L1_SHARE * objective.l1 or math.inf),
         max_iter=max_iter,
         callback=report,
     )
