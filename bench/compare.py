@@ -1,7 +1,6 @@
 """``python -m bench.compare``: one pass by NumPy, PyTorch, fastsoftmax, and at the machine's limit, in one table."""
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
@@ -22,12 +19,13 @@ from .agreement import DisagreementError, check_against_numpy, check_threads
 from .ceilings import Ceilings, CeilingsError
 from .environment import OtherLoad, all_threads, describe, has_torch, instruction_sets
 from .memory import peak_memory
+from .options import add_common_options, positive
 from .problems import DTYPES, SHAPES, Problem, Shape, make_problem
 from .storage import OURS, SCIPY, SKLEARN, StoredProblem, check_stored, stored_problems
+from .tables import milliseconds, print_facts, print_table
 from .timing import Times, take_turns
 from .uses import check_use, make_uses
 
-LEFT = ("n×N×K", "type", "what")
 TYPES = {"float32": "f32", "float64": "f64"}
 NUMPY, USUAL, TORCH = "NumPy", "usual NumPy", "Torch"
 FLOAT32 = "f32"
@@ -62,13 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"NumPy: a sample a row; ratios and share are of {options.isa[-1]}; limit: the larger of the times for "
         "operations and for memory, at the best rates seen"
     )
-    print_table = _print_markdown if options.markdown else _print_terminal
-    _print_facts(facts, options.markdown)
-    print_table(*_pass_table(passes, options.isa, ceilings))
+    print_facts(facts, options.markdown)
+    print_table(*_pass_table(passes, options.isa, ceilings), options.markdown)
     if uses:
-        print_table(("what", "T", NUMPY, "ours", "× NumPy"), uses)
+        print_table(("what", "T", NUMPY, "ours", "× NumPy"), uses, options.markdown)
     if stored:
-        print_table(STORED_COLUMNS, stored)
+        print_table(STORED_COLUMNS, stored, options.markdown)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -97,14 +94,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="instruction sets, the one to be judged last; default: %(default)s",
     )
     parser.add_argument("--passes-only", action="store_true", help="leave out everything but passes over floats")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="a folder with mnist.npz and 20news_tfidf.npz; random numbers of their shapes if not given",
-    )
-    parser.add_argument("--repeats", type=_positive, default=7, metavar="R", help="default: %(default)s")
-    parser.add_argument("--markdown", action="store_true", help="print a table for a README")
+    add_common_options(parser, repeats=7)
     return parser.parse_args(arguments)
 
 
@@ -116,16 +106,10 @@ def _shape(text: str) -> Shape:
 
 
 def _threads(text: str) -> int:
-    threads = _positive(text)
+    threads = positive(text)
     if threads > all_threads():
         raise argparse.ArgumentTypeError(f"this process may use {all_threads()}, found {text}")
     return threads
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive integer, found {text!r}")
-    return int(text)
 
 
 def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[Case, Times]]:
@@ -175,7 +159,7 @@ def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, .
             check_use(use, ours)
             with threadpool_limits(count, user_api="blas"):
                 times = take_turns({NUMPY: use.numpy, "ours": ours}, repeats)
-            medians = [_milliseconds(times.median(name)) for name in (NUMPY, "ours")]
+            medians = [milliseconds(times.median(name)) for name in (NUMPY, "ours")]
             yield use.name, str(count), *medians, f"{times.ratio(NUMPY, 'ours'):.2f}"
 
 
@@ -194,7 +178,7 @@ def _measure_stored(folder: Path | None, threads: Sequence[int], repeats: int) -
                 peaks = {name: peak_memory(calls[name]) for name in (SCIPY, OURS) if name in calls}
             yield (
                 *(problem.name, str(count)),
-                *(_milliseconds(times.median(name)) if name in calls else "" for name in (SCIPY, SKLEARN, OURS)),
+                *(milliseconds(times.median(name)) if name in calls else "" for name in (SCIPY, SKLEARN, OURS)),
                 *(f"{times.ratio(name, OURS):.2f}" if name in calls else "" for name in (SCIPY, SKLEARN, FLOAT32)),
                 f"{problem.megabytes:.0f}",
                 *(_megabytes(peaks.get(name)) for name in (SCIPY, OURS)),
@@ -239,46 +223,12 @@ def _pass_table(
         rows.append(
             (
                 *(str(case.shape), TYPES[case.dtype], str(case.threads)),
-                *(_milliseconds(times.median(name)) for name in (*peers, *ours)),
+                *(milliseconds(times.median(name)) for name in (*peers, *ours)),
                 *(f"{times.ratio(peer, ours[-1]):.2f}" for peer in peers),
-                *(_milliseconds(limit.seconds), f"{100 * limit.seconds / times.median(ours[-1]):.0f}"),
+                *(milliseconds(limit.seconds), f"{100 * limit.seconds / times.median(ours[-1]):.0f}"),
             )
         )
     return columns, rows
-
-
-def _milliseconds(seconds: float) -> str:
-    """Three significant digits, without an exponent."""
-    milliseconds = seconds * 1e3
-    decimals = 0 if milliseconds >= 99.95 else 1 if milliseconds >= 9.995 else 2 if milliseconds >= 0.9995 else 3
-    return f"{milliseconds:.{decimals}f}"
-
-
-def _print_facts(facts: dict[str, str], markdown: bool) -> None:
-    """Print what the times depend on."""
-    if markdown:
-        print("\n".join(f"- {name}: {value}" for name, value in facts.items()))
-        return
-    head = Table.grid(padding=(0, 2))
-    for name, value in facts.items():
-        head.add_row(name, value)
-    Console(highlight=False).print(head, markup=False)
-
-
-def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print()
-    rule = ["---" if column in LEFT else "---:" for column in columns]
-    for cells in (columns, rule, *rows):
-        print(f"| {' | '.join(cells)} |")
-
-
-def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in columns:
-        table.add_column(re.sub("[ _]", "\n", column), justify="left" if column in LEFT else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print("", table, sep="\n", markup=False)
 
 
 if __name__ == "__main__":

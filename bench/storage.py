@@ -1,7 +1,6 @@
 """X as it is stored: a pass over images of bytes and halves, and over sparse text, beside what others make of them.
 
-The data are MNIST and 20 Newsgroups, from a folder with mnist.npz (arrays X_train, y_train) and 20news_tfidf.npz
-(train_data, train_indices, train_indptr, y_train, n_features), or, without one, random numbers of their shapes.
+The data are MNIST and 20 Newsgroups, or random numbers of their shapes.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 import fastsoftmax as fs
 
 from .agreement import TOLERANCE, DisagreementError
+from .data import images, text
 from .problems import Array
 
 SCIPY, SKLEARN, OURS = "SciPy", "sklearn", "ours"
@@ -47,19 +46,17 @@ class StoredProblem(NamedTuple):
 
 def stored_problems(folder: Path | None) -> Iterator[StoredProblem]:
     """Yield the problems one by one: images first, float32 the first of them, then text."""
-    pixels, y = _mnist(folder) if folder else _random_images()
+    name, pixels, y = images(folder)
     W, b = _parameters(10, pixels.shape[1], 1 / 2000)
-    name = "MNIST" if folder else "images"
     for stored in ("float32", *HALVES, "uint8"):
         dtype = _bfloat16() if stored == "bfloat16" else np.dtype(stored)
         if dtype is not None:
             yield StoredProblem(f"{name} {stored}", pixels.astype(dtype), y, W, b)
-    text, y = _newsgroups(folder) if folder else _random_text()
-    W, b = _parameters(20, text.shape[1], 0.1)
-    name = "20news" if folder else "text"
+    name, words, y = text(folder)
+    W, b = _parameters(20, words.shape[1], 0.1)
     for index in (np.int32, np.int64):
-        text.indices, text.indptr = text.indices.astype(index), text.indptr.astype(index)
-        yield StoredProblem(f"{name} CSR {np.dtype(index).name}", text.copy(), y, W, b)
+        words.indices, words.indptr = words.indices.astype(index), words.indptr.astype(index)
+        yield StoredProblem(f"{name} CSR {np.dtype(index).name}", words.copy(), y, W, b)
 
 
 def check_stored(problem: StoredProblem) -> None:
@@ -78,37 +75,6 @@ def check_stored(problem: StoredProblem) -> None:
 def _parameters(n_classes: int, n_features: int, size: float) -> tuple[Array, Array]:
     rng = np.random.default_rng(0)
     return size * rng.standard_normal((n_classes, n_features), np.float32), np.zeros(n_classes, np.float32)
-
-
-def _mnist(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    file = np.load(folder / "mnist.npz")
-    return file["X_train"].reshape(len(file["X_train"]), -1), file["y_train"].astype(np.intp)
-
-
-def _random_images() -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    rng = np.random.default_rng(0)
-    shape = (60000, 784)
-    pixels = rng.integers(0, 256, shape, np.uint8) * (rng.random(shape, np.float32) < 0.2)
-    return pixels.astype(np.uint8), rng.integers(0, 10, len(pixels))
-
-
-def _newsgroups(folder: Path) -> tuple[csr_matrix, NDArray[np.intp]]:
-    file = np.load(folder / "20news_tfidf.npz")
-    parts = file["train_data"], file["train_indices"], file["train_indptr"]
-    shape = len(file["y_train"]), int(file["n_features"])
-    return csr_matrix(parts, shape=shape), file["y_train"].astype(np.intp)
-
-
-def _random_text() -> tuple[csr_matrix, NDArray[np.intp]]:
-    """Words by Zipf's law, about 160 different ones a document."""
-    rng = np.random.default_rng(0)
-    n_samples, n_features, length = 11314, 130_108, 250
-    frequency = 1 / (10 + np.arange(n_features))
-    words = rng.choice(rng.permutation(n_features), (n_samples, length), p=frequency / frequency.sum())
-    values = rng.random(words.size, np.float32)
-    text = csr_matrix((values, words.ravel(), np.arange(n_samples + 1) * length), shape=(n_samples, n_features))
-    text.sum_duplicates()
-    return text, rng.integers(0, 20, n_samples)
 
 
 def _bfloat16() -> np.dtype[Any] | None:

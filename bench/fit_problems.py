@@ -1,0 +1,144 @@
+"""The problems that solvers are compared on: data in float32, a penalty, and an objective that judges all of them.
+
+Where no public data are at hand they are drawn from a seed, with what makes the real ones hard: correlated features,
+rare indicators, many classes, sizes that differ by orders of magnitude.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from .data import Labels, images, text
+from .problems import Shape
+
+BLOCK = 2**14  # samples at a time: X is never all there in float64
+
+Parameters = NDArray[np.floating[Any]]
+
+
+class FitProblem(NamedTuple):
+    """What is minimised: mean cross-entropy + ‖W‖²/(2 C n), or ‖W‖₁/(C n); b is not penalised."""
+
+    name: str
+    X: Any  # (n_samples, n_features), float32, dense or CSR
+    y: Labels  # (n_samples,)
+    C: float
+    l1: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes, from the arrays."""
+        n_samples, n_features = self.X.shape
+        return Shape(n_samples, n_features, int(self.y.max()) + 1)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether X is CSR."""
+        return issparse(self.X)
+
+    @property
+    def penalty(self) -> float:
+        """Weight of ½‖W‖² or of ‖W‖₁ beside the mean loss."""
+        return 1 / (self.C * self.shape.n_samples)
+
+    def describe(self) -> str:
+        """Return name, sizes and penalty, in words."""
+        return f"{self.name} {self.shape}{' CSR' if self.sparse else ''}, {'L1, ' if self.l1 else ''}C = {self.C:g}"
+
+    def objective(self, W: Parameters, b: Parameters) -> float:
+        """Return F in float64, by nothing but NumPy and SciPy's products: no solver judges itself."""
+        W, b = np.asarray(W, np.float64), np.asarray(b, np.float64).ravel()
+        total = 0.0
+        for start in range(0, len(self.y), BLOCK):
+            X, y = self.X[start : start + BLOCK], self.y[start : start + BLOCK]
+            Z = X.astype(np.float64) @ W.T + b
+            Z -= Z[np.arange(len(y)), y][:, None]
+            highest = Z.max(axis=1)
+            total += float(np.sum(highest + np.log(np.exp(Z - highest[:, None]).sum(axis=1))))
+        norm = np.abs(W).sum() if self.l1 else 0.5 * (W**2).sum()
+        return total / len(self.y) + self.penalty * float(norm)
+
+
+def make_digits(name: str, _folder: Path | None) -> FitProblem:
+    """Images of digits, 8 × 8; scikit-learn has them."""
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    return FitProblem(name, (X / 16).astype(np.float32), y.astype(np.intp), C=1.0)
+
+
+def make_images(name: str, folder: Path | None, *, C: float, l1: bool = False) -> FitProblem:
+    """MNIST, or random images of its shape."""
+    kind, pixels, y = images(folder)
+    return FitProblem(name if folder else f"{name}, random {kind}", pixels / np.float32(255), y, C, l1)
+
+
+def make_text(name: str, folder: Path | None, *, C: float, l1: bool = False) -> FitProblem:
+    """20 Newsgroups, or random text of its shape."""
+    kind, X, y = text(folder)
+    return FitProblem(name if folder else f"{name}, random {kind}", X, y, C, l1)
+
+
+def make_covertype(name: str, _folder: Path | None) -> FitProblem:
+    """Like forest cover types: ten correlated measurements, one of four areas, one of forty soils; rare classes."""
+    rng = np.random.default_rng(0)
+    n_samples, n_measured, n_areas, n_soils = 581_012, 10, 4, 40
+    prior = np.array([0.365, 0.488, 0.0615, 0.0047, 0.0163, 0.0299, 0.0353])
+    soil = rng.choice(n_soils, n_samples, p=rng.dirichlet(np.full(n_soils, 0.6)))
+    area = rng.choice(n_areas, n_samples, p=[0.45, 0.05, 0.44, 0.06])
+    mixing = 0.4 * rng.standard_normal((n_measured, n_measured)) + np.eye(n_measured)
+    measured = rng.standard_normal((n_samples, n_measured)) @ mixing
+    X = np.zeros((n_samples, n_measured + n_areas + n_soils), np.float32)
+    X[:, :n_measured] = (measured - measured.mean(axis=0)) / measured.std(axis=0)
+    X[np.arange(n_samples), n_measured + area] = 1
+    X[np.arange(n_samples), n_measured + n_areas + soil] = 1
+    W = 0.9 * rng.standard_normal((len(prior), X.shape[1]))
+    return FitProblem(name, X, _draw_classes(rng, X @ W.T + np.log(prior)), C=1.0)
+
+
+def make_embeddings(name: str, _folder: Path | None) -> FitProblem:
+    """Like the last layer of a network: a spectrum by a power law, turned at random, around a mean for each class."""
+    rng = np.random.default_rng(1)
+    n_samples, n_features, n_classes = 20_000, 512, 1000
+    y = rng.integers(0, n_classes, n_samples)
+    y[:n_classes] = np.arange(n_classes)
+    spectrum = np.sqrt(1 / (1 + np.arange(n_features)))
+    spectrum *= np.sqrt(n_features) / np.linalg.norm(spectrum)
+    rotation, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
+    means = 0.5 * rng.standard_normal((n_classes, n_features))
+    X = ((means[y] + rng.standard_normal((n_samples, n_features))) * spectrum) @ rotation.T
+    return FitProblem(name, np.ascontiguousarray(X, np.float32), y, C=0.01)
+
+
+def make_ill_scaled(name: str, _folder: Path | None) -> FitProblem:
+    """Correlated features in units that differ by up to six orders of magnitude, hardly penalised."""
+    rng = np.random.default_rng(2)
+    n_samples, n_features, n_classes = 50_000, 60, 5
+    mixing = np.eye(n_features) + 0.3 * rng.standard_normal((n_features, n_features))
+    X = rng.standard_normal((n_samples, n_features)) @ mixing
+    W = 0.15 * rng.standard_normal((n_classes, n_features))
+    y = _draw_classes(rng, X @ W.T)
+    units = 10 ** rng.uniform(-3, 3, n_features)
+    return FitProblem(name, (X * units).astype(np.float32), y, C=1e3)
+
+
+def _draw_classes(rng: np.random.Generator, logits: NDArray[np.float64]) -> Labels:
+    """Draw a class for each row from its softmax, by Gumbel's trick."""
+    return (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+PROBLEMS: Mapping[str, Callable[[str, Path | None], FitProblem]] = {
+    "mnist": partial(make_images, C=1.0),
+    "digits": make_digits,
+    "covertype": make_covertype,
+    "embeddings": make_embeddings,
+    "20news": partial(make_text, C=10.0),
+    "ill": make_ill_scaled,
+    "mnist-l1": partial(make_images, C=0.1, l1=True),
+    "20news-l1": partial(make_text, C=10.0, l1=True),
+}

@@ -1,0 +1,54 @@
+"""What all the commands print: facts, tables, and numbers of three digits, for a terminal or for a README."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+LEFT = ("n×N×K", "type", "what", "solver")
+
+
+def print_facts(facts: Mapping[str, str], markdown: bool) -> None:
+    """Print what the times depend on."""
+    if markdown:
+        print("\n".join(f"- {name}: {value}" for name, value in facts.items()))
+        return
+    head = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        head.add_row(name, value)
+    Console(highlight=False).print(head, markup=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool, title: str = "") -> None:
+    """Print a table, below an empty line and its title if it has one."""
+    print(f"\n{title}" if title else "")
+    if title and markdown:
+        print()
+    (_print_markdown if markdown else _print_terminal)(columns, rows)
+
+
+def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    rule = ["---" if column in LEFT else "---:" for column in columns]
+    for cells in (columns, rule, *rows):
+        print(f"| {' | '.join(cells)} |")
+
+
+def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in columns:
+        table.add_column(re.sub("[ _]", "\n", column), justify="left" if column in LEFT else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table, markup=False)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return the milliseconds, of three digits."""
+    return three_digits(seconds * 1e3)
+
+
+def three_digits(value: float) -> str:
+    """Return three significant digits, of which at most three are decimals, without an exponent."""
+    decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2 if value >= 0.9995 else 3
+    return f"{value:.{decimals}f}"
