@@ -85,7 +85,7 @@ class TestFit:
         np.savez("c.npz", X=X / X.max(axis=0), y=y)
         options = ("--class-weight", "balanced", "--no-intercept", "--threads", "1", "--solver", "lbfgs")
         succeed("fit", "c.npz", *options)
-        estimator = fs.SoftmaxRegression(max_iter=1000, class_weight="balanced", fit_intercept=False)
+        estimator = fs.SoftmaxRegression(max_iter=1000, class_weight="balanced", fit_intercept=False, solver="lbfgs")
         expected = estimator.fit(X / X.max(axis=0), y)
         model = model_file.load_model("model.safetensors")
         assert not model.b.any()
@@ -165,7 +165,7 @@ class TestStorage:
             ("X.npy", "uint8", ("--target", "y.npy")),
             ("d.svm", "float64, sparse", ()),
         ):
-            output = succeed("fit", data, *target, "--standardize")
+            output = succeed("fit", data, *target, "--standardize", "--tol", "1e-6")
             assert f"1797 samples × 64 features × 10 classes, {stored}\n" in output
             assert "converged" in output
             succeed("evaluate", "model.safetensors", data, *target)
@@ -206,7 +206,10 @@ class TestEvaluate:
         ("fit iris.csv", "iris.csv needs a target, one of its columns: 'sl', 'sw', 'pl', 'pw', 'species'"),
         ("fit iris.csv --target speces", "no target column 'speces' (did you mean 'species'?)"),
         ("fit iris.csv --target pw", "'pw' of iris.csv must hold text, whole numbers or booleans, found 0.2"),
-        ("fit iris.csv --target species --solver newton", "--solver must be one of: auto, gd, lbfgs; found 'newton'"),
+        (
+            "fit iris.csv --target species --solver newton",
+            "--solver must be one of: auto, gd, agd, sgd, lbfgs, preconditioned-lbfgs, proximal; found 'newton'",
+        ),
         ("fit iris.csv --target species --class-weight even", "--class-weight must be one of: balanced; found 'even'"),
         ("fit iris.csv --target species --C -1", "'C' parameter .* Got -1.0"),
         ("fit iris.csv --target species --C nan", "'C' parameter .* Got nan"),

@@ -7,10 +7,10 @@ import scipy.sparse
 import fastsoftmax as fs
 
 
-def sparse_problem(dtype=np.float64, n=400, n_features=150, n_classes=5):
+def sparse_problem(dtype=np.float64, n=400, n_features=1500, n_classes=5):
     rng = np.random.default_rng(0)
-    X = scipy.sparse.random_array((n, n_features), density=0.08, format="csr", rng=rng, dtype=dtype)
-    logits = X @ rng.standard_normal((n_features, n_classes)) * 3
+    X = scipy.sparse.random_array((n, n_features), density=0.01, format="csr", rng=rng, dtype=dtype)
+    logits = X @ rng.standard_normal((n_features, n_classes)) * 6
     return X, (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
 
 

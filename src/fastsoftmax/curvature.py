@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 from .features import DenseFeatures
 
 Vector = NDArray[np.float64]
-Single = NDArray[np.float32]
+FloatArray = NDArray[np.floating[Any]]  # float32 or float64: of the data's own precision
 
 # Rows of a sample, and those of them that estimate the second moments of the components that do not lead.
 SAMPLE_ROWS, MOMENT_ROWS = 5_000, 2_000
 
 # The block of the leading components: rows of the matrix at most, components at least.
 MAX_BLOCK, MIN_LEADING = 1_000, 8
+
+# Rows of a matrix that is the exact block of all components, whatever the samples: it takes a millisecond.
+SMALL_BLOCK = 300
 
 # Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
 BASIS_PASSES, BLOCK_PASSES = 150, 10
@@ -37,11 +40,11 @@ MANY_CLASSES = 256
 # Multiply-adds of an eigenvalue decomposition, over n³: LAPACK's count and its distance from a product's speed.
 EIGEN_WORK = 10
 
-# What is smaller than this share of the largest is a rounding error of float32.
-RESOLUTION = np.float32(1e-6)
+# A share of the largest second moment that may be a rounding error: of no direction is less believed.
+RESOLUTION = 1e-6
 
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
-LATE_WEIGHT = np.float32(0.003)
+LATE_WEIGHT = 0.003
 
 # The components change with the penalty, slowly: found anew where it is this many times another.
 SIMILAR_PENALTY = 2.0
@@ -91,8 +94,8 @@ class Basis(NamedTuple):
 
     mean: Vector  # (n_features,)
     unit: Vector  # (n_inputs,)
-    components: Single  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
-    penalty: Single  # (n_inputs,), what l2 is for the inputs
+    components: FloatArray  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
+    penalty: FloatArray  # (n_inputs,), what l2 is for the inputs
     l2: float
 
     @classmethod
@@ -106,9 +109,9 @@ class Basis(NamedTuple):
         penalty = l2 * unit**2
         if fit_intercept:
             unit, penalty = np.append(unit, INTERCEPT_UNIT), np.append(penalty, 0)
-        basis = cls(mean, unit, np.empty((0, 0), np.float32), penalty.astype(np.float32), l2)
+        basis = cls(mean, unit, np.empty((0, 0), X.dtype), penalty.astype(X.dtype), l2)
         gram = _gram(basis.inputs(X), weights[None], num_threads)[0]
-        _, components = np.linalg.eigh(LATE_WEIGHT * gram + np.diag(basis.penalty))
+        _, components = np.linalg.eigh(X.dtype.type(LATE_WEIGHT) * gram + np.diag(basis.penalty))
         return basis._replace(components=components)
 
     def serves(self, l2: float) -> bool:
@@ -117,14 +120,18 @@ class Basis(NamedTuple):
 
     def penalized(self, l2: float) -> "Basis":
         """Return the same components with another penalty."""
-        return self if l2 == self.l2 else self._replace(penalty=self.penalty * np.float32(l2 / self.l2), l2=l2)
+        return (
+            self
+            if l2 == self.l2
+            else self._replace(penalty=self.penalty * self.penalty.dtype.type(l2 / self.l2), l2=l2)
+        )
 
-    def inputs(self, X: NDArray[np.floating[Any]]) -> Single:
-        """Return rows of inputs, (n_rows, n_inputs); in their units float32 is wide enough for all."""
+    def inputs(self, X: NDArray[np.floating[Any]]) -> FloatArray:
+        """Return rows of inputs, (n_rows, n_inputs), in their units."""
         n_features = len(self.mean)
-        inputs = np.empty((len(X), len(self.unit)), np.float32)
+        inputs = np.empty((len(X), len(self.unit)), X.dtype)
         centred = X - self.mean.astype(X.dtype)
-        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features], casting="same_kind")
+        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features])
         inputs[:, n_features:] = self.unit[n_features:]
         return inputs
 
@@ -149,7 +156,8 @@ class PrincipalCurvature:
         self.components_T = np.ascontiguousarray(basis.components.T)
         spread, classes = _class_directions(sample)
         self.n_classes = sample.probabilities.shape[1]
-        self.classes = None if classes is None else classes.astype(np.float32)
+        self.dtype = sample.X.dtype
+        self.classes = None if classes is None else classes.astype(self.dtype)
 
         Z = basis.inputs(sample.X)
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
@@ -157,9 +165,9 @@ class PrincipalCurvature:
         moments = np.einsum("i,ij,ij->j", sample.spread[few] / sample.spread[few].sum(), rotated, rotated)
         moments = np.maximum(moments, RESOLUTION * moments.max())
         penalty = self.components_T**2 @ basis.penalty
-        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(np.float32)
+        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
 
-        self.leading_factor: Single | None = None
+        self.leading_factor: FloatArray | None = None
         if n_leading and classes is not None:
             leading = self.components_T[-n_leading:]
             hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
@@ -192,13 +200,15 @@ class PrincipalCurvature:
         b -= (W @ self.basis.mean)[:, None]
         return np.concatenate([W.ravel(), b.ravel()])
 
-    def _product(self, left: Single, right_T: NDArray[Any]) -> Single:
-        return _product(left, np.ascontiguousarray(right_T, dtype=np.float32), self.num_threads)
+    def _product(self, left: FloatArray, right_T: NDArray[Any]) -> FloatArray:
+        return _product(left, np.ascontiguousarray(right_T, dtype=self.dtype), self.num_threads)
 
 
 def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: float) -> int:
     """Return how many components the exact block may have, 0 if so few that it is not worth it."""
     directions = n_classes - 1
+    if n_inputs * directions <= SMALL_BLOCK:
+        return n_inputs
     count = min(n_inputs, MAX_BLOCK // directions)
     while count >= MIN_LEADING or count == n_inputs:
         size = count * directions
@@ -240,7 +250,7 @@ def _class_directions(sample: Sample) -> tuple[Vector, Vector | None]:
     return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
 
 
-def _hessian(sample: Sample, classes: Vector, Y: Single, num_threads: int) -> Single:
+def _hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -> FloatArray:
     """Lower triangle of H without penalty, in directions of classes and of inputs, from the inputs in theirs.
 
     Returns
@@ -248,7 +258,7 @@ def _hessian(sample: Sample, classes: Vector, Y: Single, num_threads: int) -> Si
     ndarray of shape (n_directions, n_leading, n_directions, n_leading)
     """
     n_directions, n_leading = classes.shape[1], Y.shape[1]
-    hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=np.float32)
+    hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
     along = sample.probabilities @ classes
     for c in range(n_directions):
         upto = slice(c + 1)
@@ -258,35 +268,37 @@ def _hessian(sample: Sample, classes: Vector, Y: Single, num_threads: int) -> Si
     return hessian
 
 
-def _factor(matrix: Single) -> Single | None:
+def _factor(matrix: FloatArray) -> FloatArray | None:
     """Return the Cholesky factor of a matrix, of which the lower triangle is read; None if it is not definite."""
-    from scipy.linalg.lapack import spotrf
+    from scipy.linalg import get_lapack_funcs
 
     diagonal = np.arange(len(matrix))
     matrix[diagonal, diagonal] += RESOLUTION * matrix[diagonal, diagonal].max()
     # LAPACK reads columns: its upper triangle is the lower one here.
-    factor, failed = spotrf(matrix.T, lower=False, overwrite_a=True, clean=False)
+    (potrf,) = get_lapack_funcs(("potrf",), (matrix,))
+    factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
     return None if failed else factor
 
 
-def _solve(factor: Single, v: Single) -> Single:
-    from scipy.linalg.lapack import spotrs
+def _solve(factor: FloatArray, v: FloatArray) -> FloatArray:
+    from scipy.linalg import get_lapack_funcs
 
-    solution, _ = spotrs(factor, v)
+    (potrs,) = get_lapack_funcs(("potrs",), (factor,))
+    solution, _ = potrs(factor, v)
     return solution
 
 
-def _gram(Z: Single, weights: Vector, num_threads: int) -> Single:
-    return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=np.float32), False, num_threads)
+def _gram(Z: FloatArray, weights: Vector, num_threads: int) -> FloatArray:
+    return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=Z.dtype), False, num_threads)
 
 
-def _product(left: Single, right_T: Single, num_threads: int) -> Single:
+def _product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatArray:
     """Multiply left with right, on this package's own threads.
 
     Those of BLAS would go on waiting on the processors that the next pass needs.
     """
     if left.size * len(right_T) < SMALL_PRODUCT:
         return left @ right_T.T
-    out = np.empty((len(left), len(right_T)), dtype=np.float32)
+    out = np.empty((len(left), len(right_T)), dtype=left.dtype)
     DenseFeatures(left).predict(out, right_T, np.zeros(len(right_T)), False, False, num_threads)
     return out

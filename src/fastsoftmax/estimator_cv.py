@@ -20,7 +20,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 from ._validation import as_number, as_sample_weight
-from .estimator import UNCONVERGED, SoftmaxRegression, coefficients_of, dtype_of, penalty_of, rows_of
+from .classifier import UNCONVERGED, SoftmaxClassifier, coefficients_of, dtype_of, penalty_of, rows_of
+from .estimator import SoftmaxRegression
 from .fit import FitResult, bind, solve, start
 from .objective import SoftmaxObjective
 from .path import walk
@@ -35,7 +36,7 @@ class Fold(NamedTuple):
     test: np.ndarray  # whatever selects rows
 
 
-class SoftmaxRegressionCV(SoftmaxRegression):
+class SoftmaxRegressionCV(SoftmaxClassifier):
     """Softmax regression whose C and l1_ratio have the best score on held-out samples.
 
     A drop-in for scikit-learn's ``LogisticRegressionCV`` with ``use_legacy_attributes=False``: the fitted attributes

@@ -22,6 +22,7 @@ from .curvature import (
     BASIS_PASSES,
     EIGEN_WORK,
     SAMPLE_ROWS,
+    SMALL_BLOCK,
     Basis,
     DiagonalCurvature,
     PrincipalCurvature,
@@ -276,9 +277,12 @@ class SoftmaxObjective:
     def ascend(self, theta: Vector) -> Vector | None:
         """Return a point near the optimum, by some epochs of coordinate ascent on the dual from zero; else None.
 
-        For sparse samples, where a step for each is as cheap as a pass over all, and worth a dozen.
+        For sparse samples, where a step for each costs as little as a pass over all, and of so many features that they
+        have no components, which are worth more.
         """
-        if theta.any() or not self.l2 or self.offset is not None or not self.X.serves_dual_ascent:
+        if theta.any() or not self.l2 or self.offset is not None:
+            return None
+        if self._has_components or not self.X.serves_dual_ascent:
             return None
         n_samples, n_classes = len(self.X), self.targets.n_classes
         probabilities = np.zeros((n_samples, n_classes), dtype=self.X.dtype)
@@ -298,18 +302,27 @@ class SoftmaxObjective:
 
     def curvature(self, theta: Vector) -> PrincipalCurvature | DiagonalCurvature:
         """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with."""
-        n_samples, n_features = self.X.shape
-        n_inputs = n_features + self.fit_intercept
-        pass_work = 2.0 * self.X.n_entries * self.targets.n_classes
-        if self.X.n_entries < n_samples * n_features or EIGEN_WORK * n_inputs**3 > BASIS_PASSES * pass_work:
+        if not self._has_components:
             return self._diagonal(theta)
         sample = self._sample(theta)
         basis = self._basis_of(sample)
         # At W = 0 the Kronecker product is exact.
         n_leading = 0
         if theta.any():
-            n_leading = leading_components(len(sample.X), n_inputs, self.targets.n_classes, pass_work)
+            n_leading = leading_components(len(sample.X), len(basis.unit), self.targets.n_classes, self._pass_work)
         return PrincipalCurvature(sample, basis, n_leading, self.num_threads)
+
+    @property
+    def _pass_work(self) -> float:
+        """Multiply-adds of a pass."""
+        return 2.0 * self.X.n_entries * self.targets.n_classes
+
+    @property
+    def _has_components(self) -> bool:
+        """Whether the principal components of X are worth their cost, beside that of a fit's passes."""
+        n_inputs = self.X.shape[1] + self.fit_intercept
+        small = n_inputs * (self.targets.n_classes - 1) <= SMALL_BLOCK
+        return small or EIGEN_WORK * n_inputs**3 <= BASIS_PASSES * self._pass_work
 
     def _basis_of(self, sample: Sample) -> Basis:
         """Principal components of the sample, or those of another one: all variants of the whole share the latest."""
@@ -332,7 +345,7 @@ class SoftmaxObjective:
             part, factor = self.batch(rows), 1 / probability
         mass = factor / n_samples if part._mass is None else part._mass * factor / n_samples
         probabilities = part._probabilities(theta).astype(np.float64)
-        return Sample(part.X.values(), probabilities, np.broadcast_to(mass, len(probabilities)))
+        return Sample(np.ascontiguousarray(part.X.values()), probabilities, np.broadcast_to(mass, len(probabilities)))
 
     def diagonal(self, theta: Vector) -> Vector:
         """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""

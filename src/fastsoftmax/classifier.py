@@ -1,0 +1,149 @@
+"""What the scikit-learn classifiers share: data as scikit-learn's users have them, predictions, coefficients."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from .features import as_csr, is_bfloat16
+from .functional import decision_function, log_softmax, softmax
+from .path import Penalty
+from .threads import available_threads
+
+UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
+
+
+class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
+    """A fitted softmax regression; how it is fitted is the subclass's."""
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits, (n_samples, n_classes); for two classes those of the second, (n_samples,)."""
+        check_is_fitted(self)
+        X = self._validate_X(X, reset=False)
+        logits = decision_function(X, self.coef_, self.intercept_, num_threads=self._num_threads())
+        return logits.ravel() if len(self.coef_) == 1 else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, (n_samples, n_classes), columns in the order of classes_."""
+        return softmax(self._class_logits(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of `predict_proba`, exact where a probability is too small to be written."""
+        return log_softmax(self._class_logits(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest class of every sample, (n_samples,)."""
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[best]
+
+    def _class_logits(self, X: Any) -> np.ndarray:
+        """Logits with a column for each class, for two classes too."""
+        scores = self.decision_function(X)
+        return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
+
+    def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        # SciPy and scikit-learn trust the indices of a sparse matrix: they are checked first.
+        if issparse(X):
+            X = as_csr(X)
+        dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
+        if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
+            dtypes.append(X.dtype)
+        # Whether all is finite is asked once, by what X is passed on to, which also says where it is not.
+        return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
+
+    def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Targets as `fit` takes them, and the classes: those that are known, or all that are found."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        values = np.asarray(y)
+        if values.ndim == 2 and values.shape[1] > 1:
+            columns = np.arange(values.shape[1])
+            if known is not None and not np.array_equal(known, columns):
+                raise ValueError(
+                    f"y must have a column for each of the classes {known.tolist()!r}, found {values.shape}"
+                )
+            return values, columns
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if len(y) != n_samples:
+            raise ValueError(f"y must have one label for each of the {n_samples} samples, found {len(y)}")
+        classes, labels = np.unique(y, return_inverse=True)
+        if known is not None:
+            unknown = classes[~np.isin(classes, known)]
+            if len(unknown):
+                raise ValueError(f"y must hold the classes {known.tolist()!r}, found {unknown[0]!r}")
+            return np.searchsorted(known, classes)[labels], known
+        if len(classes) < 2:
+            raise ValueError(f"y must hold at least two classes, found one class only: {classes[0]!r}")
+        return labels, classes
+
+    def _weights(
+        self, sample_weight: Any, X: np.ndarray, targets: np.ndarray, classes: np.ndarray
+    ) -> np.ndarray | None:
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            if not sample_weight.any():
+                raise ValueError("sample_weight must not be zero for all samples")
+        if self.class_weight is None:
+            return sample_weight
+        if targets.ndim == 2:
+            raise ValueError("class_weight must be None where y holds probabilities; weigh their columns instead")
+        of_class = compute_class_weight(
+            self.class_weight, classes=classes, y=classes[targets], sample_weight=sample_weight
+        )[targets]
+        return of_class if sample_weight is None else sample_weight * of_class
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _num_threads(self) -> int | None:
+        if self.n_jobs is None:
+            return None
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
+        # As everywhere in scikit-learn: -1 is all, -2 all but one.
+        return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
+
+    def _keep(self, W: np.ndarray, b: np.ndarray, n_iter: int, classes: np.ndarray, dtype: np.dtype) -> None:
+        self.classes_ = classes
+        self.n_iter_ = np.array([n_iter], dtype=np.int32)
+        coef, intercept = coefficients_of(W, b)
+        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+
+
+def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> Penalty:
+    """Return the weights of the penalty of the mean loss that has scikit-learn's parameters."""
+    # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
+    # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
+    rows_share_penalty = 2 if n_classes == 2 else 1
+    strength = 1 / (C * total_weight)
+    return Penalty(l1=l1_ratio * strength, l2=(1 - l1_ratio) * rows_share_penalty * strength)
+
+
+def coefficients_of(W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters as scikit-learn has them, with one row for two classes."""
+    return (W[1:] - W[:1], b[1:] - b[:1]) if len(W) == 2 else (W, b)
+
+
+def rows_of(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters with a row for each class."""
+    if len(coef) > 1:
+        return coef, intercept
+    return np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+
+
+def dtype_of(X: Any) -> np.dtype:
+    """Return what the coefficients are returned in."""
+    return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)
