@@ -21,8 +21,9 @@ from .features import DenseFeatures
 Vector = NDArray[np.float64]
 FloatArray = NDArray[np.floating[Any]]  # float32 or float64: of the data's own precision
 
-# Rows of a sample, and those of them that estimate the second moments of the components that do not lead.
-SAMPLE_ROWS, MOMENT_ROWS = 5_000, 2_000
+# Rows of a sample, at least and at most, and those of them that estimate the second moments of the components that do
+# not lead.
+FEWEST_ROWS, MOST_ROWS, MOMENT_ROWS = 500, 5_000, 2_000
 
 # The block of the leading components: rows of the matrix at most, components at least.
 MAX_BLOCK, MIN_LEADING = 1_000, 8
@@ -75,16 +76,22 @@ def trace(probabilities: NDArray[np.floating]) -> Vector:
     return 1 - np.einsum("ik,ik->i", probabilities, probabilities, dtype=np.float64)
 
 
+def sample_rows(n_samples: int) -> int:
+    """Return how many rows suffice: all of few, and a third of more."""
+    return min(n_samples, MOST_ROWS, max(FEWEST_ROWS, n_samples // 3))
+
+
 def draw(importance: Vector) -> tuple[NDArray[np.intp], Vector]:
-    """Draw about SAMPLE_ROWS rows, the more important the likelier; return them and the probability that each had."""
-    probability = SAMPLE_ROWS * importance / importance.sum()
+    """Draw about `sample_rows` rows, the more important the likelier; return them and the probability that each had."""
+    n_rows = sample_rows(len(importance))
+    probability = n_rows * importance / importance.sum()
     # What is cut off at one goes to the others.
     for _ in range(3):
         certain = probability >= 1
         rest = probability[~certain].sum()
         probability[certain] = 1
         if rest > 0:
-            probability[~certain] *= max(1.0, (SAMPLE_ROWS - certain.sum()) / rest)
+            probability[~certain] *= max(1.0, (n_rows - certain.sum()) / rest)
     rows = np.flatnonzero(np.random.default_rng(0).random(len(probability)) < probability)
     return rows, np.minimum(probability[rows], 1)
 

@@ -21,7 +21,6 @@ from ._vectors import add_scaled, dot
 from .curvature import (
     BASIS_PASSES,
     EIGEN_WORK,
-    SAMPLE_ROWS,
     SMALL_BLOCK,
     Basis,
     DiagonalCurvature,
@@ -29,6 +28,7 @@ from .curvature import (
     Sample,
     draw,
     leading_components,
+    sample_rows,
     trace,
 )
 from .duality import duality_gap
@@ -337,7 +337,7 @@ class SoftmaxObjective:
         """Rows that the curvature at theta depends on most, all if they are few."""
         n_samples = len(self.X)
         part, factor = self, np.ones(1)
-        if n_samples > SAMPLE_ROWS:
+        if n_samples > sample_rows(n_samples):
             importance = np.ones(n_samples) if self._mass is None else self._mass
             if theta.any():
                 importance = importance * trace(self._probabilities(theta))
