@@ -119,8 +119,8 @@ def _tensor(X: Any) -> Any:
         return torch.from_numpy(X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its sparse tensors are in beta
-        parts = (torch.from_numpy(part) for part in (X.indptr, X.indices, X.data))
-        return torch.sparse_csr_tensor(*parts, size=X.shape)
+        indptr, indices, values = (torch.from_numpy(part) for part in (X.indptr, X.indices, X.data))
+        return torch.sparse_csr_tensor(indptr, indices, values, size=X.shape)
 
 
 def _sklearn_peer(solver: str, **limits: Any) -> Peer:

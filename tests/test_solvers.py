@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import reference
+import scipy.sparse
 from problems import make_problem, one_hot
 from scipy.optimize import minimize
 from tolerances import SAME
@@ -16,7 +17,7 @@ from fastsoftmax.features import bind_features
 from fastsoftmax.objective import SoftmaxObjective
 from fastsoftmax.solvers.line_search import satisfies_wolfe, strong_wolfe
 
-SOLVERS = ("gd", "agd", "sgd", "lbfgs")
+SOLVERS = ("gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs")
 EXACT = ("gd", "agd", "lbfgs")  # sgd comes near: tests/test_stochastic.py
 
 
@@ -264,3 +265,15 @@ def test_line_search_finds_strong_wolfe_points(first, minimum):
 def test_line_search_gives_up_on_what_does_not_fall():
     assert strong_wolfe(lambda t: (t, 1.0), 1.0) is None
     assert strong_wolfe(lambda t: (1.0 + t, -1.0), 1.0) is None
+
+
+def test_auto_says_what_it_is():
+    p = make_problem(60, 5, 3)
+    wide = scipy.sparse.random_array((60, 5000), density=0.01, format="csr", rng=np.random.default_rng(0))
+    for X, l1, choice in (
+        (p.X, 0, '"preconditioned-lbfgs" with the principal components'),
+        (wide, 0, '"preconditioned-lbfgs" with the Hessian\'s diagonal'),
+        (p.X, 1e-3, '"proximal", for there is an L1 penalty'),
+    ):
+        assert f"auto is {choice}" in fs.fit(X, p.y, l2=1e-3, l1=l1).message
+    assert "auto" not in fs.fit(p.X, p.y, solver="lbfgs").message

@@ -250,6 +250,8 @@ def solve(
         solution = _without_optimum(objective, solution)
     W, b = objective.split(solution.theta)
     message, gap = solution.message, np.nan
+    if solver == "auto":
+        message = f"{message}; auto is {_choice(objective)}"
     if objective.l1 and np.isfinite(solution.loss):
         gap = objective.duality_gap(solution.theta)
         message += f"; duality gap {gap:.3g}, {gap / solution.loss:.3g} of the loss"
@@ -265,6 +267,13 @@ def solve(
         history=solution.history,
         duality_gap=gap,
     )
+
+
+def _choice(objective: SoftmaxObjective) -> str:
+    """Which solver "auto" is, and why."""
+    if objective.l1:
+        return '"proximal", for there is an L1 penalty'
+    return f'"preconditioned-lbfgs" with {objective.curvature_name}'
 
 
 def _without_optimum(objective: SoftmaxObjective, solution: Solution) -> Solution:

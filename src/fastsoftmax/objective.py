@@ -313,6 +313,13 @@ class SoftmaxObjective:
         return PrincipalCurvature(sample, basis, n_leading, self.num_threads)
 
     @property
+    def curvature_name(self) -> str:
+        """What `curvature` is, in words."""
+        if self._has_components:
+            return "the principal components of the features"
+        return "the Hessian's diagonal, for the features are too many to have components"
+
+    @property
     def _pass_work(self) -> float:
         """Multiply-adds of a pass."""
         return 2.0 * self.X.n_entries * self.targets.n_classes
