@@ -21,8 +21,11 @@ COLUMNS = ("solver", *(f"{epsilon:.0e} s" for epsilon in EPSILONS), "iter", "pas
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the arguments ask for, print it, draw it and store it."""
     options = _parse(arguments)
+    facts: dict[str, str] = {}
+    comparisons: list[Comparison] = []
     if options.from_json:
-        facts, comparisons = load(options.from_json)
+        for stored_facts, stored in map(load, options.from_json):
+            facts, comparisons = facts or stored_facts, [*comparisons, *stored]
     else:
         facts, load_meter = describe() | _versions(), OtherLoad()
         comparisons = list(_measure(options))
@@ -60,7 +63,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_common_options(parser, repeats=3)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves, as .png or .svg")
     parser.add_argument("--json", type=Path, metavar="FILE", help="store what was measured")
-    parser.add_argument("--from-json", type=Path, metavar="FILE", help="measure nothing, print and draw what is stored")
+    parser.add_argument(
+        "--from-json",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measure nothing, print and draw what is stored, under what the first says of the machine",
+    )
     parser.add_argument("--cv", action="store_true", help="compare cross-validation too, on images")
     parser.add_argument(
         "--cv-samples", type=positive, default=6000, metavar="n", help="the first of them; default: %(default)s"

@@ -277,3 +277,15 @@ def test_auto_says_what_it_is():
     ):
         assert f"auto is {choice}" in fs.fit(X, p.y, l2=1e-3, l1=l1).message
     assert "auto" not in fs.fit(p.X, p.y, solver="lbfgs").message
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_fit_has_the_same_bits_on_any_number_of_threads(solver, dtype):
+    p = make_problem(6000, 40, 4, dtype=dtype)
+    one, three = (
+        fs.fit(p.X, p.y, solver=solver, l2=1e-4, max_iter=12, tol=0, random_state=0, num_threads=threads)
+        for threads in (1, 3)
+    )
+    np.testing.assert_array_equal(one.W, three.W)
+    np.testing.assert_array_equal(one.history["loss"], three.history["loss"])
