@@ -29,7 +29,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 STYLES = dict(zip(SOLVERS, zip(COLOURS, MARKERS, strict=True), strict=True))
 
 FLOOR, TOP = EPSILONS[-1] / 3, 3.0  # what is above is of the first steps
-PANELS_A_ROW = 4
+PANELS_A_ROW = 3
 PANEL = (3.9, 3.3)  # inches
 LABEL_SIZE = 8.0
 GAP, HALF = 9, 6  # pixels: between a label and its curve, and half of what a curve takes
