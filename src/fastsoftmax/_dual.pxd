@@ -10,10 +10,10 @@ The intercept is taken for a feature that is always one; its penalty is the only
 """
 
 from libc.math cimport exp, log
+from libc.stdint cimport int32_t, int64_t
 
 from ._csr cimport Csr
 from ._simd cimport real
-from libc.stdint cimport int32_t, int64_t
 
 cdef enum:
     MAX_STEPS = 20
@@ -26,11 +26,11 @@ cdef inline void solve_sample(double* q_inout, double* log_q, const double* u, d
 
     Logarithms keep q positive, and are kept from rising above that of one. q is nearly right already but at first.
     """
-    cdef Py_ssize_t k, step
+    cdef Py_ssize_t k, _step
     cdef double a, total, weight, shift, change, largest
     for k in range(n_classes):
         log_q[k] = log(q_inout[k]) if q_inout[k] > 0 else LEAST
-    for step in range(MAX_STEPS):
+    for _step in range(MAX_STEPS):
         # (1 + c q_k) δ_k + a = u_k − c q_k − log q_k  and  Σ q_k δ_k = 1 − Σ q_k
         total = weight = shift = largest = 0
         for k in range(n_classes):

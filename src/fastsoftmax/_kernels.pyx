@@ -497,8 +497,8 @@ def csr_dual_ascent(real[:, ::1] T_inout, double[::1] b_inout, real[:, ::1] q_in
                     const Py_ssize_t[::1] order, bint intercept):
     """Coordinate ascent on the dual over the samples of `order`, one after the other, on this thread.
 
-    T is W transposed, (n_features, n_classes); q, (n_samples, n_classes), are distributions that W and b are made of, b if
-    intercept; step is s_i Σ_k y_ik/(n_samples · l2).
+    T is W transposed, (n_features, n_classes); q, (n_samples, n_classes), are distributions that W and b are made of, b
+    if intercept; step is s_i Σ_k y_ik/(n_samples · l2).
     """
     cdef:
         Csr X = csr(values, indices, indptr, T_inout.shape[0])
