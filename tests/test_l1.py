@@ -219,3 +219,27 @@ def test_other_solvers_refuse_the_penalty(solver):
     X, y, _ = problem({})
     with pytest.raises(ValueError, match=f"l1 must be 0 for solver='{solver}'.* found 0.1"):
         fs.fit(X, y, l1=0.1, solver=solver)
+
+
+def test_a_path_goes_from_none_to_many_coefficients_and_agrees_with_separate_fits():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((300, 12))
+    y = (X[:, :3] @ rng.standard_normal((3, 3)) + rng.gumbel(size=(300, 3))).argmax(axis=1)
+    l1s = np.geomspace(1.0, 1e-3, 6)
+    path = fs.path(X, y, l1s=l1s, tol=1e-8)
+    counts = [np.count_nonzero(result.W) for result in path]
+    assert counts[0] == 0
+    assert counts == sorted(counts)
+    for l1, result in zip(l1s, path, strict=True):
+        assert result.loss == pytest.approx(fs.fit(X, y, l1=l1, tol=1e-8).loss, rel=1e-8)
+
+
+def test_cross_validation_chooses_an_l1_ratio():
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((150, 60))
+    y = (4 * X[:, :2] @ rng.standard_normal((2, 3)) + rng.gumbel(size=(150, 3))).argmax(axis=1)
+    model = fs.SoftmaxRegressionCV(Cs=[0.05, 0.2], cv=3, l1_ratios=[0.0, 1.0], max_iter=1000).fit(X, y)
+    assert model.scores_.shape == (3, 2, 2)
+    # Two of sixty features matter, which the L1 penalty finds.
+    assert model.l1_ratio_ == 1.0
+    assert np.mean(model.coef_ == 0) > 0.5

@@ -47,7 +47,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
     Cs : int or array_like, default=10
         Values of C, or how many between 1e-4 and 1e4, evenly spaced in their logarithm.
     l1_ratios : array_like, default=(0.0,)
-        Values of l1_ratio, each between 0 and 1; all must be 0 in this version, which serves no L1 penalty.
+        Values of l1_ratio, each between 0, an L2 penalty alone, and 1, an L1 penalty alone.
     fit_intercept : bool, default=True
     cv : int, cross-validation splitter or iterable, default=None
         How many folds, stratified by class, 5 for None; or what yields indices of training and of test samples.
