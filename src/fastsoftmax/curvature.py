@@ -2,13 +2,13 @@
 
     H = Σ_i w_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ + l2 · J       z = (x, 1), w_i = s_i Σ_k y_ik / Σs, J = diag(1, …, 0)
 
-`PrincipalCurvature`, for dense X, takes the features' principal components for coordinates. In the leading ones H
-itself is formed, for all classes; the others have the Kronecker product A ⊗ diag(γ) of the classes' and the features'
-second moments (Martens & Grosse, ICML 2015), which at W = 0 is H. `DiagonalCurvature`, for sparse or very wide X, is
-the diagonal of H.
+`PrincipalCurvature` takes the features' principal components for coordinates. In the leading ones H itself is formed,
+for all classes; the others have the Kronecker product A ⊗ diag(γ) of the classes' and the features' second moments
+(Martens & Grosse, ICML 2015), which at W = 0 is H. `DiagonalCurvature`, where the features are too many to have
+components, is the diagonal of H.
 
-Both look at a sample of the rows. They are drawn with probabilities w_i (1 − ‖p_i‖²), the trace of their part of H: the
-many rows that a fitted model is sure of say nothing about its curvature (Xu et al., NeurIPS 2016).
+The first looks at a sample of the rows. They are drawn with probabilities w_i (1 − ‖p_i‖²), the trace of their part of
+H: the many rows that a fitted model is sure of say nothing about its curvature (Xu et al., NeurIPS 2016).
 """
 
 from typing import Any, NamedTuple
@@ -127,11 +127,9 @@ class Basis(NamedTuple):
 
     def penalized(self, l2: float) -> "Basis":
         """Return the same components with another penalty."""
-        return (
-            self
-            if l2 == self.l2
-            else self._replace(penalty=self.penalty * self.penalty.dtype.type(l2 / self.l2), l2=l2)
-        )
+        if l2 == self.l2:
+            return self
+        return self._replace(penalty=self.penalty * self.penalty.dtype.type(l2 / self.l2), l2=l2)
 
     def inputs(self, X: NDArray[np.floating[Any]]) -> FloatArray:
         """Return rows of inputs, (n_rows, n_inputs), in their units."""

@@ -63,6 +63,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         Fit all samples with the C and l1_ratio of the best mean score; otherwise take the mean over the folds of the
         coefficients, C and l1_ratio that are best in each.
     random_state : int, RandomState instance or None, default=None
+        As of `SoftmaxRegression`.
     solver, learning_rate
         As of `SoftmaxRegression`.
     verbose : int, default=0
@@ -181,6 +182,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             "tol": self.tol,
             "max_iter": self.max_iter,
             "callback": line,
+            "random_state": self.random_state,
         }
         shape = len(folds), len(l1_ratios), len(Cs)
         n_rows = 1 if len(classes) == 2 else len(classes)
