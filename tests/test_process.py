@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import fastsoftmax as fs
 from fastsoftmax.threads import SMALL_WORK, available_threads, resolve_num_threads
@@ -67,6 +69,31 @@ def test_threads_follow_openmp():
     assert run(script, OMP_NUM_THREADS="1").stdout.strip() == "1"
     with threadpool_limits(1, user_api="openmp"):
         assert available_threads() == 1
+
+
+def test_fits_keep_blas_to_one_thread_and_give_it_back():
+    X = np.random.default_rng(0).standard_normal((300, 20))
+    y, meet, seen = np.arange(300) % 3, Barrier(2, timeout=30), []
+
+    def threads_of_blas():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    def fit(iterations):
+        def callback(state):
+            if state.iteration == 0 and iterations > 1:
+                meet.wait()
+            seen.append(threads_of_blas())
+            return state.iteration == iterations
+
+        fs.fit(X, y, solver="gd", tol=0, callback=callback)
+
+    fit(1)
+    assert seen == [{1}, {1}]
+    # Overlapping ones, of which the first to begin ends before the other or after it.
+    before = threads_of_blas()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fit, (2, 20)))
+    assert threads_of_blas() == before
 
 
 def test_small_work_runs_on_one_thread():

@@ -33,6 +33,7 @@ from .solvers import (
     Walk,
     minimize,
 )
+from .threads import one_blas_thread
 
 SOLVERS = ("auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal")
 
@@ -235,14 +236,9 @@ def solve(
         W, b = objective.split(progress.theta)
         return callback(FitState(*progress[:5], W, b)) if callback is not None else False
 
-    solution = minimize(
-        objective,
-        method,
-        theta,
-        tol=min(as_number("tol", tol), L1_SHARE * objective.l1 or math.inf),
-        max_iter=max_iter,
-        callback=report,
-    )
+    tol = min(as_number("tol", tol), L1_SHARE * objective.l1 or math.inf)
+    with one_blas_thread:
+        solution = minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=report)
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
     if not np.isfinite(solution.history["loss"][:1]).all():
         objective.X.check_finite("X")

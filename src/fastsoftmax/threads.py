@@ -5,6 +5,8 @@ import operator
 import os
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from . import _kernels
 
@@ -57,3 +59,45 @@ def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
     if count < 1 or isinstance(num_threads, bool):
         raise ValueError(f"num_threads must be a positive integer or None, found {num_threads!r}")
     return count if os.getpid() == _IMPORTING_PROCESS else 1
+
+
+@lru_cache(maxsize=1)
+def _blas() -> Any:
+    """BLAS as NumPy and as SciPy have it; finding them takes a millisecond, and what is not loaded is not found."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+class OneBlasThread:
+    """Keeps BLAS to the thread that calls it, as long as anybody asks for that.
+
+    What BLAS is asked for during a fit, factorisations and vectors, is little. Its threads would save little of it, go
+    on waiting for more in a busy loop, for a hundredth of a second, on the processors that the next pass needs, and
+    make results depend on their number. That number is the process's: fits that overlap, in threads of Python, share
+    one limit, which the last of them lifts.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._limit = _blas().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limit.restore_original_limits()
+            # Else none but the thread that has set the limit could lift it.
+            for library in _blas().select(internal_api="openblas").lib_controllers:
+                library.clear_controlling_thread()
+
+
+one_blas_thread = OneBlasThread()

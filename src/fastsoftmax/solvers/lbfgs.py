@@ -6,20 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._vectors import add_scaled, dot
+from .._vectors import dot
+from .inverse_hessian import InverseHessian
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import Objective, Preconditioner, State, Vector
 
 MANY_PARAMETERS = 1_000_000
 
-Point = tuple[Vector, float, Vector]  # theta, loss, gradient
-Pair = tuple[Vector, Vector, float]  # s = change of theta, y = change of the gradient, ⟨s, y⟩
-
-
 # The curvature is found anew after that many iterations, and then after twice as many as the last time, where the loss
 # has fallen to this share since.
 FIRST_CURVATURE, FALLEN = 5, 0.95
-
 
 # Iterations without a new lowest loss or gradient, after which only rounding is left to be searched.
 PATIENCE = 10
@@ -35,11 +31,20 @@ class Curvature(NamedTuple):
     lifetime: int = FIRST_CURVATURE
 
 
+class Step(NamedTuple):
+    """An accepted step, and where it leads."""
+
+    change: Vector  # of theta
+    theta: Vector
+    loss: float
+    grad: Vector
+
+
 @dataclass(frozen=True, slots=True)
 class LBFGSState(State):
-    """A point, the latest pairs, oldest first, and the curvature that they correct."""
+    """A point, the inverse Hessian there, and the curvature that it corrects."""
 
-    pairs: tuple[Pair, ...] = ()
+    inverse: InverseHessian | None = None  # belongs to this state alone: the next one takes it over
     curvature: Curvature | None = None
     lowest: tuple[float, float] = (np.inf, np.inf)  # loss and gradient norm
     idle: int = 0  # iterations since
@@ -73,100 +78,82 @@ class LBFGS:
 
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
         """Search along the quasi-Newton direction; along simpler ones if that leads nowhere."""
-        if self.preconditioned and state.curvature is None and not state.ascended:
+        if self.preconditioned and state.inverse is None and not state.ascended:
             theta = objective.ascend(state.theta)
             if theta is not None:
                 loss, grad = objective.loss_grad(theta)
                 if loss < state.loss:
                     return LBFGSState(theta, loss, grad, ascended=True)
-        if self.preconditioned and state.curvature is None:
-            # Not before it is used: a warm start may be the optimum.
-            state = replace(state, curvature=Curvature(objective.curvature(state.theta), state.loss))
         for attempt in self._attempts(objective, state):
             found = self._advance(objective, attempt)
-            if found is not None:
-                theta, loss, grad = found
-                norm, lowest = float(np.max(np.abs(grad))), state.lowest
-                idle = 0 if loss < lowest[0] or norm < lowest[1] else state.idle + 1
-                return LBFGSState(
-                    theta,
-                    loss,
-                    grad,
-                    stuck=NO_PROGRESS if idle >= PATIENCE else "",
-                    pairs=self._remember(attempt, theta, grad),
-                    curvature=attempt.curvature or state.curvature,
-                    lowest=(min(loss, lowest[0]), min(norm, lowest[1])),
-                    idle=idle,
-                )
+            if found is None or attempt.inverse is None:
+                continue
+            inverse = attempt.inverse
+            inverse.move(found.change, found.grad)
+            if attempt.curvature and inverse.matrix is None:
+                inverse = inverse.renewed(attempt.curvature.matrix)
+            norm, lowest = float(np.max(np.abs(found.grad))), state.lowest
+            idle = 0 if found.loss < lowest[0] or norm < lowest[1] else state.idle + 1
+            return LBFGSState(
+                *found[1:],
+                stuck=NO_PROGRESS if idle >= PATIENCE else "",
+                inverse=inverse,
+                curvature=attempt.curvature,
+                lowest=(min(found.loss, lowest[0]), min(norm, lowest[1])),
+                idle=idle,
+            )
         return replace(state, stuck=NO_PROGRESS)
 
     def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[LBFGSState]:
         """Yield what to go by: curvature and pairs, curvature of this very point, nothing but the gradient."""
-        if state.curvature is None:
-            yield state
-            if state.pairs:
-                yield replace(state, pairs=())
+        plain = InverseHessian(None, state.grad, self._capacity(state))
+        if not self.preconditioned:
+            yield state if state.inverse else replace(state, inverse=plain)
+            if state.inverse and state.inverse.slots:
+                yield replace(state, inverse=plain)
             return
-        _, loss, age, lifetime = curvature = state.curvature
-        if age >= lifetime and state.loss <= FALLEN * loss:
-            # The latest pairs hold for any curvature.
-            curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=2 * lifetime)
-            state = replace(state, pairs=state.pairs[-2:])
-        state = replace(state, curvature=curvature._replace(age=curvature.age + 1))
-        yield state
-        if state.pairs:
-            fresh = Curvature(objective.curvature(state.theta), state.loss, lifetime=lifetime)
-            yield replace(state, pairs=(), curvature=fresh)
-        yield replace(state, pairs=(), curvature=None)
+        inverse, curvature = state.inverse, state.curvature
+        if inverse is None or curvature is None:
+            # Not before it is used: a warm start may be the optimum.
+            curvature = Curvature(objective.curvature(state.theta), state.loss)
+            inverse = InverseHessian(curvature.matrix, state.grad, self._capacity(state))
+        elif curvature.age >= curvature.lifetime and state.loss <= FALLEN * curvature.loss:
+            curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=2 * curvature.lifetime)
+            inverse = inverse.renewed(curvature.matrix)
+        curvature = curvature._replace(age=curvature.age + 1)
+        yield replace(state, inverse=inverse, curvature=curvature)
+        if inverse.slots:
+            curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=curvature.lifetime)
+            inverse = InverseHessian(curvature.matrix, state.grad, self._capacity(state))
+            yield replace(state, inverse=inverse, curvature=curvature)
+        yield replace(state, inverse=plain, curvature=curvature)
 
-    def _advance(self, objective: Objective, state: LBFGSState) -> Point | None:
-        """Return a point along the quasi-Newton direction that satisfies the Wolfe conditions, or None."""
-        matrix = state.curvature and state.curvature.matrix
-        direction = inverse_hessian_times(state.pairs, state.grad, matrix)
-        np.negative(direction, out=direction)
+    def _capacity(self, state: LBFGSState) -> int:
+        return self.memory if state.theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
+
+    def _advance(self, objective: Objective, state: LBFGSState) -> Step | None:
+        """Return a step along the quasi-Newton direction that satisfies the Wolfe conditions, or None."""
+        if state.inverse is None:
+            return None
+        direction = state.inverse.direction()
         slope = dot(direction, state.grad)
         if not slope < 0:
             return None
-        if state.pairs or matrix:
-            point = self._try(objective, state, direction, slope, 1.0)
-            if point is not None:
-                return point
-        first = 1.0 if state.pairs or matrix else 1.0 / float(np.abs(direction).sum())
+        scaled = bool(state.inverse.slots) or state.inverse.matrix is not None
+        if scaled:
+            step = self._try(objective, state, direction, slope, 1.0)
+            if step is not None:
+                return step
+        first = 1.0 if scaled else 1.0 / float(np.abs(direction).sum())
         step_size = strong_wolfe(objective.line(state.theta, direction), first)
         return None if step_size is None else self._try(objective, state, direction, slope, step_size)
 
     def _try(
         self, objective: Objective, state: LBFGSState, direction: Vector, slope: float, step_size: float
-    ) -> Point | None:
-        """Return the point a step away, or None unless it satisfies the Wolfe conditions."""
-        theta = state.theta + step_size * direction
+    ) -> Step | None:
+        """Return a step of this size, or None unless it satisfies the Wolfe conditions."""
+        change = direction if step_size == 1 else step_size * direction
+        theta = state.theta + change
         loss, grad = objective.loss_grad(theta)
         accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction))
-        return (theta, loss, grad) if accepted else None
-
-    def _remember(self, state: LBFGSState, theta: Vector, grad: Vector) -> tuple[Pair, ...]:
-        """Append the newest pair, unless rounding has made its curvature meaningless."""
-        s, y = theta - state.theta, grad - state.grad
-        curvature = dot(s, y)
-        if not curvature > np.finfo(np.float64).eps * np.sqrt(dot(s, s) * dot(y, y)):
-            return state.pairs
-        kept = self.memory if theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
-        return (*state.pairs, (s, y, curvature))[-kept:]
-
-
-def inverse_hessian_times(pairs: tuple[Pair, ...], vector: Vector, matrix: Preconditioner | None = None) -> Vector:
-    """Multiply by the inverse Hessian that the pairs describe: the two-loop recursion (algorithm 7.4)."""
-    product = vector.copy()
-    coefficients = []
-    for s, y, curvature in reversed(pairs):
-        a = dot(s, product) / curvature
-        add_scaled(product, -a, y)
-        coefficients.append(a)
-    if matrix is not None:
-        product = matrix.solve(product)
-    if pairs:
-        _, y, curvature = pairs[-1]
-        product *= curvature / dot(y, y if matrix is None else matrix.solve(y))
-    for (s, y, curvature), a in zip(pairs, reversed(coefficients), strict=True):
-        add_scaled(product, a - dot(y, product) / curvature, s)
-    return product
+        return Step(change, theta, loss, grad) if accepted else None

@@ -1,0 +1,107 @@
+"""BFGS's approximation of the inverse Hessian, in compact form: products with all pairs at a time."""
+
+from collections import deque
+
+import numpy as np
+
+from .._vectors import dot
+from .loop import Preconditioner, Vector
+
+# Pairs that are kept where M is replaced: they hold for any M.
+LATEST = 2
+
+
+class InverseHessian:
+    """A multiple of M⁻¹, corrected by the steps that have led to a point.
+
+    S has the steps for columns, Y the changes of the gradient, Z = M⁻¹ Y; R is the upper triangle of SᵀY, D its
+    diagonal. Then (Byrd, Nocedal & Schnabel, Mathematical Programming 63, 1994, theorem 2.2)
+
+        H g = γ M⁻¹ g + S R⁻ᵀ ((D + γ YᵀZ) R⁻¹ Sᵀg − γ Zᵀg) − γ Z R⁻¹ Sᵀg
+
+    so that a point costs one product with M⁻¹, and S and Z are read twice, whatever the number of pairs.
+
+    Parameters
+    ----------
+    matrix : Preconditioner or None
+        M; None for the identity.
+    grad : (n_params,)
+        Gradient at the first point.
+    capacity : int
+        Pairs kept.
+    """
+
+    def __init__(self, matrix: Preconditioner | None, grad: Vector, capacity: int) -> None:
+        self.matrix = matrix
+        self.capacity = capacity
+        self.grad, self.solved = grad, self._solve(grad)
+        self.slots: list[int] = []  # of the pairs, oldest first
+        self.latest: deque[tuple[Vector, Vector]] = deque(maxlen=LATEST)  # rows of S and Y
+        # A slot is a row of Sᵀ and one of Zᵀ; zeros where there is no pair.
+        self.vectors = np.zeros((capacity, 2, grad.size))
+        self.products = np.zeros((capacity, 2))  # Sᵀg and Zᵀg
+        self.SY, self.ZY = np.zeros((2, capacity, capacity))
+
+    def direction(self) -> Vector:
+        """−H g, for the gradient at this point."""
+        if not self.slots:
+            return -self.solved
+        order = np.array(self.slots)
+        SY, ZY = self.SY[np.ix_(order, order)], self.ZY[np.ix_(order, order)]
+        Sg, Zg = self.products[order].T
+        scale = SY[-1, -1] / ZY[-1, -1]
+        R = np.triu(SY)
+        u = np.linalg.solve(R, Sg)
+        coefficients = np.zeros((self.capacity, 2))
+        coefficients[order, 0] = np.linalg.solve(R.T, scale * (Zg - ZY @ u) - np.diag(SY) * u)
+        coefficients[order, 1] = scale * u
+        direction = coefficients.reshape(-1) @ self.vectors.reshape(-1, self.grad.size)
+        direction -= scale * self.solved
+        return direction
+
+    def move(self, step: Vector, grad: Vector) -> None:
+        """Go to the point a step away, where the gradient is this one."""
+        solved = self._solve(grad)
+        slot = self._write(step, solved - self.solved)
+        before = self.products
+        before[slot] = [dot(vector, self.grad) for vector in self.vectors[slot]]
+        change = grad - self.grad
+        self.grad, self.solved, self.products = grad, solved, self._project(grad)
+        self._accept(slot, change, self.products - before)
+
+    def renewed(self, matrix: Preconditioner | None) -> "InverseHessian":
+        """Return the same with another M, corrected by the latest pairs alone."""
+        new = InverseHessian(matrix, self.grad, self.capacity)
+        for step, change in self.latest:
+            slot = new._write(step, new._solve(change))
+            new._accept(slot, change, new._project(change))
+        new.products = new._project(self.grad)
+        return new
+
+    def _solve(self, v: Vector) -> Vector:
+        return v if self.matrix is None else self.matrix.solve(v)
+
+    def _project(self, v: Vector) -> Vector:
+        """Sᵀv and Zᵀv, (capacity, 2)."""
+        return (self.vectors.reshape(-1, v.size) @ v).reshape(-1, 2)
+
+    def _write(self, step: Vector, z: Vector) -> int:
+        """Write into a free slot, or that of the oldest pair, and return it."""
+        if len(self.slots) == self.capacity:
+            slot = self.slots.pop(0)
+        else:
+            slot = min(set(range(self.capacity)).difference(self.slots))
+        self.vectors[slot, 0] = step
+        self.vectors[slot, 1] = z
+        return slot
+
+    def _accept(self, slot: int, change: Vector, products: Vector) -> None:
+        """Take a slot for a pair, whose row of Y has these products, unless rounding has made them meaningless."""
+        if not (products[slot] > 0).all():
+            self.vectors[slot] = 0
+            self.products[slot] = 0
+            return
+        self.SY[:, slot] = products[:, 0]
+        self.ZY[:, slot] = self.ZY[slot] = products[:, 1]
+        self.slots.append(slot)
+        self.latest.append((self.vectors[slot, 0].copy(), change))
