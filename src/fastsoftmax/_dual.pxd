@@ -4,89 +4,51 @@ With an L2 penalty, W = (1/(n·l2)) Σ_i s_i m_i (y_i/m_i − q_i) x_iᵀ for an
 optimum q_i = softmax(W x_i + b) (Shalev-Shwartz & Zhang, JMLR 14, 2013; for the softmax Yu, Huang & Lin, Machine
 Learning 85, 2011). A step solves that for one sample, the others held: its logits move with its own q,
 
-    q = softmax(u − c q)      u = z_i + c q_i,  c = s_i m_i (‖x_i‖² + 1)/(n·l2)
+    q = softmax(z_i + c (q_i − q))      c = s_i m_i (‖x_i‖² + 1)/(n·l2)
 
-The intercept is taken for a feature that is always one; its penalty is the only error of the limit.
+The intercept is taken for a feature that is always one. Its penalty has a centre: b less that is such a sum, too.
 """
 
-from libc.math cimport exp, log
-from libc.stdint cimport int32_t, int64_t
+from cython.parallel cimport prange
+from libc.stdlib cimport free
 
-from ._csr cimport Csr
-from ._simd cimport real
-
-cdef enum:
-    MAX_STEPS = 20
-    LEAST = -40             # logarithm of a q that is as good as zero
+from ._csr cimport CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, padded, transpose
+from ._layout cimport allocate, lines, round_up
+from ._simd cimport csr_dual_step, lanes_of, real
 
 
-cdef inline void solve_sample(double* q_inout, double* log_q, const double* u, double c,
-                              Py_ssize_t n_classes) noexcept nogil:
-    """Solve q = softmax(u − c q), that is log q_k + c q_k = u_k − a with Σ q_k = 1, by Newton's method for log q and a.
-
-    Logarithms keep q positive, and are kept from rising above that of one. q is nearly right already but at first.
-    """
-    cdef Py_ssize_t k, _step
-    cdef double a, total, weight, shift, change, largest
-    for k in range(n_classes):
-        log_q[k] = log(q_inout[k]) if q_inout[k] > 0 else LEAST
-    for _step in range(MAX_STEPS):
-        # (1 + c q_k) δ_k + a = u_k − c q_k − log q_k  and  Σ q_k δ_k = 1 − Σ q_k
-        total = weight = shift = largest = 0
-        for k in range(n_classes):
-            total += q_inout[k]
-            weight += q_inout[k] / (1 + c * q_inout[k])
-            shift += q_inout[k] / (1 + c * q_inout[k]) * (u[k] - c * q_inout[k] - log_q[k])
-        a = (shift - 1 + total) / weight
-        for k in range(n_classes):
-            change = log_q[k]
-            log_q[k] += (u[k] - c * q_inout[k] - log_q[k] - a) / (1 + c * q_inout[k])
-            log_q[k] = min(<double> 0, max(<double> LEAST, log_q[k]))
-            q_inout[k] = exp(log_q[k])
-            largest = max(largest, q_inout[k] * abs(log_q[k] - change))
-        if largest < 1e-4:      # the next epoch goes on with it
-            break
-    total = 0
-    for k in range(n_classes):
-        total += q_inout[k]
-    for k in range(n_classes):
-        q_inout[k] /= total
+cdef inline void transpose_back(double[:, ::1] W_out, const real* T, Py_ssize_t start, Py_ssize_t stop,
+                                Py_ssize_t ldt) noexcept nogil:
+    """W_kj = T_jk for the features [start, stop)."""
+    cdef Py_ssize_t j, k
+    cdef double* row
+    for k in range(W_out.shape[0]):
+        row = &W_out[k, 0]
+        for j in range(start, stop):
+            row[j] = T[j * ldt + k]
 
 
-cdef inline Py_ssize_t feature(Csr* X, Py_ssize_t e) noexcept nogil:
-    return (<const int64_t*> X.indices)[e] if X.wide else (<const int32_t*> X.indices)[e]
-
-
-cdef inline void dual_step(real* T_inout, double* b_inout, real* q_inout, double* scratch, Csr* X, const double* scale,
-                           double step, bint intercept, Py_ssize_t i, Py_ssize_t n_classes) noexcept nogil:
-    """Make q_i right for the other samples' W, and W right for q_i; step is s_i m_i/(n·l2)."""
+cdef inline int dual_ascent(double[:, ::1] W_inout, double[::1] b_inout, real[:, ::1] q_inout, Csr X,
+                            const real[::1] square, const real[::1] step, const Py_ssize_t[::1] order, bint intercept,
+                            int num_threads) except -1:
+    """A step for each sample of order, one after the other, on this thread; W is transposed on all."""
     cdef:
-        double* u = scratch
-        double* q = u + n_classes
-        double* p = q + n_classes
-        const real* values = <const real*> X.values
-        real* row
-        real x
-        double square = intercept
-        Py_ssize_t e, k
-    for k in range(n_classes):
-        u[k] = b_inout[k]
-    for e in range(X.indptr[i], X.indptr[i + 1]):
-        row = T_inout + feature(X, e) * n_classes
-        x = values[e] if scale == NULL else <real> (values[e] * scale[feature(X, e)])
-        square += x * x
-        for k in range(n_classes):
-            u[k] += x * row[k]
-    for k in range(n_classes):
-        q[k] = q_inout[k]
-        u[k] += step * square * q[k]
-    solve_sample(q, p, u, step * square, n_classes)
-    for k in range(n_classes):
-        p[k] = step * (q_inout[k] - q[k])
-        q_inout[k] = <real> q[k]
-        b_inout[k] += intercept * p[k]
-    for e in range(X.indptr[i], X.indptr[i + 1]):
-        row = T_inout + feature(X, e) * n_classes
-        x = values[e] if scale == NULL else <real> (values[e] * scale[feature(X, e)])
-        for k in range(n_classes):
-            row[k] += <real> (x * p[k])
+        Py_ssize_t n_classes = W_inout.shape[0], n_features = W_inout.shape[1], ldt = padded(n_classes)
+        Py_ssize_t T_bytes = lines((n_features * ldt + CACHE_ELEMENTS) * sizeof(real)), j, s, i, ahead
+        void* block = NULL
+        real* T = <real*> allocate(
+            &block, T_bytes + 4 * round_up(n_classes, lanes_of(<real*> NULL)) * <Py_ssize_t> sizeof(real))
+        real* scratch = T + T_bytes // <Py_ssize_t> sizeof(real)
+    with nogil:
+        for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
+            transpose(T, W_inout, NULL, j, min(j + TRANSPOSE_FEATURES, n_features), ldt)
+        for s in range(order.shape[0]):
+            i = order[s]
+            ahead = order[min(s + 1, order.shape[0] - 1)]
+            csr_dual_step(T, X.wide, &b_inout[0], &q_inout[i, 0], scratch, <const real*> X.values, X.indices,
+                          X.indptr[i], X.indptr[i + 1], X.indptr[ahead], X.indptr[ahead + 1], square[i], step[i],
+                          intercept, n_classes, ldt)
+        for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
+            transpose_back(W_inout, T, j, min(j + TRANSPOSE_FEATURES, n_features), ldt)
+        free(block)
+    return 0

@@ -147,16 +147,17 @@ csr_hess_vec: dict[str, _CsrHessVec]
 csr_predict: dict[tuple[str, str], _CsrPredict]  # by the types of the values and of W
 
 def csr_dual_ascent(
-    T_inout: _Real,
+    W_inout: _Float64,
     b_inout: _Float64,
     q_inout: _Real,
     values: _Real,
     indices: memoryview,
     indptr: _Index,
-    scale: _Float64 | None,
-    step: _Float64,
+    square: _Real,
+    step: _Real,
     order: _Index,
     intercept: bool,
+    num_threads: int,
 ) -> None: ...
 def csr_order(indices: memoryview, indptr: _Index, n_features: int) -> tuple[int, bool]: ...
 def softmax(out: _Real, logits: _Real, log: bool, num_threads: int) -> None: ...

@@ -35,7 +35,7 @@ from libc.string cimport memset
 from ._csr cimport (
     CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, bind_indices, csr, csr_tiles, in_order, padded, parameter, transpose,
 )
-from ._dual cimport dual_step
+from ._dual cimport dual_ascent
 from ._layout cimport (
     FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_direct, is_plain, lines, pack_center,
     pack_parameters, packed_feature, stored, strided, vector,
@@ -368,7 +368,7 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
                     gram_block(
                         sums + c * matrix + panel * width * (ldo + 1), fast, columns + (tile * n_panels + panel) * size,
                         panels + (tile * n_panels + panel) * size, &sample_weight[c, start + tile * depth],
-                        min(depth, n_samples - start - tile * depth), n_panels - panel, ldo)
+                        min(depth, n_samples - start - tile * depth), n_features - panel * width, ldo)
             start += GRAM_TILES * depth
         for task in prange(n_weights * n_features, schedule="static", num_threads=num_threads):
             c = task // n_features
@@ -492,26 +492,16 @@ def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_
     return total
 
 
-def csr_dual_ascent(real[:, ::1] T_inout, double[::1] b_inout, real[:, ::1] q_inout, const real[::1] values, indices,
-                    const Py_ssize_t[::1] indptr, const double[::1] scale, const double[::1] step,
-                    const Py_ssize_t[::1] order, bint intercept):
-    """Coordinate ascent on the dual over the samples of `order`, one after the other, on this thread.
+def csr_dual_ascent(double[:, ::1] W_inout, double[::1] b_inout, real[:, ::1] q_inout, const real[::1] values, indices,
+                    const Py_ssize_t[::1] indptr, const real[::1] square, const real[::1] step,
+                    const Py_ssize_t[::1] order, bint intercept, int num_threads):
+    """Coordinate ascent on the dual over the samples of `order`, one after the other.
 
-    T is W transposed, (n_features, n_classes); q, (n_samples, n_classes), are distributions that W and b are made of, b
-    if intercept; step is s_i Σ_k y_ik/(n_samples · l2).
+    q, (n_samples, n_classes), are distributions that W and b are made of, b if intercept; square is ‖x_i‖², and one
+    more if intercept, step s_i Σ_k y_ik/(n_samples · l2).
     """
-    cdef:
-        Csr X = csr(values, indices, indptr, T_inout.shape[0])
-        const double* factors = vector(scale)
-        Py_ssize_t n_classes = T_inout.shape[1], s, i
-        void* block = NULL
-        double* scratch = <double*> allocate(&block, 3 * n_classes * sizeof(double))
-    with nogil:
-        for s in range(order.shape[0]):
-            i = order[s]
-            dual_step(&T_inout[0, 0], &b_inout[0], &q_inout[i, 0], scratch, &X, factors, step[i], intercept, i,
-                      n_classes)
-        free(block)
+    cdef Csr X = csr(values, indices, indptr, W_inout.shape[1])
+    dual_ascent(W_inout, b_inout, q_inout, X, square, step, order, intercept, num_threads)
 
 
 def csr_order(indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features):

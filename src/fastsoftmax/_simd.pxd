@@ -27,6 +27,7 @@ cdef extern from "simd.h" nogil:
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
     void csr_logits "fs_csr_logits" (...) noexcept
     void csr_gradient "fs_csr_gradient" (...) noexcept
+    void csr_dual_step "fs_csr_dual_step" (...) noexcept
     void widen "fs_widen" (...) noexcept
     void gram_pack "fs_gram_pack" (...) noexcept
     void gram_block "fs_gram_block" (...) noexcept

@@ -115,7 +115,7 @@ cdef inline double csr_gradient_pass(parameter[:, ::1] grad_W_out, double[::1] g
                 memset(sums, 0, (last - first) * plan.ldr * sizeof(double))
                 csr_gradient(sums - first * plan.ldr, X.wide, <const real*> X.values, X.indices, X.indptr + start,
                              starts + s * plan.block_rows, starts + (s + 1) * plan.block_rows, residuals, rows,
-                             n_classes, plan.ldr)
+                             plan.ldr)
                 store_stripe(grad_W_out, sums, first, last, start > 0, X.n_samples, plan.ldr)
             start += rows
         free(block)

@@ -150,6 +150,7 @@ class Features(ABC):
         step: Vector,
         order: NDArray[np.intp],
         intercept: bool,
+        num_threads: int,
     ) -> None:
         """Ascend on the dual, a coordinate for each sample of `order`; where `serves_dual_ascent` is true."""
         raise NotImplementedError
@@ -319,6 +320,13 @@ class CsrFeatures(Features):
         cuts[0], cuts[-1] = 0, n_features
         return cuts
 
+    @cached_property
+    def _scaled(self) -> Any:
+        """The matrix with the scale, its own data if there is none."""
+        if self.scale is None:
+            return self.matrix
+        return self.matrix.multiply(in_dtype(self.scale, self.dtype)).tocsr()
+
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
         """Return W's own."""
         # The gradient is as large as W, which may be larger than X.
@@ -340,7 +348,7 @@ class CsrFeatures(Features):
 
     def squares(self, sample_weight: FloatArray) -> FloatArray:
         """As the base class says."""
-        X = self.matrix if self.scale is None else self.matrix.multiply(self.scale).tocsr()
+        X = self._scaled
         sums = np.asarray((X.multiply(X).T @ sample_weight).T, dtype=np.float64)
         if self.shift is not None:
             sums += 2 * self.shift * (X.T @ sample_weight).T + np.outer(sample_weight.sum(axis=0), self.shift**2)
@@ -351,22 +359,15 @@ class CsrFeatures(Features):
         """As the base class says."""
         return self.shift is None
 
-    def dual_ascent(
-        self,
-        W_inout: Vector,
-        b_inout: Vector,
-        probabilities_inout: FloatArray,
-        step: Vector,
-        order: NDArray[np.intp],
-        intercept: bool,
-    ) -> None:
+    def dual_ascent(self, W_inout: Vector, b_inout: Vector, *arguments: Any) -> None:
         """As the base class says."""
-        W_T = np.ascontiguousarray(W_inout.T, dtype=self.dtype)
+        probabilities_inout, step, order, intercept, num_threads = arguments
+        X = self._scaled
+        squares = np.asarray(X.multiply(X).sum(axis=1)).ravel() + intercept
         _kernels.csr_dual_ascent(
-            *(W_T, b_inout, probabilities_inout, self.matrix.data, self.indices, self.indptr),
-            *(self.scale, step, order, intercept),
+            *(W_inout, b_inout, probabilities_inout, X.data, self.indices, self.indptr),
+            *(in_dtype(squares, self.dtype), in_dtype(step, self.dtype), order, intercept, num_threads),
         )
-        W_inout[:] = W_T.T
 
     def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
         """As the base class says."""

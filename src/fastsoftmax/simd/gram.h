@@ -26,9 +26,10 @@ static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real 
 #endif
 }
 
-/* out (WIDTH rows, ldo apart) += Σ_i w_i column_i panel_iᵀ for n_panels panels next to each other. */
+/* out (up to WIDTH rows, ldo apart) += Σ_i w_i column_i panel_iᵀ for the columns' own features and all that follow, in
+ * panels next to each other: what is right of the diagonal, and what shares a vector with it. */
 static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *panels, const real *weight,
-                                  ptrdiff_t rows, ptrdiff_t n_panels, ptrdiff_t ldo) {
+                                  ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t ldo) {
     real w[PANEL_DEPTH] = {0}, scaled[WIDTH * PANEL_DEPTH] __attribute__((aligned(VECTOR_BYTES)));
     memcpy(w, weight, rows * sizeof(real));
     for (ptrdiff_t j = 0; j < WIDTH; j++) {
@@ -42,23 +43,30 @@ static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *pa
         const __m512bh both = _mm512_cvtne2ps_pbh(load(scaled + i + LANES), load(scaled + i));
         _mm512_storeu_si512(pairs + i / 2, (__m512i)both);
     }
-#ifdef __AMX_BF16__
-    amx_panel_of_pairs(out, pairs, panels, n_panels, ldo, WIDTH);
+    const int32_t *a = pairs, *x = panels;
+    enum { STEPS = PANEL_DEPTH / 2 };
 #else
-    fs_fetch none = fs_fetch_start(NULL, 0, 0);
-    for (ptrdiff_t p = 0; p < n_panels; p++) {
-        fs_panel_bf16(out + p * WIDTH, pairs, (const int32_t *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
-                      PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH / 2, ldo, PANEL_DEPTH / 2, WIDTH);
-    }
+    const real *a = scaled, *x = panels;
+    enum { STEPS = PANEL_DEPTH };
 #endif
+#if GRAM_IN_PAIRS && defined(__AMX_BF16__)
+    amx_panel_of_pairs(out, a, x, (n_features + WIDTH - 1) / WIDTH, ldo, WIDTH);
 #else
     fs_fetch none = fs_fetch_start(NULL, 0, 0);
-    for (ptrdiff_t p = 0; p < n_panels; p++) {
-        NAME(panel)(out + p * WIDTH, scaled, (const real *)panels + p * WIDTH * PANEL_DEPTH, &none, WIDTH,
-                    PANEL_VECTORS, (PANEL_VECTORS - 1) * LANES, PANEL_DEPTH, ldo, PANEL_DEPTH, WIDTH);
+    const ptrdiff_t height = n_features < WIDTH ? n_features : WIDTH;
+    for (ptrdiff_t first = 0; first < n_features; first += WIDTH) {
+        const ptrdiff_t width = n_features - first < WIDTH ? n_features - first : WIDTH;
+        /* On the diagonal a vector's rows at a time, each group from its own vector on, if that fills the registers. */
+        const ptrdiff_t step = first == 0 && LANES >= PANEL_CLASSES - 1 ? LANES : WIDTH;
+        for (ptrdiff_t j = 0; j < height; j += step) {
+            const ptrdiff_t left = first == 0 ? j : 0, vectors = (width - left + LANES - 1) / LANES;
+            GRAM_PANEL(out + j * ldo + first + left, a + j * STEPS, x + first * PANEL_DEPTH + left, &none,
+                       height - j < step ? height - j : step, vectors, (vectors - 1) * LANES, STEPS, ldo, STEPS, WIDTH);
+        }
     }
 #endif
 }
 
+#undef GRAM_PANEL
 #undef GRAM_NAME
 #undef GRAM_IN_PAIRS

@@ -138,6 +138,7 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #include "dtype.h"
 #include "products.h"
 #include "softmax.h"
+#include "dual.h"
 #define INDEX int32_t
 #define CSR_NAME(operation) NAME(operation##_narrow)
 #include "csr.h"
@@ -169,6 +170,7 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #include "widen.h"
 #define GRAM_NAME(operation) NAME(operation)
 #define GRAM_IN_PAIRS 0
+#define GRAM_PANEL NAME(panel)
 #include "gram.h"
 #ifdef __AVX512BF16__
 /* Two rows of float32 rounded to bfloat16: the first in the low half of every element, the second in the high half. */
@@ -186,6 +188,7 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
 #include "panel.h"
 #define GRAM_NAME(operation) NAME(operation##_fast)
 #define GRAM_IN_PAIRS 1
+#define GRAM_PANEL fs_panel_bf16
 #include "gram.h"
 #endif
 #include "dtype_end.h"
@@ -194,6 +197,7 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
 #include "dtype.h"
 #include "products.h"
 #include "softmax.h"
+#include "dual.h"
 #define INDEX int32_t
 #define CSR_NAME(operation) NAME(operation##_narrow)
 #include "csr.h"
@@ -206,6 +210,7 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
 #include "widen.h"
 #define GRAM_NAME(operation) NAME(operation)
 #define GRAM_IN_PAIRS 0
+#define GRAM_PANEL NAME(panel)
 #include "gram.h"
 #include "dtype_end.h"
 
@@ -223,6 +228,7 @@ INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
         .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \
         .csr_gradient = {PASTE(csr_gradient_narrow, dtype, ISA), PASTE(csr_gradient_wide, dtype, ISA)},               \
+        .csr_dual_step = {PASTE(csr_dual_step_narrow, dtype, ISA), PASTE(csr_dual_step_wide, dtype, ISA)},            \
         .widen = WIDEN_##dtype, .direct = DIRECT_##dtype,                                                                                       \
     }
 #define DIRECT_f64 (1 << FS_F64)

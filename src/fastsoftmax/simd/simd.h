@@ -64,12 +64,13 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
         void (*sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);    \
         /* For weighted Gram matrices, by precision: 0 the data's own, 1 the fastest. gram_pack copies up to panel_width  \
          * features of up to FS_MAX_TILE_ROWS samples to columns and to a panel, each of panel_width * FS_MAX_TILE_ROWS \
-         * elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i panel_iᵀ to        \
-         * panel_width rows of out, for n_panels panels next to each other. */                                        \
+         * elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i panel_iᵀ to the     \
+         * rows of out of up to panel_width features, for these and all features after them, n_features in panels next  \
+         * to each other: to the upper triangle, and to some of the elements below it. */                             \
         void (*gram_pack[2])(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows, ptrdiff_t n_features, \
                              ptrdiff_t ldx);                                                                          \
         void (*gram_block[2])(real *out_inout, const real *columns, const void *panels, const real *weight,           \
-                              ptrdiff_t rows, ptrdiff_t n_panels, ptrdiff_t ldo);                                     \
+                              ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t ldo);                                   \
         /* For sparse samples, by the width of their indices: 0 int32_t, 1 int64_t. indptr (rows + 1,) says where the   \
          * entries of a sample start. csr_logits: z_ik = b_k + Σ_e v_e T_(j_e)k, where T is W transposed, features ldt  \
          * apart, at least one vector long. csr_gradient: grad_(j_e)k += r_ik v_e over the entries starts_i to stops_i  \
@@ -79,7 +80,14 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
                               ptrdiff_t ldz);                                                                         \
         void (*csr_gradient[2])(double *grad_inout, const real *values, const void *indices, const ptrdiff_t *indptr, \
                                 const int32_t *starts, const int32_t *stops, const real *residual, ptrdiff_t rows,    \
-                                ptrdiff_t n_classes, ptrdiff_t ldr);                                                  \
+                                ptrdiff_t ldr);                                                                       \
+        /* A step of coordinate ascent on the dual for the sample of the entries [start, stop), before that of [next,   \
+         * end): q, a distribution of the classes, becomes right for the others' T and b, and these right for it. step  \
+         * is s_i m_i/(n l2), square ‖x_i‖², and one more with an intercept; rows of T are ldt long, a multiple of      \
+         * four; scratch has room for four times the classes and four vectors. */                                     \
+        void (*csr_dual_step[2])(real *T_inout, double *b_inout, real *q_inout, real *scratch, const real *values,    \
+                                 const void *indices, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t next, ptrdiff_t end, \
+                                 real square, real step, int intercept, ptrdiff_t n_classes, ptrdiff_t ldt);          \
         /* The kinds of elements, a bit each, that the products of few classes read as they are stored. */            \
         int direct;                                                                                                   \
         /* By the kind of what is stored, NULL where it does not become this dtype: x_ij = stored_ij - center_j, rows   \
@@ -120,6 +128,7 @@ extern const fs_simd *fs_active;
 #define fs_csr_logits(z_out, wide, ...) (FS_ACTIVE(z_out)->csr_logits[wide](z_out, __VA_ARGS__))
 #define fs_csr_gradient(grad_inout, wide, values, ...)                                                                \
     (FS_ACTIVE(values)->csr_gradient[wide](grad_inout, values, __VA_ARGS__))
+#define fs_csr_dual_step(T_inout, wide, ...) (FS_ACTIVE(T_inout)->csr_dual_step[wide](T_inout, __VA_ARGS__))
 #define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
 #define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))

@@ -36,25 +36,25 @@ class InverseHessian:
         self.capacity = capacity
         self.grad, self.solved = grad, self._solve(grad)
         self.slots: list[int] = []  # of the pairs, oldest first
-        self.latest: deque[tuple[Vector, Vector]] = deque(maxlen=LATEST)  # rows of S and Y
-        # A slot is a row of Sᵀ and one of Zᵀ; zeros where there is no pair.
+        self.latest: deque[tuple[Vector, Vector]] = deque(maxlen=LATEST)  # columns of S and Y
+        # A slot has a row of Sᵀ and one of Zᵀ; all is zero where there is no pair. The order of the slots, of which R
+        # tells the older from the newer pairs, is of no effect on R⁻¹: its rows and columns have that of all else.
         self.vectors = np.zeros((capacity, 2, grad.size))
         self.products = np.zeros((capacity, 2))  # Sᵀg and Zᵀg
-        self.SY, self.ZY = np.zeros((2, capacity, capacity))
+        self.R_inverse, self.ZY = np.zeros((2, capacity, capacity))
+        self.D = np.zeros(capacity)
 
     def direction(self) -> Vector:
         """−H g, for the gradient at this point."""
         if not self.slots:
             return -self.solved
-        order = np.array(self.slots)
-        SY, ZY = self.SY[np.ix_(order, order)], self.ZY[np.ix_(order, order)]
-        Sg, Zg = self.products[order].T
-        scale = SY[-1, -1] / ZY[-1, -1]
-        R = np.triu(SY)
-        u = np.linalg.solve(R, Sg)
-        coefficients = np.zeros((self.capacity, 2))
-        coefficients[order, 0] = np.linalg.solve(R.T, scale * (Zg - ZY @ u) - np.diag(SY) * u)
-        coefficients[order, 1] = scale * u
+        newest = self.slots[-1]
+        scale = self.D[newest] / self.ZY[newest, newest]
+        Sg, Zg = self.products.T
+        u = self.R_inverse @ Sg
+        coefficients = np.empty((self.capacity, 2))
+        coefficients[:, 0] = (scale * (Zg - self.ZY @ u) - self.D * u) @ self.R_inverse
+        coefficients[:, 1] = scale * u
         direction = coefficients.reshape(-1) @ self.vectors.reshape(-1, self.grad.size)
         direction -= scale * self.solved
         return direction
@@ -87,21 +87,24 @@ class InverseHessian:
 
     def _write(self, step: Vector, z: Vector) -> int:
         """Write into a free slot, or that of the oldest pair, and return it."""
-        if len(self.slots) == self.capacity:
-            slot = self.slots.pop(0)
-        else:
-            slot = min(set(range(self.capacity)).difference(self.slots))
+        full = len(self.slots) == self.capacity
+        slot = self.slots.pop(0) if full else min(set(range(self.capacity)).difference(self.slots))
+        self.R_inverse[slot] = 0
+        self.R_inverse[:, slot] = 0
         self.vectors[slot, 0] = step
         self.vectors[slot, 1] = z
         return slot
 
     def _accept(self, slot: int, change: Vector, products: Vector) -> None:
-        """Take a slot for a pair, whose row of Y has these products, unless rounding has made them meaningless."""
-        if not (products[slot] > 0).all():
-            self.vectors[slot] = 0
-            self.products[slot] = 0
+        """Take a slot for a pair, whose column of Y has these products, unless rounding has made them meaningless."""
+        (own, curvature) = products[slot]
+        if not (own > 0 and curvature > 0):
+            self.vectors[slot] = self.products[slot] = 0
             return
-        self.SY[:, slot] = products[:, 0]
+        # R gets a column: that of its inverse follows from those it has.
+        self.R_inverse[:, slot] = -(self.R_inverse @ products[:, 0]) / own
+        self.R_inverse[slot, slot] = 1 / own
+        self.D[slot] = own
         self.ZY[:, slot] = self.ZY[slot] = products[:, 1]
         self.slots.append(slot)
         self.latest.append((self.vectors[slot, 0].copy(), change))

@@ -17,6 +17,9 @@ MANY_PARAMETERS = 1_000_000
 # has fallen to this share since.
 FIRST_CURVATURE, FALLEN = 5, 0.95
 
+# The ascent goes on while its points leave at most this share of the last one's fall to come, about.
+STEEP = 0.5
+
 # Iterations without a new lowest loss or gradient, after which only rounding is left to be searched.
 PATIENCE = 10
 NO_PROGRESS = "no step lowers the loss in this precision"
@@ -48,7 +51,8 @@ class LBFGSState(State):
     curvature: Curvature | None = None
     lowest: tuple[float, float] = (np.inf, np.inf)  # loss and gradient norm
     idle: int = 0  # iterations since
-    ascended: bool = False
+    ascent: Iterator[Vector] | None = None  # belongs to this state alone, too
+    fallen: float = np.inf  # by how much the loss fell with the ascent's last point
 
 
 class LBFGS:
@@ -74,16 +78,14 @@ class LBFGS:
     def init(self, objective: Objective, theta: Vector) -> LBFGSState:
         """Evaluate the start."""
         loss, grad = objective.loss_grad(theta)
-        return LBFGSState(theta, loss, grad)
+        return LBFGSState(theta, loss, grad, ascent=objective.ascend(theta) if self.preconditioned else None)
 
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
-        """Search along the quasi-Newton direction; along simpler ones if that leads nowhere."""
-        if self.preconditioned and state.inverse is None and not state.ascended:
-            theta = objective.ascend(state.theta)
-            if theta is not None:
-                loss, grad = objective.loss_grad(theta)
-                if loss < state.loss:
-                    return LBFGSState(theta, loss, grad, ascended=True)
+        """Ascend if that is possible, else search along the quasi-Newton direction, or along simpler ones."""
+        if state.ascent is not None:
+            nearer = self._ascend(objective, state, state.ascent)
+            if nearer is not None:
+                return nearer
         for attempt in self._attempts(objective, state):
             found = self._advance(objective, attempt)
             if found is None or attempt.inverse is None:
@@ -103,6 +105,17 @@ class LBFGS:
                 idle=idle,
             )
         return replace(state, stuck=NO_PROGRESS)
+
+    def _ascend(self, objective: Objective, state: LBFGSState, ascent: Iterator[Vector]) -> LBFGSState | None:
+        """Return the state at the ascent's next point, or None if it has none or leads nowhere any more."""
+        theta = next(ascent, None)
+        if theta is None:
+            return None
+        loss, grad = objective.loss_grad(theta)
+        fallen = state.loss - loss
+        if not fallen > 0:
+            return None
+        return LBFGSState(theta, loss, grad, ascent=ascent if fallen <= STEEP * state.fallen else None, fallen=fallen)
 
     def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[LBFGSState]:
         """Yield what to go by: curvature and pairs, curvature of this very point, nothing but the gradient."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -53,8 +53,8 @@ class Objective(Protocol):
     def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
         """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""
 
-    def ascend(self, theta: Vector) -> Vector | None:
-        """Return a point nearer to the optimum that is cheap to find, if there is one: some passes."""
+    def ascend(self, theta: Vector) -> Iterator[Vector]:
+        """Yield points nearer and nearer to the optimum, where some are cheap to find: some passes each."""
 
     def curvature(self, theta: Vector) -> Preconditioner:
         """Approximate the Hessian at theta: some passes."""
