@@ -14,6 +14,7 @@ from tolerances import SAME
 import fastsoftmax as fs
 from fastsoftmax._validation import Targets
 from fastsoftmax.features import bind_features
+from fastsoftmax.fit import bind
 from fastsoftmax.objective import SoftmaxObjective
 from fastsoftmax.solvers.inverse_hessian import InverseHessian
 from fastsoftmax.solvers.line_search import satisfies_wolfe, strong_wolfe
@@ -334,3 +335,17 @@ def test_a_step_of_negative_curvature_is_no_pair():
     inverse = InverseHessian(None, grad, 3)
     inverse.move(step, grad - step)
     np.testing.assert_array_equal(inverse.direction(), step - grad)
+
+
+def test_a_line_of_some_samples_estimates_that_of_all():
+    X = np.random.default_rng(0).standard_normal((30_000, 5))
+    y = X[:, :3].argmax(axis=1)
+    objective = bind(X, y, l2=0.1)
+    theta = np.zeros(objective.n_params)
+    direction = -objective.loss_grad(theta)[1]
+    passes = objective.n_passes
+    phi, estimate = objective.line(theta, direction), objective.sample_line(theta, direction)
+    assert objective.n_passes == passes + 2  # one and a part of one
+    for t in (0.0, 1.0, 3.0):
+        np.testing.assert_allclose(estimate(t), phi(t), rtol=0.2)
+    assert bind(X[:1000], y[:1000]).sample_line(theta, direction) is None

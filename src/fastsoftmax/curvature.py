@@ -11,6 +11,7 @@ The first looks at a sample of the rows. They are drawn with probabilities w_i (
 H: the many rows that a fitted model is sure of say nothing about its curvature (Xu et al., NeurIPS 2016).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,9 +72,10 @@ class Sample(NamedTuple):
         return traces / traces.sum()
 
 
-def trace(probabilities: NDArray[np.floating]) -> Vector:
-    """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ."""
-    return 1 - np.einsum("ik,ik->i", probabilities, probabilities, dtype=np.float64)
+def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+    """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ, with all its digits."""
+    trace: NDArray[np.floating] = np.einsum("ik,ik->i", probabilities, 1 - probabilities)
+    return trace
 
 
 def sample_rows(n_samples: int) -> int:
@@ -84,16 +86,17 @@ def sample_rows(n_samples: int) -> int:
 def draw(importance: Vector) -> tuple[NDArray[np.intp], Vector]:
     """Draw about `sample_rows` rows, the more important the likelier; return them and the probability that each had."""
     n_rows = sample_rows(len(importance))
-    probability = n_rows * importance / importance.sum()
+    probability = importance * (n_rows / importance.sum(dtype=np.float64))
     # What is cut off at one goes to the others.
     for _ in range(3):
+        if probability.max() <= 1:
+            break
         certain = probability >= 1
         rest = probability[~certain].sum()
-        probability[certain] = 1
-        if rest > 0:
-            probability[~certain] *= max(1.0, (n_rows - certain.sum()) / rest)
+        probability *= max(1.0, (n_rows - certain.sum()) / rest) if rest > 0 else 1.0
+        np.minimum(probability, 1, out=probability)
     rows = np.flatnonzero(np.random.default_rng(0).random(len(probability)) < probability)
-    return rows, np.minimum(probability[rows], 1)
+    return rows, probability[rows].astype(np.float64)
 
 
 class Basis(NamedTuple):
@@ -158,55 +161,65 @@ class PrincipalCurvature:
         self.n_features = len(basis.mean)
         self.n_leading = n_leading
         self.num_threads = num_threads
-        self.components_T = np.ascontiguousarray(basis.components.T)
+        self.unit = basis.unit[: self.n_features]
+        self.components, self.components_T = basis.components, np.ascontiguousarray(basis.components.T)
         spread, classes = _class_directions(sample)
         self.n_classes = sample.probabilities.shape[1]
         self.dtype = sample.X.dtype
-        self.classes = None if classes is None else classes.astype(self.dtype)
+        self.classes_T: FloatArray | None = None
+        if classes is not None:
+            self.classes = classes.astype(self.dtype)
+            self.classes_T = np.ascontiguousarray(self.classes.T)
 
         Z = basis.inputs(sample.X)
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
-        rotated = _product(Z[few], self.components_T, num_threads)
-        moments = np.einsum("i,ij,ij->j", sample.spread[few] / sample.spread[few].sum(), rotated, rotated)
-        moments = np.maximum(moments, RESOLUTION * moments.max())
+        rotated = _product(np.ascontiguousarray(Z[few]), self.components_T, num_threads)
+        moments = (sample.spread[few] / sample.spread[few].sum()).astype(self.dtype) @ rotated**2
+        moments = np.maximum(moments, RESOLUTION * moments.max()).astype(np.float64)
         penalty = self.components_T**2 @ basis.penalty
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
 
-        self.leading_factor: FloatArray | None = None
+        self.leading_factor: Cholesky | None = None
         if n_leading and classes is not None:
             leading = self.components_T[-n_leading:]
             hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
             for c in range(len(spread)):
                 hessian[c, :, c] += (leading * basis.penalty) @ leading.T
-            self.leading_factor = _factor(hessian.reshape(len(spread) * n_leading, -1))
+            self.leading_factor = Cholesky.of(hessian.reshape(len(spread) * n_leading, -1))
 
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
-        n_classes, n_features = self.n_classes, self.n_features
-        split = n_classes * n_features
-        V = np.hstack([part.reshape(n_classes, -1) for part in (v[:split], v[split:])])
-        # b + W mean takes the place of b.
-        V[:, :n_features] -= np.outer(v[split:], self.basis.mean) if split < v.size else 0
-        shared = V.mean(axis=0)
-        rotated = self._product(self.components_T, V * self.basis.unit)
-        if self.classes is not None:
-            rotated = self._product(rotated, self.classes.T)
+        split, unit = self.n_classes * self.n_features, self.unit
+        W, b = v[:split].reshape(self.n_classes, -1), v[split:].reshape(self.n_classes, -1)
+        inputs = np.empty((self.n_classes, len(self.basis.unit)), self.dtype)
+        if b.size:
+            # b + W mean takes the place of b.
+            W = W - b * self.basis.mean
+            np.multiply(b, INTERCEPT_UNIT, out=inputs[:, self.n_features :], casting="same_kind")
+        np.multiply(W, unit, out=inputs[:, : self.n_features], casting="same_kind")
+        rotated = self._product(self.components_T, inputs)
+        if self.classes_T is not None:
+            rotated = self._product(rotated, self.classes_T)
         solved = rotated * self.inverse
         if self.leading_factor is not None:
             leading = rotated[-self.n_leading :].T
-            solved[-self.n_leading :] = _solve(self.leading_factor, leading.reshape(-1)).reshape(leading.shape).T
-        if self.classes is not None:
+            solved[-self.n_leading :] = self.leading_factor.solve(leading.reshape(-1)).reshape(leading.shape).T
+        if self.classes_T is not None:
             solved = self._product(solved, self.classes)
-        V = self._product(self.basis.components, solved.T).T * self.basis.unit
-        W, b = V[:, :n_features], V[:, n_features:]
+        inputs = self._product(self.components, solved.T).T
+        out = np.empty_like(v)
+        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
+        np.multiply(inputs[:, : self.n_features], unit, out=W_out)
         # What all classes share is of no effect but on the penalty, and zero in the end. The share that rounding gives
         # a gradient must not be divided by a small l2.
-        W += (shared * self.basis.unit**2)[:n_features]
-        b -= (W @ self.basis.mean)[:, None]
-        return np.concatenate([W.ravel(), b.ravel()])
+        W_out += W.sum(axis=0) / self.n_classes * unit**2
+        if b.size:
+            np.multiply(inputs[:, self.n_features :], INTERCEPT_UNIT, out=b_out)
+            b_out -= (W_out @ self.basis.mean)[:, None]
+        return out
 
-    def _product(self, left: FloatArray, right_T: NDArray[Any]) -> FloatArray:
-        return _product(left, np.ascontiguousarray(right_T, dtype=self.dtype), self.num_threads)
+    def _product(self, left: FloatArray, right_T: FloatArray) -> FloatArray:
+        return _product(np.ascontiguousarray(left), np.ascontiguousarray(right_T), self.num_threads)
 
 
 def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: float) -> int:
@@ -273,24 +286,27 @@ def _hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -
     return hessian
 
 
-def _factor(matrix: FloatArray) -> FloatArray | None:
-    """Return the Cholesky factor of a matrix, of which the lower triangle is read; None if it is not definite."""
-    from scipy.linalg import get_lapack_funcs
+class Cholesky(NamedTuple):
+    """The factor of a symmetric matrix."""
 
-    diagonal = np.arange(len(matrix))
-    matrix[diagonal, diagonal] += RESOLUTION * matrix[diagonal, diagonal].max()
-    # LAPACK reads columns: its upper triangle is the lower one here.
-    (potrf,) = get_lapack_funcs(("potrf",), (matrix,))
-    factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
-    return None if failed else factor
+    factor: FloatArray
+    potrs: Callable[[FloatArray, FloatArray], tuple[FloatArray, int]]
 
+    @classmethod
+    def of(cls, matrix: FloatArray) -> "Cholesky | None":
+        """Factorise a matrix, of which the lower triangle is read, in its place; None if it is not definite."""
+        from scipy.linalg import get_lapack_funcs
 
-def _solve(factor: FloatArray, v: FloatArray) -> FloatArray:
-    from scipy.linalg import get_lapack_funcs
+        diagonal = np.arange(len(matrix))
+        matrix[diagonal, diagonal] += RESOLUTION * matrix[diagonal, diagonal].max()
+        potrf, potrs = get_lapack_funcs(("potrf", "potrs"), (matrix,))
+        # LAPACK reads columns: its upper triangle is the lower one here.
+        factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
+        return None if failed else cls(factor, potrs)
 
-    (potrs,) = get_lapack_funcs(("potrs",), (factor,))
-    solution, _ = potrs(factor, v)
-    return solution
+    def solve(self, v: FloatArray) -> FloatArray:
+        """Multiply a vector with the inverse."""
+        return self.potrs(self.factor, v)[0]
 
 
 def _gram(Z: FloatArray, weights: Vector, num_threads: int) -> FloatArray:
@@ -304,6 +320,8 @@ def _product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatAr
     """
     if left.size * len(right_T) < SMALL_PRODUCT:
         return left @ right_T.T
-    out = np.empty((len(left), len(right_T)), dtype=left.dtype)
-    DenseFeatures(left).predict(out, right_T, np.zeros(len(right_T)), False, False, num_threads)
-    return out
+    # The kernel's samples are the more: of few its threads have little to divide.
+    samples, classes = (left, right_T) if len(left) >= len(right_T) else (right_T, left)
+    out = np.empty((len(samples), len(classes)), dtype=left.dtype)
+    DenseFeatures(samples).predict(out, classes, np.zeros(len(classes)), False, False, num_threads)
+    return out if samples is left else out.T

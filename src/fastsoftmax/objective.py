@@ -40,6 +40,9 @@ Vector = NDArray[np.float64]
 # Epochs of coordinate ascent from one point to the next.
 DUAL_EPOCHS = 5
 
+# Samples of an estimated line, and how many times as many there are at least.
+LINE_ROWS, LINE_SHARE = 500, 20
+
 Phi = Callable[[float], tuple[float, float]]
 
 
@@ -273,6 +276,13 @@ class SoftmaxObjective:
             )
 
         return phi
+
+    def sample_line(self, theta: Vector, direction: Vector) -> Phi | None:
+        """Return what `line` does, of some samples: an estimate; None where they would not be few of all."""
+        if len(self.X) < LINE_SHARE * LINE_ROWS:
+            return None
+        rows = np.random.default_rng(0).integers(len(self.X), size=LINE_ROWS)
+        return self.batch(np.sort(rows)).line(theta, direction)
 
     def ascend(self, theta: Vector) -> Iterator[Vector]:
         """Yield points nearer and nearer to the optimum, by epochs of coordinate ascent on the dual, from zero.

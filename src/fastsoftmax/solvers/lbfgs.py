@@ -17,6 +17,9 @@ MANY_PARAMETERS = 1_000_000
 # has fallen to this share since.
 FIRST_CURVATURE, FALLEN = 5, 0.95
 
+# A sample's line search is nearly exact: its trials cost little.
+SAMPLE_CURVATURE = 0.1
+
 # The ascent goes on while its points leave at most this share of the last one's fall to come, about.
 STEEP = 0.5
 
@@ -152,14 +155,31 @@ class LBFGS:
         slope = dot(direction, state.grad)
         if not slope < 0:
             return None
-        scaled = bool(state.inverse.slots) or state.inverse.matrix is not None
-        if scaled:
-            step = self._try(objective, state, direction, slope, 1.0)
+        for size in self._sizes(objective, state, state.inverse, direction):
+            step = self._try(objective, state, direction, slope, size)
             if step is not None:
                 return step
-        first = 1.0 if scaled else 1.0 / float(np.abs(direction).sum())
-        step_size = strong_wolfe(objective.line(state.theta, direction), first)
-        return None if step_size is None else self._try(objective, state, direction, slope, step_size)
+        return None
+
+    def _sizes(
+        self, objective: Objective, state: LBFGSState, inverse: InverseHessian, direction: Vector
+    ) -> Iterator[float]:
+        """Yield sizes of the step: one, which nearly always does, what some samples say is best, and what all do."""
+        size: float | None = None
+        if inverse.slots or inverse.matrix is not None:
+            # A new curvature may be another a step away.
+            proven = state.curvature is None or state.curvature.age > 1
+            if proven:
+                yield 1.0
+            phi = objective.sample_line(state.theta, direction)
+            size = 1.0 if phi is None else strong_wolfe(phi, 1.0, SAMPLE_CURVATURE)
+            if size is not None and not (proven and size == 1):
+                yield size
+        else:
+            size = 1.0 / float(np.abs(direction).sum())
+        size = strong_wolfe(objective.line(state.theta, direction), size or 1.0)
+        if size is not None:
+            yield size
 
     def _try(
         self, objective: Objective, state: LBFGSState, direction: Vector, slope: float, step_size: float

@@ -23,7 +23,7 @@ def satisfies_wolfe(
     return decrease or approximate
 
 
-def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float) -> float | None:
+def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float, curvature: float = CURVATURE) -> float | None:
     """Return a step size that satisfies the strong Wolfe conditions, or None if rounding leaves none.
 
     phi is convex: its slope only rises, so a steep negative slope is left of every acceptable step and a steep positive
@@ -36,6 +36,8 @@ def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float) -> float
         phi(t) → (value, slope); the slope at 0 is negative.
     t : float
         First trial, positive.
+    curvature : float
+        Share of the first slope that the last may have.
     """
     loss0, slope0 = phi(0.0)
     if not slope0 < 0:
@@ -44,7 +46,7 @@ def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float) -> float
     high, slope_high = math.inf, math.inf
     for _ in range(MAX_TRIALS):
         loss, slope = phi(t)
-        if satisfies_wolfe(loss0, slope0, t, loss, slope):
+        if satisfies_wolfe(loss0, slope0, t, loss, slope, curvature):
             return t
         if math.isfinite(loss) and slope < 0 and loss <= loss0:
             low, slope_low = t, slope

@@ -53,6 +53,9 @@ class Objective(Protocol):
     def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
         """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""
 
+    def sample_line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]] | None:
+        """Estimate what line returns at a small part of its cost; None where the samples are too few for that."""
+
     def ascend(self, theta: Vector) -> Iterator[Vector]:
         """Yield points nearer and nearer to the optimum, where some are cheap to find: some passes each."""
 
