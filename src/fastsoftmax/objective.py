@@ -40,6 +40,10 @@ Vector = NDArray[np.float64]
 # Epochs of coordinate ascent from one point to the next.
 DUAL_EPOCHS = 5
 
+# How many times as many samples there are as the curvature looks at, for these to be chosen by what they say about it:
+# of fewer, a choice would cost more than it gains.
+CHOICE = 5
+
 # Samples of an estimated line, and how many times as many there are at least.
 LINE_ROWS, LINE_SHARE = 500, 20
 
@@ -361,7 +365,7 @@ class SoftmaxObjective:
         part, factor = self, np.ones(1)
         if n_samples > sample_rows(n_samples):
             importance = np.ones(n_samples) if self._mass is None else self._mass
-            if theta.any():
+            if theta.any() and n_samples > CHOICE * sample_rows(n_samples):
                 importance = importance * trace(self._probabilities(theta))
             rows, probability = draw(importance)
             part, factor = self.batch(rows), 1 / probability
@@ -386,8 +390,11 @@ class SoftmaxObjective:
         return DiagonalCurvature(diagonal)
 
     def _probabilities(self, theta: Vector) -> FloatArray:
-        """softmax(W x_i + b + o_i) for every row; one pass over X."""
-        out = np.empty((len(self.X), self.targets.n_classes), dtype=self.X.dtype)
+        """softmax(W x_i + b + o_i) for every row; one pass over X, none at zero."""
+        shape = len(self.X), self.targets.n_classes
+        if self.offset is None and not theta.any():
+            return np.full(shape, 1 / shape[1], dtype=self.X.dtype)
+        out = np.empty(shape, dtype=self.X.dtype)
         self.X.predict(out, *self.split(theta), self.offset is None, self.fast, self.num_threads)
         if self.offset is not None:
             out += self.offset

@@ -40,6 +40,7 @@ class InverseHessian:
         # A slot has a row of Sᵀ and one of Zᵀ; all is zero where there is no pair. The order of the slots, of which R
         # tells the older from the newer pairs, is of no effect on R⁻¹: its rows and columns have that of all else.
         self.vectors = np.zeros((capacity, 2, grad.size))
+        self.n_used = 0  # slots that were ever written, the first ones
         self.products = np.zeros((capacity, 2))  # Sᵀg and Zᵀg
         self.R_inverse, self.ZY = np.zeros((2, capacity, capacity))
         self.D = np.zeros(capacity)
@@ -55,7 +56,7 @@ class InverseHessian:
         coefficients = np.empty((self.capacity, 2))
         coefficients[:, 0] = (scale * (Zg - self.ZY @ u) - self.D * u) @ self.R_inverse
         coefficients[:, 1] = scale * u
-        direction = coefficients.reshape(-1) @ self.vectors.reshape(-1, self.grad.size)
+        direction = coefficients[: self.n_used].reshape(-1) @ self.vectors[: self.n_used].reshape(-1, self.grad.size)
         direction -= scale * self.solved
         return direction
 
@@ -83,12 +84,15 @@ class InverseHessian:
 
     def _project(self, v: Vector) -> Vector:
         """Sᵀv and Zᵀv, (capacity, 2)."""
-        return (self.vectors.reshape(-1, v.size) @ v).reshape(-1, 2)
+        products = np.zeros((self.capacity, 2))
+        products[: self.n_used] = (self.vectors[: self.n_used].reshape(-1, v.size) @ v).reshape(-1, 2)
+        return products
 
     def _write(self, step: Vector, z: Vector) -> int:
         """Write into a free slot, or that of the oldest pair, and return it."""
         full = len(self.slots) == self.capacity
         slot = self.slots.pop(0) if full else min(set(range(self.capacity)).difference(self.slots))
+        self.n_used = max(self.n_used, slot + 1)
         self.R_inverse[slot] = 0
         self.R_inverse[:, slot] = 0
         self.vectors[slot, 0] = step

@@ -122,17 +122,20 @@ class LBFGS:
 
     def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[LBFGSState]:
         """Yield what to go by: curvature and pairs, curvature of this very point, nothing but the gradient."""
-        plain = InverseHessian(None, state.grad, self._capacity(state))
+
+        def inverse_of(matrix: Preconditioner | None) -> InverseHessian:
+            return InverseHessian(matrix, state.grad, self._capacity(state))
+
         if not self.preconditioned:
-            yield state if state.inverse else replace(state, inverse=plain)
+            yield state if state.inverse else replace(state, inverse=inverse_of(None))
             if state.inverse and state.inverse.slots:
-                yield replace(state, inverse=plain)
+                yield replace(state, inverse=inverse_of(None))
             return
         inverse, curvature = state.inverse, state.curvature
         if inverse is None or curvature is None:
             # Not before it is used: a warm start may be the optimum.
             curvature = Curvature(objective.curvature(state.theta), state.loss)
-            inverse = InverseHessian(curvature.matrix, state.grad, self._capacity(state))
+            inverse = inverse_of(curvature.matrix)
         elif curvature.age >= curvature.lifetime and state.loss <= FALLEN * curvature.loss:
             curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=2 * curvature.lifetime)
             inverse = inverse.renewed(curvature.matrix)
@@ -140,9 +143,8 @@ class LBFGS:
         yield replace(state, inverse=inverse, curvature=curvature)
         if inverse.slots:
             curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=curvature.lifetime)
-            inverse = InverseHessian(curvature.matrix, state.grad, self._capacity(state))
-            yield replace(state, inverse=inverse, curvature=curvature)
-        yield replace(state, inverse=plain, curvature=curvature)
+            yield replace(state, inverse=inverse_of(curvature.matrix), curvature=curvature)
+        yield replace(state, inverse=inverse_of(None), curvature=curvature)
 
     def _capacity(self, state: LBFGSState) -> int:
         return self.memory if state.theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
