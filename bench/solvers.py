@@ -39,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from .solver_plot import save_figure
 
         save_figure(options.plot, comparisons)
+    if options.shares:
+        from .shares import COLUMNS as SHARE_COLUMNS
+        from .shares import time_shares
+
+        print_table(SHARE_COLUMNS, list(time_shares(comparisons, options.data, options.repeats)), options.markdown)
     if options.cv:
         from .cross_validation import COLUMNS as CV_COLUMNS
         from .cross_validation import compare_cv
@@ -69,6 +74,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         metavar="FILE",
         help="measure nothing, print and draw what is stored, under what the first says of the machine",
+    )
+    parser.add_argument(
+        "--shares", action="store_true", help=f"tell where the time of ours goes, to a suboptimality of {JUDGED:.0e}"
     )
     parser.add_argument("--cv", action="store_true", help="compare cross-validation too, on images")
     parser.add_argument(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-LEFT = ("n×N×K", "type", "what", "solver")
+LEFT = ("n×N×K", "type", "what", "solver", "problem")
 
 
 def print_facts(facts: Mapping[str, str], markdown: bool) -> None:

@@ -1,0 +1,89 @@
+"""Where the time of our fits goes: in passes over the data, in what the curvature costs, and in all the rest."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from unittest.mock import patch
+
+from fastsoftmax.curvature import PrincipalCurvature
+from fastsoftmax.features import CsrFeatures, DenseFeatures
+from fastsoftmax.objective import SoftmaxObjective
+
+from .comparison import Comparison
+from .curves import JUDGED
+from .fit_problems import PROBLEMS, FitProblem
+from .peers import OURS, fit_ours
+from .tables import three_digits
+from .timing import settle
+
+PASSES, CURVATURE, REST = "passes", "curvature", "rest"
+COLUMNS = ("problem", "iterations", "s", f"{PASSES} %", f"{CURVATURE} %", f"{REST} %")
+
+# What is timed, and as what; what the curvature reads and multiplies is the curvature's, what it does with a gradient
+# the rest's.
+TIMED: Mapping[tuple[type, str], str] = {
+    **{
+        (features, method): PASSES
+        for features in (DenseFeatures, CsrFeatures)
+        for method in ("loss_grad", "predict", "dual_ascent")
+    },
+    (SoftmaxObjective, "curvature"): CURVATURE,
+    (SoftmaxObjective, "diagonal"): CURVATURE,
+    (PrincipalCurvature, "solve"): REST,
+}
+
+
+def time_shares(comparisons: Iterable[Comparison], folder: Path | None, repeats: int) -> Iterator[tuple[str, ...]]:
+    """Yield a row in COLUMNS for each problem, of fits as long as ours needs to JUDGED."""
+    for comparison in comparisons:
+        run = comparison.first(OURS, JUDGED)
+        if run is not None:
+            name = comparison.problem.split()[0].rstrip(",")
+            yield _row(PROBLEMS[name](name, folder), run.n_iter, repeats)
+
+
+def _row(problem: FitProblem, n_iter: int, repeats: int) -> tuple[str, ...]:
+    """Return the row of the fit of the median time."""
+    fit_ours(problem, n_iter)  # imports, caches, threads
+    fits = sorted((_time_fit(problem, n_iter) for _ in range(repeats)), key=lambda fit: fit[0])
+    seconds, parts = fits[len(fits) // 2]
+    passes, curvature = parts[PASSES], parts[CURVATURE]
+    shares = (f"{100 * part / seconds:.0f}" for part in (passes, curvature, seconds - passes - curvature))
+    return problem.describe(), str(n_iter), three_digits(seconds), *shares
+
+
+def _time_fit(problem: FitProblem, n_iter: int) -> tuple[float, dict[str, float]]:
+    settle()
+    with _stopwatch() as seconds:
+        start = perf_counter()
+        fit_ours(problem, n_iter)
+        return perf_counter() - start, seconds
+
+
+@contextmanager
+def _stopwatch() -> Iterator[dict[str, float]]:
+    """Time what TIMED names, the outermost of nested calls alone."""
+    seconds: dict[str, float] = defaultdict(float)
+    running: list[str] = []
+
+    def timed(function: Callable[..., Any], part: str) -> Callable[..., Any]:
+        def wrapper(*arguments: Any) -> Any:
+            if running:
+                return function(*arguments)
+            running.append(part)
+            start = perf_counter()
+            try:
+                return function(*arguments)
+            finally:
+                seconds[part] += perf_counter() - start
+                running.pop()
+
+        return wrapper
+
+    with ExitStack() as stack:
+        for (owner, method), part in TIMED.items():
+            stack.enter_context(patch.object(owner, method, timed(getattr(owner, method), part)))
+        yield seconds
