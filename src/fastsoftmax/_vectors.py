@@ -9,13 +9,18 @@ from numpy.typing import NDArray
 BLOCK = 32_768
 
 
+# Entries whose product BLAS does on the calling thread, sooner than einsum has begun.
+SHORT = 4096
+
+
 def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
     """Σ u · v over all entries, on this thread.
 
     BLAS would wake its own threads for long vectors; they then wait for more in a busy loop, for a tenth of a second,
     on the processors that the next pass over the data needs.
     """
-    return float(np.einsum("i,i->", u.ravel(), v.ravel()))
+    u, v = u.ravel(), v.ravel()
+    return float(u @ v if u.size < SHORT else np.einsum("i,i->", u, v))
 
 
 def add_scaled(out: NDArray[Any], factor: float, vector: NDArray[Any]) -> None:

@@ -33,7 +33,7 @@ MAX_BLOCK, MIN_LEADING = 1_000, 8
 SMALL_BLOCK = 300
 
 # Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
-BASIS_PASSES, BLOCK_PASSES = 150, 10
+BASIS_PASSES, BLOCK_PASSES = 150, 4
 
 # Classes beyond which their second moments count without those between them: in a thousand classes each has a small
 # share, and their eigenvectors cost more than they save.
