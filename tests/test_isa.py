@@ -25,8 +25,8 @@ def run(arguments, isa):
 
 @pytest.mark.parametrize("isa", [isa for isa in AVAILABLE if isa != CONFIG["instruction set chosen"]])
 def test_kernels_on(isa):
-    tests = Path(__file__).with_name("test_kernels.py")
-    done = run(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(tests)], isa)
+    tests = [str(Path(__file__).with_name(name)) for name in ("test_kernels.py", "test_dual.py")]
+    done = run(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], isa)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -37,7 +37,7 @@ cdef inline int dual_ascent(double[:, ::1] W_inout, double[::1] b_inout, real[:,
         Py_ssize_t T_bytes = lines((n_features * ldt + CACHE_ELEMENTS) * sizeof(real)), j, s, i, ahead
         void* block = NULL
         real* T = <real*> allocate(
-            &block, T_bytes + 4 * round_up(n_classes, lanes_of(<real*> NULL)) * <Py_ssize_t> sizeof(real))
+            &block, T_bytes + 4 * round_up(ldt, lanes_of(<real*> NULL)) * <Py_ssize_t> sizeof(real))
         real* scratch = T + T_bytes // <Py_ssize_t> sizeof(real)
     with nogil:
         for j in prange(0, n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):

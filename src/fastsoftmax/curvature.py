@@ -54,7 +54,7 @@ SIMILAR_PENALTY = 2.0
 # The intercept is an input of this size: it is one of the components that lead.
 INTERCEPT_UNIT = 1e3
 
-# Multiply-adds below which NumPy's product takes one thread, as ours does, and is called sooner.
+# Multiply-adds below which one thread is as fast, and NumPy is called sooner.
 SMALL_PRODUCT = 200_000
 
 
@@ -165,6 +165,7 @@ class PrincipalCurvature:
         self.components, self.components_T = basis.components, np.ascontiguousarray(basis.components.T)
         spread, classes = _class_directions(sample)
         self.n_classes = sample.probabilities.shape[1]
+        self.shared_inverse = self.unit**2 / self.n_classes
         self.dtype = sample.X.dtype
         self.classes_T: FloatArray | None = None
         if classes is not None:
@@ -173,7 +174,7 @@ class PrincipalCurvature:
 
         Z = basis.inputs(sample.X)
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
-        rotated = _product(np.ascontiguousarray(Z[few]), self.components_T, num_threads)
+        rotated = _product(Z[few], self.components_T, num_threads)
         moments = (sample.spread[few] / sample.spread[few].sum()).astype(self.dtype) @ rotated**2
         moments = np.maximum(moments, RESOLUTION * moments.max()).astype(np.float64)
         penalty = self.components_T**2 @ basis.penalty
@@ -189,7 +190,7 @@ class PrincipalCurvature:
 
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
-        split, unit = self.n_classes * self.n_features, self.unit
+        split, unit, threads = self.n_classes * self.n_features, self.unit, self.num_threads
         W, b = v[:split].reshape(self.n_classes, -1), v[split:].reshape(self.n_classes, -1)
         inputs = np.empty((self.n_classes, len(self.basis.unit)), self.dtype)
         if b.size:
@@ -197,29 +198,26 @@ class PrincipalCurvature:
             W = W - b * self.basis.mean
             np.multiply(b, INTERCEPT_UNIT, out=inputs[:, self.n_features :], casting="same_kind")
         np.multiply(W, unit, out=inputs[:, : self.n_features], casting="same_kind")
-        rotated = self._product(self.components_T, inputs)
+        rotated = _product(self.components_T, inputs, threads)
         if self.classes_T is not None:
-            rotated = self._product(rotated, self.classes_T)
+            rotated = _product(rotated, self.classes_T, threads)
         solved = rotated * self.inverse
         if self.leading_factor is not None:
             leading = rotated[-self.n_leading :].T
             solved[-self.n_leading :] = self.leading_factor.solve(leading.reshape(-1)).reshape(leading.shape).T
         if self.classes_T is not None:
-            solved = self._product(solved, self.classes)
-        inputs = self._product(self.components, solved.T).T
+            solved = _product(solved, self.classes, threads)
+        inputs = _product(self.components, solved.T, threads).T
         out = np.empty_like(v)
         W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
         np.multiply(inputs[:, : self.n_features], unit, out=W_out)
         # What all classes share is of no effect but on the penalty, and zero in the end. The share that rounding gives
         # a gradient must not be divided by a small l2.
-        W_out += W.sum(axis=0) / self.n_classes * unit**2
+        W_out += W.sum(axis=0) * self.shared_inverse
         if b.size:
             np.multiply(inputs[:, self.n_features :], INTERCEPT_UNIT, out=b_out)
             b_out -= (W_out @ self.basis.mean)[:, None]
         return out
-
-    def _product(self, left: FloatArray, right_T: FloatArray) -> FloatArray:
-        return _product(np.ascontiguousarray(left), np.ascontiguousarray(right_T), self.num_threads)
 
 
 def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: float) -> int:
@@ -314,14 +312,14 @@ def _gram(Z: FloatArray, weights: Vector, num_threads: int) -> FloatArray:
 
 
 def _product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatArray:
-    """Multiply left with right, on this package's own threads.
-
-    Those of BLAS would go on waiting on the processors that the next pass needs.
-    """
+    """Multiply left with right, a large product on this package's threads: BLAS has one during a fit."""
     if left.size * len(right_T) < SMALL_PRODUCT:
         return left @ right_T.T
     # The kernel's samples are the more: of few its threads have little to divide.
     samples, classes = (left, right_T) if len(left) >= len(right_T) else (right_T, left)
     out = np.empty((len(samples), len(classes)), dtype=left.dtype)
-    DenseFeatures(samples).predict(out, classes, np.zeros(len(classes)), False, False, num_threads)
+    zeros = np.zeros(len(classes))
+    DenseFeatures(np.ascontiguousarray(samples)).predict(
+        out, np.ascontiguousarray(classes), zeros, False, False, num_threads
+    )
     return out if samples is left else out.T

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from . import _kernels
 from ._validation import C_TYPE, FloatArray, Targets
 from ._vectors import add_scaled, dot
+from .ascent import EPOCHS, ascend
 from .curvature import (
     BASIS_PASSES,
     EIGEN_WORK,
@@ -37,9 +38,6 @@ from .separation import MOST_COEFFICIENTS, NEARLY_SURE, program_size, separated_
 from .threads import resolve_num_threads
 
 Vector = NDArray[np.float64]
-# Epochs of coordinate ascent from one point to the next.
-DUAL_EPOCHS = 5
-
 # How many times as many samples there are as the curvature looks at, for these to be chosen by what they say about it:
 # of fewer, a choice would cost more than it gains.
 CHOICE = 5
@@ -298,24 +296,11 @@ class SoftmaxObjective:
             return
         if self._has_components or not self.X.serves_dual_ascent:
             return
-        n_samples, n_classes = len(self.X), self.targets.n_classes
-        probabilities = np.zeros((n_samples, n_classes), dtype=self.X.dtype)
-        if self.targets.labels is not None:
-            probabilities[np.arange(n_samples), self.targets.labels] = 1
-        elif self.targets.rows is not None:
-            probabilities[:] = self.targets.rows / self.targets.rows.sum(axis=1, keepdims=True)
-        step = (np.ones(n_samples) if self._mass is None else self._mass) / (n_samples * self.l2)
-        random = np.random.default_rng(0)
         theta = np.zeros_like(theta)
-        W, b = self.split(theta)
-        center = np.zeros_like(b)
-        while True:
-            # The dual's intercept has a penalty, whose centre follows it (Rockafellar's proximal point algorithm, SIAM
-            # Journal on Control and Optimization 14, 1976); b minus the centre is a sum over the samples, as W is.
-            center, b[:] = b.copy(), 2 * b - center
-            order = np.concatenate([random.permutation(n_samples) for _ in range(DUAL_EPOCHS)])
-            self.X.dual_ascent(W, b, probabilities, step, order, self.fit_intercept, self.num_threads)
-            for _ in range(DUAL_EPOCHS):
+        for _ in ascend(
+            *(self.X, self.targets, self._mass, self.l2, *self.split(theta), self.fit_intercept, self.num_threads)
+        ):
+            for _ in range(EPOCHS):
                 self._count_pass()
             yield theta.copy()
 

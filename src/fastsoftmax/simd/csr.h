@@ -109,7 +109,8 @@ static void CSR_NAME(csr_gradient)(double *grad_inout, const real *values, const
 static void CSR_NAME(csr_dual_step)(real *T_inout, double *b_inout, real *q_inout, real *scratch, const real *values,
                                     const void *indices, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t next, ptrdiff_t end,
                                     real square, real step, int intercept, ptrdiff_t n_classes, ptrdiff_t ldt) {
-    const ptrdiff_t n = (n_classes + LANES - 1) / LANES * LANES;
+    /* Whole vectors, and whole fours. */
+    const ptrdiff_t unit = LANES > 4 ? LANES : 4, n = (n_classes + unit - 1) / unit * unit;
     real *z = scratch, *q = z + n, *q0 = q + n, *log_q = q0 + n;
     for (; next < end; next++) {
         const real *row = T_inout + ((const INDEX *)indices)[next] * ldt;

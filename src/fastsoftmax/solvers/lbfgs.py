@@ -65,7 +65,8 @@ class LBFGS:
     Hessian, which takes most of the iterations away (Nocedal & Wright, section 7.2, H_k^0).
 
     The unit step is tried with a whole pass, since it is nearly always accepted and then the pass is the next iterate's
-    own. Where it is not, and in the first iteration, the search goes along `objective.line`, where a trial costs none.
+    own. Where it is not, and where the curvature is new, some samples say which step to try; where that is refused too,
+    and in the first iteration without a curvature, the search goes along `objective.line`, where a trial costs none.
 
     Parameters
     ----------
