@@ -35,6 +35,9 @@ SMALL_BLOCK = 300
 # Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
 BASIS_PASSES, BLOCK_PASSES = 150, 4
 
+# Numbers that are weights of Gram matrices at a time.
+WEIGHTS = 500_000
+
 # Classes beyond which their second moments count without those between them: in a thousand classes each has a small
 # share, and their eigenvectors cost more than they save.
 MANY_CLASSES = 256
@@ -276,11 +279,10 @@ def _hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -
     n_directions, n_leading = classes.shape[1], Y.shape[1]
     hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
     along = sample.probabilities @ classes
-    for c in range(n_directions):
-        upto = slice(c + 1)
-        weights = sample.probabilities @ (classes[:, c, None] * classes[:, upto]) - along[:, c, None] * along[:, upto]
-        blocks = _gram(Y, (sample.weights[:, None] * weights).T, num_threads)
-        hessian[c, :, upto] = blocks.transpose(1, 0, 2)
+    pairs = np.array(np.tril_indices(n_directions))
+    for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Y) // WEIGHTS, axis=1):
+        weights = sample.probabilities @ (classes[:, c] * classes[:, d]) - along[:, c] * along[:, d]
+        hessian[c, :, d] = _gram(Y, (sample.weights[:, None] * weights).T, num_threads)
     return hessian
 
 
