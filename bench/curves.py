@@ -24,7 +24,9 @@ DECADES = tuple(10.0**-exponent for exponent in range(9))
 GRID = 1.03  # ratio of the iterations at which ours is judged, and
 BISECTED = 1.1  # of those between which a peer's must lie: ever less would take ever more fits
 
-TRIAL = 4  # iterations of the fits that choose the number of threads
+# Iterations of the fits that choose the number of threads; more of them, and more fits, where they are short.
+TRIAL, LONGEST_TRIAL, SHORT_TRIALS = 4, 64, 5
+TRIAL_SECONDS = 0.1
 
 # A disturbance counts less in a median; a fit that is long by itself averages over it.
 REPEATED_SHARE = 0.1  # of the budget: the most that the repetitions of one fit may take together
@@ -151,15 +153,22 @@ def measure_peer(problem: FitProblem, best: float, budget: float, repeats: int, 
 
 def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
     """Return one or all, what is faster: threads of BLAS that wait in a busy loop take the time of OpenMP's."""
-    seconds: dict[int, float] = {}
+    cap, seconds = TRIAL, _seconds(fit, TRIAL)
+    while cap < LONGEST_TRIAL and seconds < TRIAL_SECONDS:
+        cap, seconds = 2 * cap, _seconds(fit, 2 * cap)
+    best: dict[int, float] = {}
     for threads in (all_threads(), 1):
         with threadpool_limits(threads, user_api="blas"):
             fit(1)
-            settle()
-            start = perf_counter()
-            fit(TRIAL)
-            seconds[threads] = perf_counter() - start
-    return min(seconds, key=seconds.__getitem__)
+            best[threads] = min(_seconds(fit, cap) for _ in range(1 if seconds > TRIAL_SECONDS else SHORT_TRIALS))
+    return min(best, key=best.__getitem__)
+
+
+def _seconds(fit: Callable[[int], Fit], cap: int) -> float:
+    settle()
+    start = perf_counter()
+    fit(cap)
+    return perf_counter() - start
 
 
 def _ending(runs: _Runs, cap: int, best: float) -> Ending | None:

@@ -13,6 +13,7 @@ from tolerances import SAME
 
 import fastsoftmax as fs
 from fastsoftmax._validation import Targets
+from fastsoftmax.curvature import draw, sample_rows
 from fastsoftmax.features import bind_features
 from fastsoftmax.fit import bind
 from fastsoftmax.objective import SoftmaxObjective
@@ -349,3 +350,19 @@ def test_a_line_of_some_samples_estimates_that_of_all():
     for t in (0.0, 1.0, 3.0):
         np.testing.assert_allclose(estimate(t), phi(t), rtol=0.1, atol=0.01)
     assert bind(X[:1000], y[:1000]).sample_line(theta, direction) is None
+
+
+@pytest.mark.parametrize(
+    "importance",
+    [np.zeros(30_000), np.ones(30_000), np.r_[np.full(3000, 1e12), np.linspace(0, 1, 27_000)].astype(np.float32)],
+    ids=["none", "equal", "unequal"],
+)
+def test_rows_are_drawn_by_their_importance(importance):
+    rows, probability = draw(importance)
+    assert len(rows) == pytest.approx(sample_rows(len(importance)), rel=0.05)
+    assert (np.diff(rows) > 0).all()
+    assert ((probability > 0) & (probability <= 1)).all()
+    # Sums over the rows, each over its probability, are unbiased.
+    assert (1 / probability).sum() == pytest.approx(len(importance), rel=0.1)
+    if importance[0] == 1e12:
+        np.testing.assert_array_equal(rows[:3000], np.arange(3000))

@@ -89,6 +89,8 @@ def sample_rows(n_samples: int) -> int:
 def draw(importance: Vector) -> tuple[NDArray[np.intp], Vector]:
     """Draw about `sample_rows` rows, the more important the likelier; return them and the probability that each had."""
     n_rows = sample_rows(len(importance))
+    if not importance.any():
+        importance = np.ones(len(importance))  # a model that is sure of all: one row says as little as another
     probability = importance * (n_rows / importance.sum(dtype=np.float64))
     # What is cut off at one goes to the others.
     for _ in range(3):
