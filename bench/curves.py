@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ from fastsoftmax.fit import FitState
 from .environment import all_threads
 from .fit_problems import FitProblem
 from .peers import Fit, fit_ours
-from .timing import settle
+from .timing import time_once
 
 # Relative suboptimality, (F − F*)/F*; solvers are judged by the time to JUDGED.
 EPSILONS = (1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
@@ -95,10 +96,8 @@ class _Runs:
         """Return the run of this cap; the fit is repeated while that takes little of the budget."""
         seconds: list[float] = []
         while not seconds or (len(seconds) < self._repeats and sum(seconds) < REPEATED_SHARE * self.budget):
-            settle()
-            start = perf_counter()
-            fit = self._fit(cap)
-            seconds.append(perf_counter() - start)
+            elapsed, fit = time_once(partial(self._fit, cap))
+            seconds.append(elapsed)
         self.spent += sum(seconds)
         run = Run(fit.n_iter, fit.n_passes, median(seconds), self._problem.objective(fit.W, fit.b))
         self.by_cap[cap] = run
@@ -153,22 +152,16 @@ def measure_peer(problem: FitProblem, best: float, budget: float, repeats: int, 
 
 def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
     """Return one or all, what is faster: threads of BLAS that wait in a busy loop take the time of OpenMP's."""
-    cap, seconds = TRIAL, _seconds(fit, TRIAL)
-    while cap < LONGEST_TRIAL and seconds < TRIAL_SECONDS:
-        cap, seconds = 2 * cap, _seconds(fit, 2 * cap)
+    cap = TRIAL
+    while (seconds := time_once(partial(fit, cap))[0]) < TRIAL_SECONDS and cap < LONGEST_TRIAL:
+        cap *= 2
+    trials = 1 if seconds > TRIAL_SECONDS else SHORT_TRIALS
     best: dict[int, float] = {}
     for threads in (all_threads(), 1):
         with threadpool_limits(threads, user_api="blas"):
             fit(1)
-            best[threads] = min(_seconds(fit, cap) for _ in range(1 if seconds > TRIAL_SECONDS else SHORT_TRIALS))
+            best[threads] = min(time_once(partial(fit, cap))[0] for _ in range(trials))
     return min(best, key=best.__getitem__)
-
-
-def _seconds(fit: Callable[[int], Fit], cap: int) -> float:
-    settle()
-    start = perf_counter()
-    fit(cap)
-    return perf_counter() - start
 
 
 def _ending(runs: _Runs, cap: int, best: float) -> Ending | None:

@@ -17,7 +17,7 @@ from .curves import JUDGED
 from .fit_problems import PROBLEMS, FitProblem
 from .peers import OURS, fit_ours
 from .tables import three_digits
-from .timing import settle
+from .timing import time_once
 
 PASSES, CURVATURE, REST = "passes", "curvature", "rest"
 COLUMNS = ("problem", "iterations", "s", f"{PASSES} %", f"{CURVATURE} %", f"{REST} %")
@@ -56,11 +56,8 @@ def _row(problem: FitProblem, n_iter: int, repeats: int) -> tuple[str, ...]:
 
 
 def _time_fit(problem: FitProblem, n_iter: int) -> tuple[float, dict[str, float]]:
-    settle()
     with _stopwatch() as seconds:
-        start = perf_counter()
-        fit_ours(problem, n_iter)
-        return perf_counter() - start, seconds
+        return time_once(lambda: fit_ours(problem, n_iter))[0], seconds
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from statistics import median
 from time import perf_counter, process_time, sleep
+from typing import TypeVar
 
 from .pinning import pinned_threads
+
+T = TypeVar("T")
 
 BLOCK_SECONDS = 0.05  # at least this long is timed at once
 PATIENCE = 50  # hundredths of a second
@@ -40,12 +43,17 @@ def take_turns(calls: Mapping[str, Callable[[], object]], repeats: int) -> Times
     return Times(seconds)
 
 
-def _seconds_a_call(function: Callable[[], object]) -> float:
-    """Mean over as many calls as fill a block, after one that is not counted unless it fills a block by itself."""
+def time_once(call: Callable[[], T]) -> tuple[float, T]:
+    """Return the seconds of one call, and what it returned."""
     settle()
     start = perf_counter()
-    function()
-    seconds = perf_counter() - start
+    result = call()
+    return perf_counter() - start, result
+
+
+def _seconds_a_call(function: Callable[[], object]) -> float:
+    """Mean over as many calls as fill a block, after one that is not counted unless it fills a block by itself."""
+    seconds, _ = time_once(function)
     if seconds >= BLOCK_SECONDS:
         return seconds
     calls, start = 0, perf_counter()

@@ -47,6 +47,12 @@ class CsrFeatures(Features):
             return self.matrix
         return self.matrix.multiply(in_dtype(self.scale, self.dtype)).tocsr()
 
+    @cached_property
+    def _row_squares(self) -> FloatArray:
+        """‖x_i‖² of every row."""
+        squares: FloatArray = np.asarray(self._scaled.multiply(self._scaled).sum(axis=1)).ravel()
+        return squares
+
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
         """Return W's own."""
         # The gradient is as large as W, which may be larger than X.
@@ -82,10 +88,9 @@ class CsrFeatures(Features):
     def dual_ascent(self, W_inout: Vector, b_inout: Vector, *arguments: Any) -> None:
         """As the base class says."""
         probabilities_inout, step, order, intercept, num_threads = arguments
-        X = self._scaled
-        squares = np.asarray(X.multiply(X).sum(axis=1)).ravel() + intercept
+        squares = self._row_squares + intercept
         _kernels.csr_dual_ascent(
-            *(W_inout, b_inout, probabilities_inout, X.data, self.indices, self.indptr),
+            *(W_inout, b_inout, probabilities_inout, self._scaled.data, self.indices, self.indptr),
             *(in_dtype(squares, self.dtype), in_dtype(step, self.dtype), order, intercept, num_threads),
         )
 

@@ -68,14 +68,14 @@ class InverseHessian:
         before[slot] = [dot(vector, self.grad) for vector in self.vectors[slot]]
         change = grad - self.grad
         self.grad, self.solved, self.products = grad, solved, self._project(grad)
-        self._accept(slot, change, self.products - before)
+        self._accept(slot, step, change, self.products - before)
 
     def renewed(self, matrix: Preconditioner | None) -> "InverseHessian":
         """Return the same with another M, corrected by the latest pairs alone."""
         new = InverseHessian(matrix, self.grad, self.capacity)
         for step, change in self.latest:
             slot = new._write(step, new._solve(change))
-            new._accept(slot, change, new._project(change))
+            new._accept(slot, step, change, new._project(change))
         new.products = new._project(self.grad)
         return new
 
@@ -99,9 +99,9 @@ class InverseHessian:
         self.vectors[slot, 1] = z
         return slot
 
-    def _accept(self, slot: int, change: Vector, products: Vector) -> None:
-        """Take a slot for a pair, whose column of Y has these products, unless rounding has made them meaningless."""
-        (own, curvature) = products[slot]
+    def _accept(self, slot: int, step: Vector, change: Vector, products: Vector) -> None:
+        """Take a slot for a pair, whose change has these products, unless rounding has made them meaningless."""
+        own, curvature = products[slot]
         if not (own > 0 and curvature > 0):
             self.vectors[slot] = self.products[slot] = 0
             return
@@ -111,4 +111,4 @@ class InverseHessian:
         self.D[slot] = own
         self.ZY[:, slot] = self.ZY[slot] = products[:, 1]
         self.slots.append(slot)
-        self.latest.append((self.vectors[slot, 0].copy(), change))
+        self.latest.append((step, change))

@@ -1,7 +1,7 @@
 """L-BFGS: a quasi-Newton method of limited memory (Nocedal & Wright, Numerical Optimization, 2006, section 7.2)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from .._vectors import dot
 from .inverse_hessian import InverseHessian
 from .line_search import satisfies_wolfe, strong_wolfe
-from .loop import Objective, Preconditioner, State, Vector
+from .loop import NO_PROGRESS, Lowest, Objective, Preconditioner, State, Vector
 
 MANY_PARAMETERS = 1_000_000
 
@@ -22,10 +22,6 @@ SAMPLE_CURVATURE = 0.1
 
 # The ascent goes on while its points leave at most this share of the last one's fall to come, about.
 STEEP = 0.5
-
-# Iterations without a new lowest loss or gradient, after which only rounding is left to be searched.
-PATIENCE = 10
-NO_PROGRESS = "no step lowers the loss in this precision"
 
 
 class Curvature(NamedTuple):
@@ -52,8 +48,7 @@ class LBFGSState(State):
 
     inverse: InverseHessian | None = None  # belongs to this state alone: the next one takes it over
     curvature: Curvature | None = None
-    lowest: tuple[float, float] = (np.inf, np.inf)  # loss and gradient norm
-    idle: int = 0  # iterations since
+    lowest: Lowest = field(default_factory=Lowest)
     ascent: Iterator[Vector] | None = None  # belongs to this state alone, too
     fallen: float = np.inf  # by how much the loss fell with the ascent's last point
 
@@ -90,24 +85,14 @@ class LBFGS:
             nearer = self._ascend(objective, state, state.ascent)
             if nearer is not None:
                 return nearer
-        for attempt in self._attempts(objective, state):
-            found = self._advance(objective, attempt)
-            if found is None or attempt.inverse is None:
-                continue
-            inverse = attempt.inverse
-            inverse.move(found.change, found.grad)
-            if attempt.curvature and inverse.matrix is None:
-                inverse = inverse.renewed(attempt.curvature.matrix)
-            norm, lowest = float(np.max(np.abs(found.grad))), state.lowest
-            idle = 0 if found.loss < lowest[0] or norm < lowest[1] else state.idle + 1
-            return LBFGSState(
-                *found[1:],
-                stuck=NO_PROGRESS if idle >= PATIENCE else "",
-                inverse=inverse,
-                curvature=attempt.curvature,
-                lowest=(min(found.loss, lowest[0]), min(norm, lowest[1])),
-                idle=idle,
-            )
+        for inverse, curvature in self._attempts(objective, state):
+            found = self._advance(objective, state, inverse, curvature)
+            if found is not None:
+                inverse.move(found.change, found.grad)
+                if curvature and inverse.matrix is None:
+                    inverse = inverse.renewed(curvature.matrix)
+                lowest = state.lowest.after(found.loss, found.grad)
+                return LBFGSState(*found[1:], stuck=lowest.stuck, inverse=inverse, curvature=curvature, lowest=lowest)
         return replace(state, stuck=NO_PROGRESS)
 
     def _ascend(self, objective: Objective, state: LBFGSState, ascent: Iterator[Vector]) -> LBFGSState | None:
@@ -121,18 +106,18 @@ class LBFGS:
             return None
         return LBFGSState(theta, loss, grad, ascent=ascent if fallen <= STEEP * state.fallen else None, fallen=fallen)
 
-    def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[LBFGSState]:
+    def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[tuple[InverseHessian, Curvature | None]]:
         """Yield what to go by: curvature and pairs, curvature of this very point, nothing but the gradient."""
 
         def inverse_of(matrix: Preconditioner | None) -> InverseHessian:
             return InverseHessian(matrix, state.grad, self._capacity(state))
 
-        if not self.preconditioned:
-            yield state if state.inverse else replace(state, inverse=inverse_of(None))
-            if state.inverse and state.inverse.slots:
-                yield replace(state, inverse=inverse_of(None))
-            return
         inverse, curvature = state.inverse, state.curvature
+        if not self.preconditioned:
+            yield inverse or inverse_of(None), None
+            if inverse and inverse.slots:
+                yield inverse_of(None), None
+            return
         if inverse is None or curvature is None:
             # Not before it is used: a warm start may be the optimum.
             curvature = Curvature(objective.curvature(state.theta), state.loss)
@@ -141,46 +126,51 @@ class LBFGS:
             curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=2 * curvature.lifetime)
             inverse = inverse.renewed(curvature.matrix)
         curvature = curvature._replace(age=curvature.age + 1)
-        yield replace(state, inverse=inverse, curvature=curvature)
+        yield inverse, curvature
         if inverse.slots:
             curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=curvature.lifetime)
-            yield replace(state, inverse=inverse_of(curvature.matrix), curvature=curvature)
-        yield replace(state, inverse=inverse_of(None), curvature=curvature)
+            yield inverse_of(curvature.matrix), curvature
+        yield inverse_of(None), curvature
 
     def _capacity(self, state: LBFGSState) -> int:
         return self.memory if state.theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
 
-    def _advance(self, objective: Objective, state: LBFGSState) -> Step | None:
+    def _advance(
+        self, objective: Objective, state: LBFGSState, inverse: InverseHessian, curvature: Curvature | None
+    ) -> Step | None:
         """Return a step along the quasi-Newton direction that satisfies the Wolfe conditions, or None."""
-        if state.inverse is None:
-            return None
-        direction = state.inverse.direction()
+        direction = inverse.direction()
         slope = dot(direction, state.grad)
         if not slope < 0:
             return None
-        for size in self._sizes(objective, state, state.inverse, direction):
+        for size in self._sizes(objective, state.theta, inverse, curvature, direction):
             step = self._try(objective, state, direction, slope, size)
             if step is not None:
                 return step
         return None
 
     def _sizes(
-        self, objective: Objective, state: LBFGSState, inverse: InverseHessian, direction: Vector
+        self,
+        objective: Objective,
+        theta: Vector,
+        inverse: InverseHessian,
+        curvature: Curvature | None,
+        direction: Vector,
     ) -> Iterator[float]:
         """Yield sizes of the step: one, which nearly always does, what some samples say is best, and what all do."""
         size: float | None = None
         if inverse.slots or inverse.matrix is not None:
             # A new curvature may be another a step away.
-            proven = state.curvature is None or state.curvature.age > 1
+            proven = curvature is None or curvature.age > 1
             if proven:
                 yield 1.0
-            phi = objective.sample_line(state.theta, direction)
+            phi = objective.sample_line(theta, direction)
             size = 1.0 if phi is None else strong_wolfe(phi, 1.0, SAMPLE_CURVATURE)
             if size is not None and not (proven and size == 1):
                 yield size
         else:
             size = 1.0 / float(np.abs(direction).sum())
-        size = strong_wolfe(objective.line(state.theta, direction), size or 1.0)
+        size = strong_wolfe(objective.line(theta, direction), size or 1.0)
         if size is not None:
             yield size
 

@@ -14,6 +14,10 @@ Vector = NDArray[np.float64]
 # A loss this many times that of the start, or of a guess among a few classes, is on its way to infinity.
 DIVERGED = 1e3
 
+# Iterations without a new lowest loss or gradient, after which only rounding is left to be searched.
+PATIENCE = 10
+NO_PROGRESS = "no step lowers the loss in this precision"
+
 HISTORY_DTYPE = np.dtype(
     [
         ("iteration", np.int64),
@@ -85,6 +89,25 @@ class State:
     loss: float
     grad: Vector
     stuck: str = ""
+
+
+class Lowest(NamedTuple):
+    """The lowest loss and gradient norm so far, and iterations since one of them was new."""
+
+    loss: float = math.inf
+    grad_norm: float = math.inf
+    idle: int = 0
+
+    def after(self, loss: float, grad: Vector) -> "Lowest":
+        """Return the same after another iteration."""
+        norm = float(np.max(np.abs(grad)))
+        new = loss < self.loss or norm < self.grad_norm
+        return Lowest(min(loss, self.loss), min(norm, self.grad_norm), 0 if new else self.idle + 1)
+
+    @property
+    def stuck(self) -> str:
+        """Why no further progress is possible, empty while it is."""
+        return NO_PROGRESS if self.idle >= PATIENCE else ""
 
 
 class Method(Protocol):

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from .._vectors import dot
 from .l1_model import L1Model, subgradient
-from .lbfgs import NO_PROGRESS, PATIENCE
 from .line_search import MAX_TRIALS, ROUNDING, SUFFICIENT_DECREASE
-from .loop import Objective, State, Vector
+from .loop import NO_PROGRESS, Lowest, Objective, State, Vector
 
 # Numbers that the pairs may take together, and pairs that there are in any case.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
@@ -47,8 +46,7 @@ class ProximalState(State):
     l1: Vector = field(kw_only=True)  # (n_params,), zero for b
     curvature: Curvature = field(kw_only=True)
     pairs: tuple[Pair, ...] = ()
-    lowest: tuple[float, float] = (np.inf, np.inf)  # loss and gradient norm
-    idle: int = 0  # iterations since
+    lowest: Lowest = field(default_factory=Lowest)
 
 
 class ProximalQuasiNewton:
@@ -146,8 +144,7 @@ class ProximalQuasiNewton:
     def _moved(self, state: ProximalState, theta: Vector, loss: float, smooth_grad: Vector) -> ProximalState:
         """Return the state at theta, with the pair that the step there makes."""
         grad = subgradient(smooth_grad, theta, state.l1)
-        norm, lowest = float(np.max(np.abs(grad))), state.lowest
-        idle = 0 if loss < lowest[0] or norm < lowest[1] else state.idle + 1
+        lowest = state.lowest.after(loss, grad)
         moved = np.flatnonzero(theta != state.theta)
         s, y = theta[moved] - state.theta[moved], smooth_grad - state.smooth_grad
         pairs = state.pairs
@@ -160,9 +157,8 @@ class ProximalQuasiNewton:
             theta=theta,
             loss=loss,
             grad=grad,
-            stuck=NO_PROGRESS if idle >= PATIENCE else "",
+            stuck=lowest.stuck,
             smooth_grad=smooth_grad,
             pairs=pairs,
-            lowest=(min(loss, lowest[0]), min(norm, lowest[1])),
-            idle=idle,
+            lowest=lowest,
         )
