@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels, numpy_baseline
-from fastsoftmax.functional import Precision
+from fastsoftmax.functional import PrecisionName
 
 from . import usual_numpy
 from .agreement import DisagreementError, check_against_numpy, check_threads
@@ -135,9 +135,9 @@ def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[
                     yield Case(shape, dtype, threads), take_turns(calls, options.repeats)
 
 
-def _variants(isas: Sequence[str]) -> dict[str, tuple[str, Precision]]:
+def _variants(isas: Sequence[str]) -> dict[str, tuple[str, PrecisionName]]:
     """Return instruction sets with their precisions, by the name of their column."""
-    variants: dict[str, tuple[str, Precision]] = {}
+    variants: dict[str, tuple[str, PrecisionName]] = {}
     for isa in isas:
         if isa == "amx":
             variants[f"{isa} fast"] = (isa, "fast")
@@ -145,7 +145,7 @@ def _variants(isas: Sequence[str]) -> dict[str, tuple[str, Precision]]:
     return variants
 
 
-def _ours(isa: str, precision: Precision, problem: Problem, threads: int) -> None:
+def _ours(isa: str, precision: PrecisionName, problem: Problem, threads: int) -> None:
     _kernels.use_isa(isa)
     fs.loss_grad(*problem, precision=precision, num_threads=threads)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tolerances import FAST, GRAM
+from tolerances import FAST, GRAM, ROUGH
 
 import fastsoftmax as fs
 
@@ -63,6 +63,11 @@ def test_exact_is_as_exact_as_vectors(errors):
 def test_fast_has_the_error_of_three_products(errors):
     for shape, error in errors["fast"].items():
         assert (error <= FAST).all(), (shape, error)
+
+
+def test_rough_has_the_error_of_bfloat16(errors):
+    for shape, error in errors["rough"].items():
+        assert (error <= ROUGH).all(), (shape, error)
 
 
 def test_gram_has_the_error_of_bfloat16(errors):

@@ -177,7 +177,7 @@ def test_whole_numbers_of_any_dtype_are_class_indices(y):
 
 
 BAD_GRAM = {
-    "precision": (dict(precision="half"), 'precision must be "exact" or "fast", found \'half\''),
+    "precision": (dict(precision="half"), "precision must be one of 'exact', 'fast', 'rough', found 'half'"),
     "short weights": (dict(sample_weight=np.ones((2, 19))), r"an entry for each of the 20 samples, found \(2, 19\)"),
     "cube weights": (dict(sample_weight=np.ones((2, 20, 1))), r"sample_weight must be two-dimensional"),
     "nan weights": (
@@ -197,7 +197,7 @@ def test_gram_refuses(arguments, message):
 
 def test_an_unknown_precision_is_refused():
     arguments = (P.X, P.y, P.W, P.b)
-    with pytest.raises(ValueError, match='precision must be "exact" or "fast", found \'double\''):
+    with pytest.raises(ValueError, match="precision must be one of 'exact', 'fast', 'rough', found 'double'"):
         fs.loss_grad(*arguments, precision="double")
-    with pytest.raises(ValueError, match='precision must be "exact" or "fast", found None'):
+    with pytest.raises(ValueError, match="precision must be one of 'exact', 'fast', 'rough', found None"):
         fs.predict_proba(P.X, P.W, P.b, precision=None)

@@ -6,7 +6,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import make_problem, one_hot, problems
-from tolerances import FAST, GRAM, SAME, ULPS, assert_gradient_close, assert_loss_close
+from tolerances import FAST, GRAM, ROUGH, SAME, ULPS, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
 from fastsoftmax._validation import Targets
@@ -76,6 +76,16 @@ def test_wide_data_and_many_classes(shape, dtype):
     assert np.linalg.norm(fast_W - grad_W) <= FAST * np.linalg.norm(grad_W)
     np.testing.assert_allclose(
         fs.predict_proba(p.X, p.W, p.b, precision="fast"), fs.predict_proba(p.X, p.W, p.b), rtol=FAST * logit_scale(p)
+    )
+    rough_loss, rough_W, _ = fs.loss_grad(p.X, p.y, p.W, p.b, precision="rough")
+    assert rough_loss == pytest.approx(loss, rel=ROUGH)
+    assert np.linalg.norm(rough_W - grad_W) <= ROUGH * np.linalg.norm(grad_W)
+    logits_norm = np.linalg.norm(p.X, axis=1).max() * np.linalg.norm(p.W, axis=1).max()
+    np.testing.assert_allclose(
+        fs.predict_proba(p.X, p.W, p.b, precision="rough"),
+        fs.predict_proba(p.X, p.W, p.b),
+        atol=ROUGH * logits_norm,
+        rtol=0,
     )
     np.testing.assert_allclose(
         fs.predict_proba(p.X, p.W, p.b),

@@ -7,6 +7,8 @@ GRADIENT = {np.float64: 1e-14, np.float32: 1e-6}
 LOSS = {np.float64: 1e-14, np.float32: 1e-6}
 # Of three products of bfloat16 parts, relative to the norm, for precision="fast".
 FAST = 1e-5
+# Of factors rounded to bfloat16, relative to the norm, for precision="rough".
+ROUGH = 5e-3
 # Relative to the norm of Σ |w_i| x_i x_iᵀ; "fast" is that of bfloat16, eight significant bits.
 GRAM = {
     ("exact", np.float64): 1e-14,

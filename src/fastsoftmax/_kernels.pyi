@@ -36,7 +36,7 @@ class _LossGrad(Protocol):
         targets: _Real | None,
         sample_weight: _Float64 | None,
         offset: _Real | None,
-        fast: bool,
+        precision: int,
         num_threads: int,
     ) -> float: ...
 
@@ -51,7 +51,7 @@ class _HessVec(Protocol):
         b: _Real,
         sample_weight: _Float64 | None,
         offset: _Real | None,
-        fast: bool,
+        precision: int,
         num_threads: int,
     ) -> None: ...
 
@@ -80,7 +80,7 @@ class _Predict(Protocol):
         W: _Real,
         b: _Real,
         probabilities: bool,
-        fast: bool,
+        precision: int,
         num_threads: int,
     ) -> float: ...
 
@@ -135,6 +135,8 @@ class _CsrPredict(Protocol):
         probabilities: bool,
         num_threads: int,
     ) -> float: ...
+
+MANY_CLASSES: int
 
 loss_grad: dict[str, _LossGrad]
 hess_vec: dict[str, _HessVec]

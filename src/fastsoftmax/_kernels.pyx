@@ -18,7 +18,7 @@ The samples are cut into slots by the problem's shape alone. Each slot sums into
 in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
 float32 sum of n terms loses what a solver needs to converge.
 
-fast allows products that are less exact than those of the data's precision, on instruction sets that have faster ones.
+precision says how exact the products must be at least, on instruction sets that have faster ones than the dtype's.
 
 The `def` functions are the border: typed memoryviews come in, of any strides, and everything inside is plain pointers,
 sizes and strides in elements, without the GIL. An absent argument is a null pointer through the same loop. Outputs are
@@ -41,8 +41,8 @@ from ._layout cimport (
     pack_parameters, packed_feature, stored, strided, vector,
 )
 from ._simd cimport (
-    FS_MAX_TILE_ROWS, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block, gram_pack, lanes_of,
-    panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
+    FS_MANY_CLASSES, FS_MAX_TILE_ROWS, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block,
+    gram_pack, lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
 from ._sparse cimport csr_gradient_pass, csr_predict_tile
 from ._tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
@@ -59,6 +59,9 @@ cdef extern from *:
     #endif
     """
     int fs_max_threads() nogil
+
+# Classes from which on precision makes a difference.
+MANY_CLASSES = FS_MANY_CLASSES
 
 cdef enum:
     SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
@@ -94,7 +97,7 @@ cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape)
 
 
 cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Features* X, const real* W,
-                          const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, bint fast,
+                          const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, int precision,
                           Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
     cdef:
@@ -113,7 +116,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         x = samples(&ldx, &storage, tile, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, False, fast, rows, n_logits,
+        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, False, precision, rows, n_logits,
                     shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
@@ -122,7 +125,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         loss += residual(z, y, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, storage, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, fast, rows,
+        tile_gradient(block, x, storage, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, precision, rows,
                       shape.n_classes, shape.tile_features, ldx, ldz)
         sum_samples(grad_b_out, z, rows, shape.n_classes, ldz)
 
@@ -134,7 +137,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
 
 
 cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, const real* b, bint probabilities,
-                         bint fast, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+                         int precision, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Write the logits of the samples [start, stop), or their softmax, and return the sum of the logits."""
     cdef:
         real* z = scratch
@@ -146,8 +149,8 @@ cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, 
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
         x = samples(&ldx, &storage, tile, X, start, rows, shape)
-        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, True, fast, rows, shape.n_classes,
-                    shape.tile_features, ldx, ldz)
+        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, True, precision, rows,
+                    shape.n_classes, shape.tile_features, ldx, ldz)
         total += finish_prediction[real](out, z, probabilities, start, rows, shape)
         start += rows
     return total
@@ -251,7 +254,7 @@ cdef void add_slots(double* mean_out, const char* slots, Py_ssize_t slot_bytes, 
 
 
 cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Features X, const real[:, :] W,
-                          const real[:] b, Targets* targets, const real[:, :] offset, bint fast,
+                          const real[:] b, Targets* targets, const real[:, :] offset, int precision,
                           int num_threads) except? -1:
     """Write the means over the samples of s_i r_i x_iᵀ and s_i r_i and return that of s_i L_i: one pass over X.
 
@@ -284,7 +287,7 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
             slot = <double*> (slots + s * slot_bytes)
             slot[n_weights + shape.n_classes] = slot_gradient(
                 slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), &X, W_packed, b_packed,
-                n_logits, targets, offset_view, fast, s * shape.slot_rows,
+                n_logits, targets, offset_view, precision, s * shape.slot_rows,
                 min((s + 1) * shape.slot_rows, X.n_samples), &shape)
         for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
             add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights),
@@ -303,25 +306,25 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
 
 def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[::1] center, const real[:, :] W,
               const real[:] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
-              const double[::1] sample_weight, const real[:, :] offset, bint fast, int num_threads):
+              const double[::1] sample_weight, const real[:, :] offset, int precision, int num_threads):
     """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
 
     Either labels (n_samples,) or targets (n_samples, n_classes) is given and the other is None; sample_weight and
     offset may be None.
     """
     cdef Targets bound = bind(labels, targets, sample_weight)
-    return gradient_pass(grad_W_out, grad_b_out, stored(X, center), W, b, &bound, offset, fast, num_threads)
+    return gradient_pass(grad_W_out, grad_b_out, stored(X, center), W, b, &bound, offset, precision, num_threads)
 
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::1] center, const real[:, :] W,
-             const real[:] b, const double[::1] sample_weight, const real[:, :] offset, bint fast, int num_threads):
+             const real[:] b, const double[::1] sample_weight, const real[:, :] offset, int precision, int num_threads):
     """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
     W is (2 n_classes, n_features), V below the parameters, and b is (2 n_classes,), v after them. The targets enter by
     their mass alone, as a factor of sample_weight.
     """
     cdef Targets bound = bind[real](None, None, sample_weight)
-    gradient_pass(hess_W_out, hess_b_out, stored(X, center), W, b, &bound, offset, fast, num_threads)
+    gradient_pass(hess_W_out, hess_b_out, stored(X, center), W, b, &bound, offset, precision, num_threads)
 
 
 def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] sample_weight, bint fast,
@@ -379,7 +382,7 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
 
 
 def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const real[:] b, bint probabilities,
-            bint fast, int num_threads):
+            int precision, int num_threads):
     """Write z = X Wᵀ + b, or its softmax, (n_samples, n_classes).
 
     Returns the sum of all logits: if it is finite, so is every one.
@@ -404,7 +407,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         pack_center(&x, b_packed + shape.n_classes)
         for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             total += slot_predict[real](out_view, <real*> (scratch + threadid() * scratch_bytes), &x, W_packed,
-                                        b_packed, probabilities, fast, s * shape.slot_rows,
+                                        b_packed, probabilities, precision, s * shape.slot_rows,
                                         min((s + 1) * shape.slot_rows, x.n_samples), &shape)
         free(block)
     return total

@@ -6,6 +6,7 @@ and booleans become float64, float16 becomes float32.
 
 import numbers
 import operator
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -189,11 +190,20 @@ def as_parameters(
     return weights, intercept
 
 
-def is_fast(precision: object) -> bool:
-    """Whether precision is "fast", not "exact"."""
-    if precision not in ("exact", "fast"):
-        raise ValueError(f'precision must be "exact" or "fast", found {precision!r}')
-    return precision == "fast"
+class Precision(IntEnum):
+    """How exact products must be at least; the numbers are those of simd/simd.h."""
+
+    EXACT = 0
+    FAST = 1
+    ROUGH = 2
+
+
+def as_precision(precision: object) -> Precision:
+    """Return what "exact", "fast" or "rough" stands for."""
+    names = [choice.name.lower() for choice in Precision]
+    if precision not in names:
+        raise ValueError(f"precision must be one of {', '.join(map(repr, names))}, found {precision!r}")
+    return Precision(names.index(precision))
 
 
 def as_number(name: str, value: object, *, positive: bool = False) -> float:

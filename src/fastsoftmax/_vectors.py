@@ -23,6 +23,11 @@ def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
     return float(u @ v if u.size < SHORT else np.einsum("i,i->", u, v))
 
 
+def largest(vector: NDArray[np.float64]) -> float:
+    """Largest absolute entry."""
+    return float(np.abs(vector).max())
+
+
 def add_scaled(out: NDArray[Any], factor: float, vector: NDArray[Any]) -> None:
     """Out += factor · vector, entry by entry; both of one shape and contiguous."""
     out, vector = out.reshape(-1), vector.reshape(-1)

@@ -49,7 +49,7 @@ class FitState(NamedTuple):
     iteration: int
     n_passes: int  # times that X was read so far
     seconds: float  # since the start
-    loss: float  # F, penalty included
+    loss: float  # F, penalty included; a few digits of it while "auto" multiplies roughly
     grad_norm: float  # largest absolute entry of ∂F
     W: NDArray[np.float64]  # (n_classes, n_features)
     b: NDArray[np.float64]  # (n_classes,)
@@ -124,7 +124,8 @@ def fit(
         Class indices 0, 1, …, or rows of target probabilities or counts.
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD
         "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one: L-BFGS
-        that starts from the curvature of a sample, as "lbfgs" does not. "gd" is gradient descent by a fixed learning
+        that starts from the curvature of a sample, as "lbfgs" does not; and, for a float32 X and 32 classes or more,
+        with rough products, of which nothing remains in the result. "gd" is gradient descent by a fixed learning
         rate, "agd" Nesterov's, accelerated and restarted; "sgd" takes a step after every mini-batch, as `SGD()`
         describes, and an iteration is an epoch and an evaluation: two passes.
     l2 : float
@@ -350,11 +351,13 @@ def _method(solver: str | SGD, learning_rate: float | str, random_state: object,
         raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an SGD, found {solver!r}")
     if l1 and name not in ("auto", "proximal"):
         raise ValueError(f'l1 must be 0 for solver={solver!r}; solver="proximal" serves an L1 penalty, found {l1!r}')
-    random = as_generator("random_state", random_state)
     rate = as_learning_rate(learning_rate)
+    if random_state is not None and name != "sgd":
+        as_generator("random_state", random_state)  # of no effect, but right
     if name in ("gd", "agd"):
         return GradientDescent(rate) if name == "gd" else AcceleratedGradient(rate)
     if name == "sgd":
+        random = as_generator("random_state", random_state)
         return StochasticGradient(SGD() if isinstance(solver, str) else solver, rate, random, max_iter)
     if rate is not None:
         raise ValueError(

@@ -10,19 +10,20 @@ from . import _kernels
 from ._validation import (
     C_TYPE,
     FloatArray,
+    Precision,
     as_matrix,
     as_number,
     as_parameters,
+    as_precision,
     as_sample_weight,
     as_targets,
     check_finite,
-    is_fast,
 )
 from .features import AnyMatrix, Features, bind_features
 from .objective import SoftmaxObjective
 from .threads import resolve_num_threads
 
-Precision = Literal["exact", "fast"]
+PrecisionName = Literal["exact", "fast", "rough"]
 
 # Multiply-adds that an exponential costs, with the traffic around it.
 EXP_WORK = 20
@@ -38,7 +39,7 @@ def loss_grad(
     l2: float = 0.0,
     scale: ArrayLike | None = None,
     shift: ArrayLike | None = None,
-    precision: Precision = "exact",
+    precision: PrecisionName = "exact",
     num_threads: int | None = None,
 ) -> tuple[float, FloatArray, FloatArray]:
     """Loss of softmax regression and its gradient, in one pass over X.
@@ -59,9 +60,11 @@ def loss_grad(
     l2 : float
     scale, shift : float or array_like of shape (n_features,), optional
         x_ij = scale_j · X_ij + shift_j takes the place of X_ij, without a copy; scale=1/255 makes pixels of bytes.
-    precision : {"exact", "fast"}
-        "exact" keeps the accuracy of X's dtype. "fast" allows a relative error of some 1e-5 where that is faster: for a
-        float32 X and 32 classes or more on a matrix unit (AMX). Elsewhere it is as exact as "exact".
+    precision : {"exact", "fast", "rough"}
+        "exact" keeps the accuracy of X's dtype. The others allow errors where that is faster, for a float32 X and 32
+        classes or more: "fast" a relative one of some 1e-5, on a matrix unit (AMX); "rough" rounds the factors of all
+        products to bfloat16, of eight significant bits, where the instruction set multiplies that, as `show_config`
+        tells. Elsewhere they are as exact as "exact".
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 
@@ -84,7 +87,7 @@ def loss_grad(
         as_targets(y, len(features), len(W), features.dtype),
         sample_weight=as_sample_weight(sample_weight, len(features)),
         l2=as_number("l2", l2),
-        fast=is_fast(precision),
+        precision=as_precision(precision),
         num_threads=num_threads,
     )
     grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
@@ -101,7 +104,7 @@ def predict_proba(
     *,
     scale: ArrayLike | None = None,
     shift: ArrayLike | None = None,
-    precision: Precision = "exact",
+    precision: PrecisionName = "exact",
     num_threads: int | None = None,
 ) -> FloatArray:
     """Probabilities of the classes, softmax(W x_i + b).
@@ -112,7 +115,7 @@ def predict_proba(
     W, b : array_like of shape (n_classes, n_features) and (n_classes,)
     scale, shift : float or array_like of shape (n_features,), optional
         X and these as in `loss_grad`.
-    precision : {"exact", "fast"}
+    precision : {"exact", "fast", "rough"}
         As in `loss_grad`.
     num_threads : int, optional
 
@@ -126,12 +129,12 @@ def predict_proba(
         If an argument has the wrong shape or type, or X, W or b holds NaN or infinity.
     """
     features = bind_features(X, scale, shift)
-    return _predict(features, W, b, probabilities=True, fast=is_fast(precision), num_threads=num_threads)
+    return _predict(features, W, b, probabilities=True, precision=as_precision(precision), num_threads=num_threads)
 
 
 def decision_function(X: AnyMatrix, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
     """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
-    return _predict(bind_features(X), W, b, probabilities=False, fast=False, num_threads=num_threads)
+    return _predict(bind_features(X), W, b, probabilities=False, precision=Precision.EXACT, num_threads=num_threads)
 
 
 def standardization(
@@ -183,7 +186,7 @@ def gram(
     *,
     scale: ArrayLike | None = None,
     shift: ArrayLike | None = None,
-    precision: Precision = "exact",
+    precision: PrecisionName = "exact",
     num_threads: int | None = None,
 ) -> FloatArray:
     """Weighted Gram matrices Σ_i w_ci x_i x_iᵀ, for all rows w_c of weights in one pass over X.
@@ -198,10 +201,10 @@ def gram(
         Finite, of any sign; ones by default.
     scale, shift : float or array_like of shape (n_features,), optional
         As in `loss_grad`.
-    precision : {"exact", "fast"}
-        "exact" multiplies in X's precision. "fast" rounds x_i and w_ci x_i of a float32 X to bfloat16, of eight
-        significant bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with an
-        error of some 1e-3 of the norm. On other sets, and for float64, it is as exact as "exact".
+    precision : {"exact", "fast", "rough"}
+        "exact" multiplies in X's precision. "fast" and "rough" round x_i and w_ci x_i of a float32 X to bfloat16, of
+        eight significant bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with
+        an error of some 1e-3 of the norm. On other sets, and for float64, they are as exact as "exact".
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 
@@ -216,7 +219,7 @@ def gram(
         If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity.
     """
     features = bind_features(X, scale, shift)
-    fast = is_fast(precision)
+    fast = as_precision(precision) != Precision.EXACT
     weights = np.ones(len(features), features.dtype) if sample_weight is None else np.asarray(sample_weight)
     single = weights.ndim == 1
     weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=features.dtype)
@@ -294,12 +297,18 @@ def cross_entropy_grad(
 
 
 def _predict(
-    features: Features, W: ArrayLike, b: ArrayLike, *, probabilities: bool, fast: bool, num_threads: int | None
+    features: Features,
+    W: ArrayLike,
+    b: ArrayLike,
+    *,
+    probabilities: bool,
+    precision: Precision,
+    num_threads: int | None,
 ) -> FloatArray:
     W, b = as_parameters(W, b, features.shape[1])
     out = np.empty((len(features), len(W)), dtype=features.dtype)
     total = features.predict(
-        out, W, b, probabilities, fast, resolve_num_threads(num_threads, features.n_entries * len(W))
+        out, W, b, probabilities, precision, resolve_num_threads(num_threads, features.n_entries * len(W))
     )
     if not math.isfinite(total):
         _name_the_nonfinite(features, W, b)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _kernels
-from ._validation import C_TYPE, FloatArray, Targets
+from ._validation import C_TYPE, FloatArray, Precision, Targets
 from ._vectors import add_scaled, dot
 from .ascent import EPOCHS, ascend
 from .curvature import (
@@ -62,8 +62,8 @@ class SoftmaxObjective:
         Weight of ‖W‖₁, for the solver and the duality gap: none of what is evaluated here.
     fit_intercept : bool
         False holds b at zero: theta is W alone.
-    fast : bool
-        Allow products that are less exact than those of X's dtype, where that is faster.
+    precision : Precision
+        How exact products must be at least, where less than X's dtype is faster.
     num_threads : int or None
     whole : SoftmaxObjective, optional
         What this is a batch of: what is read here counts there too.
@@ -89,7 +89,7 @@ class SoftmaxObjective:
         l2: float = 0.0,
         l1: float = 0.0,
         fit_intercept: bool = True,
-        fast: bool = False,
+        precision: Precision = Precision.EXACT,
         num_threads: int | None = None,
         whole: "SoftmaxObjective | None" = None,
     ) -> None:
@@ -100,7 +100,7 @@ class SoftmaxObjective:
         self.l2 = l2
         self.l1 = l1
         self.fit_intercept = fit_intercept
-        self.fast = fast
+        self.precision = precision
         self.whole = whole
         self.rows_read = 0
         self._basis: Basis | None = None
@@ -145,7 +145,7 @@ class SoftmaxObjective:
             l2=self.l2,
             l1=self.l1,
             fit_intercept=self.fit_intercept,
-            fast=self.fast,
+            precision=self.precision,
             num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * n_classes)),
             whole=self,
         )
@@ -183,11 +183,23 @@ class SoftmaxObjective:
 
     def variant(self, l2: float, l1: float, sample_weight: Vector | None) -> "SoftmaxObjective":
         """Return the same data with another penalty and other weights, (n_samples,) with mean one or None."""
-        other = copy(self)
+        other = self._copy()
         other.l2, other.l1, other.sample_weight = l2, l1, sample_weight
-        other.whole, other.rows_read = self, 0
         for name in ("_mass", "separated_below"):
             vars(other).pop(name, None)
+        return other
+
+    def rough(self, theta: Vector) -> "SoftmaxObjective | None":
+        """Return the same by rough products, if theta is zero and they are faster and still tell the samples apart."""
+        if theta.any() or not self.X.serves_rough_products(self.targets.n_classes):
+            return None
+        other = self._copy()
+        other.precision = Precision.ROUGH
+        return other
+
+    def _copy(self) -> "SoftmaxObjective":
+        other = copy(self)
+        other.whole, other.rows_read = self, 0
         return other
 
     def split(self, theta: Vector) -> tuple[Vector, Vector]:
@@ -212,7 +224,7 @@ class SoftmaxObjective:
             self.targets,
             self.sample_weight,
             self.offset,
-            self.fast,
+            self.precision,
             self.num_threads,
         )
         self._count_pass()
@@ -233,7 +245,7 @@ class SoftmaxObjective:
         product_W, product_b = self.split(product)
         self.X.hess_vec(
             *(product_W, product_b, *at, *along, self._mass),
-            *(self.offset, self.fast, self.num_threads),
+            *(self.offset, self.precision, self.num_threads),
         )
         self._count_pass()
         if self.l2:
@@ -251,7 +263,7 @@ class SoftmaxObjective:
         both = np.empty((n_samples, 2 * n_classes), dtype=self.X.dtype)
         self.X.predict(
             *(both, np.concatenate([W, W_step]), np.concatenate([b, b_step])),
-            *(False, self.fast, self.num_threads),
+            *(False, self.precision, self.num_threads),
         )
         self._count_pass()
         logits, slopes = both[:, :n_classes], both[:, n_classes:]
@@ -380,7 +392,7 @@ class SoftmaxObjective:
         if self.offset is None and not theta.any():
             return np.full(shape, 1 / shape[1], dtype=self.X.dtype)
         out = np.empty(shape, dtype=self.X.dtype)
-        self.X.predict(out, *self.split(theta), self.offset is None, self.fast, self.num_threads)
+        self.X.predict(out, *self.split(theta), self.offset is None, self.precision, self.num_threads)
         if self.offset is not None:
             out += self.offset
             _kernels.softmax(out, out, False, self.num_threads)

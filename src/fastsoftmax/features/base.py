@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._validation import FloatArray, Targets
+from .._validation import FloatArray, Precision, Targets
 
 Vector = NDArray[np.float64]
 
@@ -49,12 +49,12 @@ class Features(ABC):
         targets: Targets,
         sample_weight: Vector | None,
         offset: FloatArray | None,
-        fast: bool,
+        precision: Precision,
         num_threads: int,
     ) -> float:
         """Write the gradient of the mean of s_i L_i, and return that mean; one pass over X."""
         rest = targets.labels, targets.rows, sample_weight, offset
-        loss = self._loss_grad(grad_W_out, grad_b_out, *self._fold(W, b), *rest, fast, num_threads)
+        loss = self._loss_grad(grad_W_out, grad_b_out, *self._fold(W, b), *rest, precision, num_threads)
         self._unfold(grad_W_out, grad_b_out)
         return loss
 
@@ -68,19 +68,19 @@ class Features(ABC):
         v: Vector,
         mass: Vector | None,
         offset: FloatArray | None,
-        fast: bool,
+        precision: Precision,
         num_threads: int,
     ) -> None:
         """Write the Hessian of the mean of s_i L_i times (V, v); mass is s_i Σ_k y_ik; one pass over X."""
         at, along = self._fold(W, b), self._fold(V, v)
-        self._hess_vec(product_W_out, product_b_out, *at, *along, mass, offset, fast, num_threads)
+        self._hess_vec(product_W_out, product_b_out, *at, *along, mass, offset, precision, num_threads)
         self._unfold(product_W_out, product_b_out)
 
     def predict(
-        self, out: FloatArray, W: FloatArray, b: FloatArray, probabilities: bool, fast: bool, num_threads: int
+        self, out: FloatArray, W: FloatArray, b: FloatArray, probabilities: bool, precision: Precision, num_threads: int
     ) -> float:
         """Write logits or probabilities, and return the sum of the logits, finite if every one is."""
-        return self._predict(out, *self._fold(W, b), probabilities, fast, num_threads)
+        return self._predict(out, *self._fold(W, b), probabilities, precision, num_threads)
 
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
         """Return what the gradient of W can be written in."""
@@ -137,6 +137,10 @@ class Features(ABC):
     @property
     def serves_dual_ascent(self) -> bool:
         """Whether a step for one sample costs as little as its entries."""
+        return False
+
+    def serves_rough_products(self, n_classes: int) -> bool:
+        """Whether rough products for that many classes are faster, and rounded samples hardly differ from X's."""
         return False
 
     @abstractmethod

@@ -142,21 +142,21 @@ class CsrFeatures(Features):
                 add_scaled(row, g, self.shift)
 
     def _loss_grad(self, *arguments: Any) -> float:
-        grad_W_out, grad_b_out, W, b, *rest, _fast, num_threads = arguments
+        grad_W_out, grad_b_out, W, b, *rest, _precision, num_threads = arguments
         return _kernels.csr_loss_grad[C_TYPE[grad_W_out.dtype], C_TYPE[self.dtype]](
             *(grad_W_out, grad_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
             *(in_dtype(W, grad_W_out.dtype), b, *rest, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:
-        product_W_out, product_b_out, *parameters, mass, offset, _fast, num_threads = arguments
+        product_W_out, product_b_out, *parameters, mass, offset, _precision, num_threads = arguments
         _kernels.csr_hess_vec[C_TYPE[self.dtype]](
             *(product_W_out, product_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
             *(*parameters, mass, offset, num_threads),
         )
 
     def _predict(self, *arguments: Any) -> float:
-        out, W, b, probabilities, _fast, num_threads = arguments
+        out, W, b, probabilities, _precision, num_threads = arguments
         return _kernels.csr_predict[C_TYPE[self.dtype], C_TYPE[W.dtype]](
             out, self.matrix.data, self.indices, self.indptr, self.scale, W, b, probabilities, num_threads
         )

@@ -2,7 +2,7 @@
  * bits each add up to the 24 of a float32, and products of parts are added in float32. Included once, for many classes.
  *
  * Six products, of the parts whose places add up to no more than the last, are as exact as float32 itself; three leave an
- * error of some 5e-6. Samples that were bytes or bfloat16 have one part that is not zero, those that were float16 two:
+ * error of some 5e-6, and one is that of bfloat16. Samples that were bytes or bfloat16 have one part that is not zero, those that were float16 two:
  * their products with the others are left out. The bits of a float32 beyond that are lost at either end: a product of less
  * than 2^-126 is zero. */
 
@@ -119,8 +119,8 @@ INLINE void amx_configure(void) {
     _tile_loadconfig(&config);
 }
 
-/* What `panel` computes, with six products of parts or, fast, three: out (n_classes, vectors · AMX_SIDE) += a x. */
-static void amx_panel(float *out, const float *a, const float *x, int fast, ptrdiff_t n_classes, ptrdiff_t vectors,
+/* What `panel` computes, by the last `terms` products of parts: out (n_classes, vectors · AMX_SIDE) += a x. */
+static void amx_panel(float *out, const float *a, const float *x, int terms, ptrdiff_t n_classes, ptrdiff_t vectors,
                       ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda, ptrdiff_t width) {
     int32_t x_parts[AMX_PARTS * AMX_STEPS * PANEL_VECTORS * AMX_SIDE] __attribute__((aligned(64)));
     int16_t a_parts[AMX_PARTS * AMX_ROWS * 2 * AMX_STEPS] __attribute__((aligned(64)));
@@ -131,7 +131,7 @@ static void amx_panel(float *out, const float *a, const float *x, int fast, ptrd
     for (ptrdiff_t k = 0; k < n_classes; k += AMX_ROWS) {
         const ptrdiff_t rows = n_classes - k < AMX_ROWS ? n_classes - k : AMX_ROWS;
         amx_split_rows(a_parts, a + k * lda, rows, inner, steps, lda);
-        amx_multiply(out + k * ldo, a_parts, x_parts, parts, fast ? 3 : 6, rows, vectors, steps, ldo, width);
+        amx_multiply(out + k * ldo, a_parts, x_parts, parts, terms, rows, vectors, steps, ldo, width);
     }
     _tile_release();
 }

@@ -20,7 +20,7 @@ static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real 
     for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += 2) {
         for (ptrdiff_t j = 0; j < WIDTH; j += LANES) {
             const vec even = load(panel + i * WIDTH + j), odd = load(panel + (i + 1) * WIDTH + j);
-            _mm512_storeu_si512((int32_t *)panel_out + i / 2 * WIDTH + j, fs_bf16_pairs(even, odd));
+            _mm512_storeu_si512((int32_t *)panel_out + i / 2 * WIDTH + j, bf16_pairs(even, odd));
         }
     }
 #endif
@@ -31,15 +31,20 @@ static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real 
 static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *panels, const real *weight,
                                   ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t ldo) {
     real w[PANEL_DEPTH] = {0}, scaled[WIDTH * PANEL_DEPTH] __attribute__((aligned(VECTOR_BYTES)));
+#if GRAM_IN_PAIRS && defined(__AMX_BF16__)
+    const ptrdiff_t height = WIDTH; /* whole tiles; past the features, zeros */
+#else
+    const ptrdiff_t height = n_features < WIDTH ? n_features : WIDTH;
+#endif
     memcpy(w, weight, rows * sizeof(real));
-    for (ptrdiff_t j = 0; j < WIDTH; j++) {
+    for (ptrdiff_t j = 0; j < height; j++) {
         for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += LANES) {
             store(scaled + j * PANEL_DEPTH + i, load(w + i) * load(columns + j * PANEL_DEPTH + i));
         }
     }
 #if GRAM_IN_PAIRS
     int32_t pairs[WIDTH * PANEL_DEPTH / 2] __attribute__((aligned(VECTOR_BYTES)));
-    for (ptrdiff_t i = 0; i < WIDTH * PANEL_DEPTH; i += 2 * LANES) {
+    for (ptrdiff_t i = 0; i < height * PANEL_DEPTH; i += 2 * LANES) {
         const __m512bh both = _mm512_cvtne2ps_pbh(load(scaled + i + LANES), load(scaled + i));
         _mm512_storeu_si512(pairs + i / 2, (__m512i)both);
     }
@@ -53,7 +58,6 @@ static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *pa
     amx_panel_of_pairs(out, a, x, (n_features + WIDTH - 1) / WIDTH, ldo, WIDTH);
 #else
     fs_fetch none = fs_fetch_start(NULL, 0, 0);
-    const ptrdiff_t height = n_features < WIDTH ? n_features : WIDTH;
     for (ptrdiff_t first = 0; first < n_features; first += WIDTH) {
         const ptrdiff_t width = n_features - first < WIDTH ? n_features - first : WIDTH;
         /* On the diagonal a vector's rows at a time, each group from its own vector on, if that fills the registers. */

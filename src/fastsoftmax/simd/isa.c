@@ -173,22 +173,9 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define GRAM_PANEL NAME(panel)
 #include "gram.h"
 #ifdef __AVX512BF16__
-/* Two rows of float32 rounded to bfloat16: the first in the low half of every element, the second in the high half. */
-INLINE __m512i fs_bf16_pairs(__m512 first, __m512 second) {
-    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(first));
-    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(second));
-    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-#define PANEL_NAME(operation) fs_##operation##_bf16
-#define PANEL_ELEMENT int32_t
-#define PANEL_SAMPLE int32_t
-#define PANEL_VECTOR __m512i
-#define PANEL_LOAD(p) _mm512_loadu_si512(p)
-#define PANEL_MULTIPLY_ADD(sum, a, x) _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(a), (__m512bh)(x))
-#include "panel.h"
 #define GRAM_NAME(operation) NAME(operation##_fast)
 #define GRAM_IN_PAIRS 1
-#define GRAM_PANEL fs_panel_bf16
+#define GRAM_PANEL bf16_panel
 #include "gram.h"
 #endif
 #include "dtype_end.h"

@@ -15,7 +15,7 @@
  *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
  *                              brings half a tile of elements of fetch_size bytes from there into the cache while it
  *                              computes; tile_logits with fetch_all, because no gradient follows, all of it
- *   fast                       whether the products may be less exact than those of the dtype, where that is faster
+ *   precision                  how exact the products must be, at least: less than the dtype's where that is faster
  *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
@@ -34,6 +34,9 @@
 /* From this many classes on, a tile is copied to panels that many blocks of classes read. */
 #define FS_MANY_CLASSES 32
 
+/* Of products: the dtype's own, a relative error of some 1e-5, that of factors of eight significant bits. */
+enum { FS_EXACT, FS_FAST, FS_ROUGH };
+
 /* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
 enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
 
@@ -45,11 +48,11 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
         ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
         void (*tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch, \
-                            ptrdiff_t fetch_size, int fetch_all, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
+                            ptrdiff_t fetch_size, int fetch_all, int precision, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
                             ptrdiff_t ldx, ptrdiff_t ldz);                                                            \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
         void (*tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,  \
-                              ptrdiff_t fetch_size, int fast, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
+                              ptrdiff_t fetch_size, int precision, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
                               ptrdiff_t ldz);                                                                         \
         /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
         double (*label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows, \
@@ -103,7 +106,7 @@ FS_DECLARE_OPS(double, f64)
 
 typedef struct {
     const char *name;
-    int bfloat16; /* whether the fastest precision of a Gram matrix multiplies bfloat16 */
+    int bfloat16; /* whether rough products, and the fastest of a Gram matrix, multiply bfloat16 */
     fs_ops_f32 f32;
     fs_ops_f64 f64;
 } fs_simd;

@@ -70,6 +70,10 @@ class InverseHessian:
         self.grad, self.solved, self.products = grad, solved, self._project(grad)
         self._accept(slot, step, change, self.products - before)
 
+    def look(self, grad: Vector) -> None:
+        """Stay at the point, and find the gradient there to be this one."""
+        self.grad, self.solved, self.products = grad, self._solve(grad), self._project(grad)
+
     def renewed(self, matrix: Preconditioner | None) -> "InverseHessian":
         """Return the same with another M, corrected by the latest pairs alone."""
         new = InverseHessian(matrix, self.grad, self.capacity)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .._vectors import largest
+
 Vector = NDArray[np.float64]
 
 # A loss this many times that of the start, or of a guess among a few classes, is on its way to infinity.
@@ -60,6 +62,9 @@ class Objective(Protocol):
     def sample_line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]] | None:
         """Estimate what line returns at a small part of its cost; None where the samples are too few for that."""
 
+    def rough(self, theta: Vector) -> "Objective | None":
+        """Return the same by less exact and much faster products, to start from theta; None where there is no such."""
+
     def ascend(self, theta: Vector) -> Iterator[Vector]:
         """Yield points nearer and nearer to the optimum, where some are cheap to find: some passes each."""
 
@@ -90,6 +95,10 @@ class State:
     grad: Vector
     stuck: str = ""
 
+    def refined(self, objective: Objective) -> "State":
+        """Return the same point with loss and gradient as exact as the objective's."""
+        return self
+
 
 class Lowest(NamedTuple):
     """The lowest loss and gradient norm so far, and iterations since one of them was new."""
@@ -100,7 +109,7 @@ class Lowest(NamedTuple):
 
     def after(self, loss: float, grad: Vector) -> "Lowest":
         """Return the same after another iteration."""
-        norm = float(np.max(np.abs(grad)))
+        norm = largest(grad)
         new = loss < self.loss or norm < self.grad_norm
         return Lowest(min(loss, self.loss), min(norm, self.grad_norm), 0 if new else self.idle + 1)
 
@@ -166,6 +175,26 @@ def minimize(
     # An overflow shows in the loss and becomes the status; it needs no warning beside that.
     init, step = (np.errstate(over="ignore", invalid="ignore")(part) for part in (method.init, method.step))
 
+    def look(state: State) -> Progress:
+        grad_norm = largest(state.grad)
+        seconds = time.perf_counter() - started
+        seen = Progress(len(rows), objective.n_passes, seconds, state.loss, grad_norm, state.theta)
+        rows.append(seen[:5])
+        return seen
+
+    def end(at: Progress, stuck: str, stop: object) -> tuple[str, str] | None:
+        if at.loss < objective.separated_below:
+            return "separated", _separated_message(at)
+        if at.grad_norm <= tol:
+            return "converged", f"gradient norm {at.grad_norm:.3g} ≤ tol = {tol:.3g}"
+        if stuck:
+            return "rounding", f"{stuck}: gradient norm {at.grad_norm:.3g} > tol = {tol:.3g}"
+        if stop:
+            return "callback", f"stopped by the callback after {at.iteration} iterations"
+        if at.iteration >= max_iter:
+            return "max_iter", _max_iter_message(at, max_iter, tol)
+        return None
+
     def finish(at: Progress, status: str, message: str) -> Solution:
         history = np.array(rows, dtype=HISTORY_DTYPE)
         return Solution(at.theta, at.loss, at.grad_norm, last.iteration, status, message, history)
@@ -173,33 +202,22 @@ def minimize(
     try:
         state = init(objective, theta)
         while True:
-            grad_norm = float(np.max(np.abs(state.grad)))
-            last = Progress(
-                len(rows),
-                objective.n_passes,
-                time.perf_counter() - started,
-                state.loss,
-                grad_norm,
-                state.theta,
-            )
-            rows.append(last[:5])
+            last = look(state)
             limit = DIVERGED * max(1.0, rows[0][3])
-            if not math.isfinite(state.loss + grad_norm) or state.loss > limit:
+            if not math.isfinite(last.loss + last.grad_norm) or last.loss > limit:
                 return finish(best, "diverged", _diverged_message(last))
             if not last.loss >= best.loss:
                 best = last
             stop = callback is not None and callback(last)
-            if state.loss < objective.separated_below:
-                return finish(last, "separated", _separated_message(last))
-            if grad_norm <= tol:
-                return finish(last, "converged", f"gradient norm {grad_norm:.3g} ≤ tol = {tol:.3g}")
-            if state.stuck:
-                reached = f"gradient norm {grad_norm:.3g} > tol = {tol:.3g}"
-                return finish(last, "rounding", f"{state.stuck}: {reached}")
-            if stop:
-                return finish(last, "callback", f"stopped by the callback after {last.iteration} iterations")
-            if last.iteration >= max_iter:
-                return finish(last, "max_iter", _max_iter_message(last, max_iter, tol))
+            ended = end(last, state.stuck, stop)
+            if ended and (refined := state.refined(objective)) is not state:
+                # Nothing ends by what is not exact.
+                state = refined
+                rows.pop()
+                last = look(state)
+                ended = end(last, state.stuck, stop)
+            if ended:
+                return finish(last, *ended)
             state = step(objective, state)
     except KeyboardInterrupt:
         return finish(
