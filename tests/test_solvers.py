@@ -338,6 +338,20 @@ def test_a_step_of_negative_curvature_is_no_pair():
     np.testing.assert_array_equal(inverse.direction(), step - grad)
 
 
+@pytest.mark.parametrize("n_classes", [3, 25])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_intercept):
+    p = make_problem(400, 11, n_classes, dtype=np.float64)
+    objective = bind(p.X, p.y, l2=0.01, sample_weight=p.s, fit_intercept=fit_intercept)
+    theta, direction = 0.3 * np.random.default_rng(8).standard_normal((2, objective.n_params))
+    for part in objective.split(direction):
+        part -= part.mean(axis=0)
+
+    solved = objective.curvature(theta).solve(objective.hess_vec(theta, direction))
+
+    np.testing.assert_allclose(solved, direction, atol=1e-3 * np.abs(direction).max())
+
+
 def test_a_line_of_some_samples_estimates_that_of_all():
     X = np.random.default_rng(0).standard_normal((30_000, 5))
     y = X[:, :3].argmax(axis=1)

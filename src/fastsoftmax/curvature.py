@@ -12,11 +12,14 @@ H: the many rows that a fitted model is sure of say nothing about its curvature 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._validation import Precision
 from .features import DenseFeatures
 
 Vector = NDArray[np.float64]
@@ -24,16 +27,20 @@ FloatArray = NDArray[np.floating[Any]]  # float32 or float64: of the data's own 
 
 # Rows of a sample, at least and at most, and those of them that estimate the second moments of the components that do
 # not lead.
-FEWEST_ROWS, MOST_ROWS, MOMENT_ROWS = 500, 5_000, 2_000
+FEWEST_ROWS, MOST_ROWS, MOMENT_ROWS = 500, 5_000, 1000
 
-# The block of the leading components: rows of the matrix at most, components at least.
-MAX_BLOCK, MIN_LEADING = 1_000, 8
+# The block of the leading components: rows of the matrix at most, and what the components, unless it has all, are a
+# multiple of, for vectors to be whole.
+MAX_BLOCK, LEADING_STEP = 1_008, 8
 
 # Rows of a matrix that is the exact block of all components, whatever the samples: it takes a millisecond.
 SMALL_BLOCK = 300
 
 # Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
 BASIS_PASSES, BLOCK_PASSES = 150, 4
+
+# Classes beyond which the block is faster made of one Gram matrix of all than of one for each pair of their directions.
+PAIRED_CLASSES = 20
 
 # Numbers that are weights of Gram matrices at a time.
 WEIGHTS = 500_000
@@ -48,6 +55,9 @@ EIGEN_WORK = 10
 # A share of the largest second moment that may be a rounding error: of no direction is less believed.
 RESOLUTION = 1e-6
 
+# What is added to every entry of a diagonal, as a share of it, for rounding to leave the matrix definite.
+RIDGE = 1e-5
+
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = 0.003
 
@@ -58,17 +68,18 @@ SIMILAR_PENALTY = 2.0
 INTERCEPT_UNIT = 1e3
 
 # Multiply-adds below which one thread is as fast, and NumPy is called sooner.
-SMALL_PRODUCT = 200_000
+SMALL_PRODUCT = 2_000_000
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True)
+class Sample:
     """Rows that stand for all."""
 
     X: NDArray[np.floating[Any]]  # (n_rows, n_features)
     probabilities: Vector  # (n_rows, n_classes)
     weights: Vector  # (n_rows,), w_i over the probability of row i
 
-    @property
+    @cached_property
     def spread(self) -> Vector:
         """Traces of the rows' class matrices, scaled to a sum of one."""
         traces = self.weights * trace(self.probabilities)
@@ -116,6 +127,8 @@ class Basis(NamedTuple):
     @classmethod
     def of(cls, sample: Sample, l2: float, fit_intercept: bool, num_threads: int) -> "Basis":
         """Find the components of a sample; the units make them the same whatever the scale of the features."""
+        from scipy.linalg import eigh
+
         weights, X = sample.spread, sample.X
         mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
         moments = np.einsum("i,ij,ij->j", weights, X, X, dtype=np.float64) - mean**2
@@ -125,8 +138,10 @@ class Basis(NamedTuple):
         if fit_intercept:
             unit, penalty = np.append(unit, INTERCEPT_UNIT), np.append(penalty, 0)
         basis = cls(mean, unit, np.empty((0, 0), X.dtype), penalty.astype(X.dtype), l2)
-        gram = _gram(basis.inputs(X), weights[None], num_threads)[0]
-        _, components = np.linalg.eigh(X.dtype.type(LATE_WEIGHT) * gram + np.diag(basis.penalty))
+        moments_and_penalty = X.dtype.type(LATE_WEIGHT) * _gram(basis.inputs(X), weights[None], num_threads)[0]
+        np.fill_diagonal(moments_and_penalty, moments_and_penalty.diagonal() + basis.penalty)
+        # NumPy's would take twice the time, in float64.
+        _, components = eigh(moments_and_penalty, driver="evd", overwrite_a=True, check_finite=False)
         return basis._replace(components=components)
 
     def serves(self, l2: float) -> bool:
@@ -230,12 +245,12 @@ def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: fl
     directions = n_classes - 1
     if n_inputs * directions <= SMALL_BLOCK:
         return n_inputs
-    count = min(n_inputs, MAX_BLOCK // directions)
-    while count >= MIN_LEADING or count == n_inputs:
+    most = min(n_inputs, MAX_BLOCK // directions)
+    whole = [most] if most == n_inputs else []
+    for count in [*whole, *range(most // LEADING_STEP * LEADING_STEP, 0, -LEADING_STEP)]:
         size = count * directions
         if n_rows * size**2 / 4 + size**3 <= BLOCK_PASSES * pass_work:
             return count
-        count = int(0.9 * count)
     return 0
 
 
@@ -278,14 +293,34 @@ def _hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -
     -------
     ndarray of shape (n_directions, n_leading, n_directions, n_leading)
     """
+    hessian = _outer_hessian if len(classes) > PAIRED_CLASSES else _paired_hessian
+    return hessian(sample, classes, Y, num_threads)
+
+
+def _paired_hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -> FloatArray:
+    """`_hessian` by a Gram matrix for every pair of directions of classes."""
     n_directions, n_leading = classes.shape[1], Y.shape[1]
     hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
-    along = sample.probabilities @ classes
+    probabilities_T = sample.probabilities.T
+    along = classes.T @ probabilities_T
     pairs = np.array(np.tril_indices(n_directions))
     for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Y) // WEIGHTS, axis=1):
-        weights = sample.probabilities @ (classes[:, c] * classes[:, d]) - along[:, c] * along[:, d]
-        hessian[c, :, d] = _gram(Y, (sample.weights[:, None] * weights).T, num_threads)
+        weights = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
+        hessian[c, :, d] = _gram(Y, sample.weights * weights, num_threads)
     return hessian
+
+
+def _outer_hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -> FloatArray:
+    """`_hessian` by one Gram matrix, of p_i ⊗ y_i, and one for every class, on the diagonal, where p − p² is lost."""
+    P, weights = sample.probabilities, sample.weights[:, None]
+    (n_classes, n_directions), n_leading = classes.shape, Y.shape[1]
+    outer = ((np.sqrt(weights) * P).astype(Y.dtype)[:, :, None] * Y[:, None]).reshape(len(Y), -1)
+    hessian = -_gram(outer, np.ones((1, len(Y))), num_threads).reshape(n_classes, n_leading, n_classes, n_leading)
+    own = np.arange(n_classes)
+    hessian[own, :, own] = _gram(Y, (weights * P * (1 - P)).T, num_threads)
+    rotation = classes.T.astype(Y.dtype)
+    rows = (rotation @ hessian.reshape(n_classes, -1)).reshape(-1, n_classes, n_leading)
+    return (rotation @ rows).reshape(n_directions, n_leading, n_directions, n_leading)
 
 
 class Cholesky(NamedTuple):
@@ -300,7 +335,7 @@ class Cholesky(NamedTuple):
         from scipy.linalg import get_lapack_funcs
 
         diagonal = np.arange(len(matrix))
-        matrix[diagonal, diagonal] += RESOLUTION * matrix[diagonal, diagonal].max()
+        matrix[diagonal, diagonal] *= 1 + RIDGE
         potrf, potrs = get_lapack_funcs(("potrf", "potrs"), (matrix,))
         # LAPACK reads columns: its upper triangle is the lower one here.
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
@@ -317,13 +352,13 @@ def _gram(Z: FloatArray, weights: Vector, num_threads: int) -> FloatArray:
 
 def _product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatArray:
     """Multiply left with right, a large product on this package's threads: BLAS has one during a fit."""
-    if left.size * len(right_T) < SMALL_PRODUCT:
+    if num_threads == 1 or left.size * len(right_T) < SMALL_PRODUCT:
         return left @ right_T.T
     # The kernel's samples are the more: of few its threads have little to divide.
     samples, classes = (left, right_T) if len(left) >= len(right_T) else (right_T, left)
     out = np.empty((len(samples), len(classes)), dtype=left.dtype)
     zeros = np.zeros(len(classes))
     DenseFeatures(np.ascontiguousarray(samples)).predict(
-        out, np.ascontiguousarray(classes), zeros, False, False, num_threads
+        out, np.ascontiguousarray(classes), zeros, False, Precision.EXACT, num_threads
     )
     return out if samples is left else out.T

@@ -62,12 +62,12 @@ def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
 
 
 @lru_cache(maxsize=1)
-def _blas() -> Any:
+def _blas() -> tuple[Any, ...]:
     """BLAS as NumPy and as SciPy have it; finding them takes a millisecond, and what is not loaded is not found."""
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 class OneBlasThread:
@@ -82,22 +82,26 @@ class OneBlasThread:
     def __init__(self) -> None:
         self._lock = Lock()
         self._users = 0
-        self._limit: Any = None
+        self._counts: list[int] = []
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:
-                self._limit = _blas().limit(limits=1, user_api="blas")
+                self._counts = [library.get_num_threads() for library in _blas()]
+                for library in _blas():
+                    library.set_num_threads(1)
             self._users += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
             if not self._users:
-                self._limit.restore_original_limits()
+                for library, count in zip(_blas(), self._counts, strict=True):
+                    library.set_num_threads(count)
             # Else none but the thread that has set the limit could lift it.
-            for library in _blas().select(internal_api="openblas").lib_controllers:
-                library.clear_controlling_thread()
+            for library in _blas():
+                if library.internal_api == "openblas":
+                    library.clear_controlling_thread()
 
 
 one_blas_thread = OneBlasThread()
