@@ -24,8 +24,8 @@ def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
 
 
 def largest(vector: NDArray[np.float64]) -> float:
-    """Largest absolute entry."""
-    return float(np.abs(vector).max())
+    """Largest absolute entry, NaN if there is one; without a copy."""
+    return max(float(vector.max()), -float(vector.min()))
 
 
 def add_scaled(out: NDArray[Any], factor: float, vector: NDArray[Any]) -> None:

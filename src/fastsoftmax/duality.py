@@ -23,7 +23,7 @@ from .features import Features
 Vector = NDArray[np.float64]
 
 # Newton steps for b at most; its condition is met when what is left is this share of the weights.
-MAX_NEWTON, BALANCED = 50, 1e-15
+MAX_NEWTON, BALANCED = 50, 1e-13
 
 
 def duality_gap(

@@ -7,8 +7,9 @@ P = [D S, Y] has two columns a pair. What is a principal part of B has the same 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._vectors import dot
+from .._vectors import dot, largest
 from ..features import DenseFeatures
 from .loop import Vector
 
@@ -17,11 +18,18 @@ ACCURACY, MAX_ITER = 0.03, 30
 MAX_HALVINGS = 10
 
 
-def subgradient(grad: Vector, theta: Vector, l1: Vector) -> Vector:
-    """Subgradient of least norm of a function of this gradient plus Σ_j l1_j |theta_j|."""
-    least = grad - np.clip(grad, -l1, l1)
-    moved = np.flatnonzero(theta)
-    least[moved] = grad[moved] + l1[moved] * np.sign(theta[moved])
+def subgradient(
+    grad: Vector, theta: Vector, l1: Vector | float, support: NDArray[np.intp] | None = None, out: Vector | None = None
+) -> Vector:
+    """Subgradient of least norm of a function of this gradient plus Σ_j l1_j |theta_j|.
+
+    support names the entries of theta that are not zero, where that is known.
+    """
+    least: Vector = np.clip(grad, -l1, l1, out=out)
+    np.subtract(grad, least, out=least)
+    if support is None:
+        support = np.flatnonzero(theta)
+    least[support] = grad[support] + np.broadcast_to(l1, grad.shape)[support] * np.sign(theta[support])
     return least
 
 
@@ -71,14 +79,14 @@ class L1Model:
         Programming 159, 2016). An entry that would change its sign stops at zero.
         """
         u, grad = self.start, self.grad
-        enough = ACCURACY * float(np.max(np.abs(subgradient(grad, u, self.l1)), initial=0.0))
+        enough = ACCURACY * largest(subgradient(grad, u, self.l1))
         for _ in range(MAX_ITER):
             steepness = self.bound * self.diagonal
             u = u - grad / steepness
             u = u - np.clip(u, -self.l1 / steepness, self.l1 / steepness)
             value, grad = self._evaluate(u)
             least = subgradient(grad, u, self.l1)
-            if float(np.max(np.abs(least), initial=0.0)) <= enough:
+            if largest(least) <= enough:
                 break
             u, grad = self._newton(u, value, grad, least)
         return u
@@ -90,8 +98,8 @@ class L1Model:
         step = -least[free] / diagonal
         if P.size:
             # The inverse of D − P M⁻¹ Pᵀ, by Sherman, Morrison and Woodbury.
-            inner = np.linalg.solve(self.M - _gram(P, 1 / diagonal), np.einsum("ij,i->j", P, step))
-            step += np.einsum("ij,j->i", P, inner) / diagonal
+            inner = np.linalg.solve(self.M - _gram(P, 1 / diagonal), step @ P)
+            step += P @ inner / diagonal
         sign = np.where(at != 0, np.sign(at), -np.sign(grad[free]))
         penalised = self.l1[free] > 0
         for _ in range(MAX_HALVINGS):
@@ -110,7 +118,7 @@ class L1Model:
         d = u - self.start
         change = self.diagonal * d
         if self.P.size:
-            change -= np.einsum("ij,j->i", self.P, np.linalg.solve(self.M, np.einsum("ij,i->j", self.P, d)))
+            change -= self.P @ np.linalg.solve(self.M, d @ self.P)
         return dot(self.grad, d) + 0.5 * dot(change, d) + dot(self.l1, np.abs(u)), self.grad + change
 
 

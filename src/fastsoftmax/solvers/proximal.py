@@ -43,8 +43,9 @@ class ProximalState(State):
     """A point, and what the model is made of; `grad` is the subgradient of F of least norm."""
 
     smooth_grad: Vector = field(kw_only=True)
-    l1: Vector = field(kw_only=True)  # (n_params,), zero for b
+    support: NDArray[np.intp] = field(kw_only=True)  # entries of theta that are not zero
     curvature: Curvature = field(kw_only=True)
+    places: NDArray[np.intp] = field(kw_only=True)  # room for where an entry of theta stands in a model
     pairs: tuple[Pair, ...] = ()
     lowest: Lowest = field(default_factory=Lowest)
 
@@ -67,17 +68,17 @@ class ProximalQuasiNewton:
 
     def init(self, objective: Objective, theta: Vector) -> ProximalState:
         """Evaluate the start."""
-        l1 = np.zeros(theta.size)
-        l1[: objective.n_weights] = objective.l1
         loss, grad = objective.loss_grad(theta)
         diagonal = objective.diagonal(theta) if np.isfinite(loss) else np.ones(theta.size)
+        support = np.flatnonzero(theta)
         return ProximalState(
             theta,
-            loss + dot(l1, np.abs(theta)),
-            subgradient(grad, theta, l1),
+            loss + dot(_penalties(objective, support), np.abs(theta[support])),
+            _subgradient(objective, grad, theta, support),
             smooth_grad=grad,
-            l1=l1,
+            support=support,
             curvature=Curvature(diagonal),
+            places=np.empty(theta.size, np.intp),
         )
 
     def step(self, objective: Objective, state: ProximalState) -> ProximalState:
@@ -94,15 +95,16 @@ class ProximalQuasiNewton:
 
     def _advance(self, objective: Objective, state: ProximalState) -> ProximalState | None:
         """Return the state at the model's minimum, or between here and there, or None if F is not lower."""
-        touched = (state.theta != 0) | (state.grad != 0)
-        for pair in state.pairs:
-            touched[pair.moved] = True
+        touched = state.grad != 0
+        for entries in (state.support, *(pair.moved for pair in state.pairs)):
+            touched[entries] = True
         free = np.flatnonzero(touched)
-        l1, start, slopes = state.l1[free], state.theta[free], state.smooth_grad[free]
+        state.places[free] = np.arange(len(free))
+        l1, start, slopes = _penalties(objective, free), state.theta[free], state.smooth_grad[free]
         pairs = []
         for moved, step, y in state.pairs:
             s = np.zeros(len(free))
-            s[np.searchsorted(free, moved)] = step
+            s[state.places[moved]] = step
             pairs.append((s, y[free]))
         end = L1Model(slopes, start, l1, state.curvature.diagonal[free], pairs).minimize()
         direction = end - start
@@ -116,8 +118,8 @@ class ProximalQuasiNewton:
         penalty = dot(l1, np.abs(start))
 
         def at(t: float) -> ProximalState | None:
-            theta = state.theta.copy()
-            theta[free] = end if t == 1 else start + t * direction
+            theta, there = state.theta.copy(), end if t == 1 else start + t * direction
+            theta[free] = there
             smooth, grad = objective.loss_grad(theta)
             change = penalty_change(t)
             loss, enough = smooth + penalty + change, SUFFICIENT_DECREASE * t * predicted
@@ -126,7 +128,7 @@ class ProximalQuasiNewton:
             hidden = loss <= state.loss + ROUNDING * abs(state.loss) and by_slopes <= enough
             if not (np.isfinite(loss) and (loss <= state.loss + enough or hidden)):
                 return None
-            return self._moved(state, theta, loss, grad)
+            return self._moved(objective, state, theta, loss, grad, free[there != start], free[there != 0])
 
         found = at(1.0)
         if found is not None:
@@ -141,11 +143,19 @@ class ProximalQuasiNewton:
                 return at(t)
         return None
 
-    def _moved(self, state: ProximalState, theta: Vector, loss: float, smooth_grad: Vector) -> ProximalState:
+    def _moved(
+        self,
+        objective: Objective,
+        state: ProximalState,
+        theta: Vector,
+        loss: float,
+        smooth_grad: Vector,
+        moved: NDArray[np.intp],
+        support: NDArray[np.intp],
+    ) -> ProximalState:
         """Return the state at theta, with the pair that the step there makes."""
-        grad = subgradient(smooth_grad, theta, state.l1)
+        grad = _subgradient(objective, smooth_grad, theta, support)
         lowest = state.lowest.after(loss, grad)
-        moved = np.flatnonzero(theta != state.theta)
         s, y = theta[moved] - state.theta[moved], smooth_grad - state.smooth_grad
         pairs = state.pairs
         # Unless rounding has made its curvature meaningless.
@@ -159,6 +169,21 @@ class ProximalQuasiNewton:
             grad=grad,
             stuck=lowest.stuck,
             smooth_grad=smooth_grad,
+            support=support,
             pairs=pairs,
             lowest=lowest,
         )
+
+
+def _penalties(objective: Objective, entries: NDArray[np.intp]) -> Vector:
+    """Penalties of some entries of theta: b, which comes last, has none."""
+    return np.where(entries < objective.n_weights, objective.l1, 0.0)
+
+
+def _subgradient(objective: Objective, grad: Vector, theta: Vector, support: NDArray[np.intp]) -> Vector:
+    """Subgradient of F of least norm, from the gradient of its smooth part."""
+    n_weights = objective.n_weights
+    least = grad.copy()
+    of_W = support[: np.searchsorted(support, n_weights)]
+    subgradient(grad[:n_weights], theta[:n_weights], objective.l1, of_W, out=least[:n_weights])
+    return least
