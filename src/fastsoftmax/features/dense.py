@@ -13,8 +13,8 @@ from .base import Features, Vector
 # Numbers that are copied to float64 at a time.
 BLOCK_NUMBERS = 1_000_000
 
-# Features of which bfloat16 leaves enough: a mean square of at most that many variances, which makes the rounding's
-# standard deviation, 2⁻⁹/√3 of a number, two hundredths of theirs; and samples that tell.
+# Features of which bfloat16 leaves enough have a mean square of at most that many variances: a larger mean, times the
+# rounding of the residuals, hides in a gradient what differs between the samples. And samples that tell.
 MOST_SQUARE, ROUNDED_ROWS = 5, 500
 
 

@@ -123,5 +123,5 @@ class L1Model:
 
 
 def _gram(P: Vector, weights: Vector) -> Vector:
-    """Pᵀ diag(weights) P, on this thread; `dot` says why BLAS is not asked."""
+    """Pᵀ diag(weights) P; BLAS would compute both of its halves."""
     return DenseFeatures(P).gram(weights[None], False, 1)[0]

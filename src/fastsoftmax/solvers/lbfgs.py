@@ -117,9 +117,16 @@ class LBFGS:
                 if curvature and inverse.matrix is None:
                     inverse = inverse.renewed(curvature.matrix)
                 lowest = state.lowest.after(found.loss, found.grad)
-                return LBFGSState(
-                    *(*found[1:], lowest.stuck, inverse, curvature, lowest),
-                    rough=state.rough,
+                return replace(
+                    state,
+                    theta=found.theta,
+                    loss=found.loss,
+                    grad=found.grad,
+                    stuck=lowest.stuck,
+                    inverse=inverse,
+                    curvature=curvature,
+                    lowest=lowest,
+                    ascent=None,
                 )
         return replace(state, stuck=NO_PROGRESS)
 
