@@ -54,7 +54,6 @@ def duality_gap(
 
     class_mass = mass @ Y
     q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b)
-    V = X.exact_sums(mass[:, None] * (q - Y))
     if fit_intercept:
         # What Newton left is taken away by a constant distribution, of which q takes a part.
         excess = mass @ q - class_mass
@@ -62,7 +61,7 @@ def duality_gap(
         if part > 0:
             constant = np.maximum(class_mass - (1 - part) / part * excess, 0) / mass.sum()
             q = (1 - part) * q + part * constant
-            V = X.exact_sums(mass[:, None] * (q - Y))
+    V = X.exact_sums(mass[:, None] * (q - Y))
     if not l2:
         largest = float(np.max(np.abs(V)))
         shrink = min(1.0, l1 / largest) if largest else 1.0

@@ -32,6 +32,7 @@ from .solvers import (
     StochasticGradient,
     Walk,
     minimize,
+    minimize_screened,
 )
 from .threads import one_blas_thread
 
@@ -67,7 +68,7 @@ class FitResult:
     grad_norm : float
         Largest absolute entry of ∂F at (W, b); with an L1 penalty, of its element of least norm.
     n_iter, n_passes : int
-        Iterations, and times that X was read.
+        Iterations, and times that X was read; to read some of its features is that share of a time.
     status : str
         "converged", "max_iter", "rounding", "separated", "diverged", "callback" or "interrupted".
     message : str
@@ -233,13 +234,11 @@ def solve(
     max_iter = as_count("max_iter", max_iter)
     method = _method(solver, learning_rate, random_state, max_iter, objective.l1)
 
-    def report(progress: Progress) -> object:
-        W, b = objective.split(progress.theta)
-        return callback(FitState(*progress[:5], W, b)) if callback is not None else False
-
+    run = minimize_screened if objective.l1 else minimize
+    report = None if callback is None else lambda progress: callback(_state(objective, progress))
     tol = min(as_number("tol", tol), L1_SHARE * objective.l1 or math.inf)
     with one_blas_thread:
-        solution = minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=report)
+        solution = run(objective, method, theta, tol=tol, max_iter=max_iter, callback=report)
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
     if not np.isfinite(solution.history["loss"][:1]).all():
         objective.X.check_finite("X")
@@ -264,6 +263,10 @@ def solve(
         history=solution.history,
         duality_gap=gap,
     )
+
+
+def _state(objective: SoftmaxObjective, progress: Progress) -> FitState:
+    return FitState(*progress[:5], *objective.split(progress.theta))
 
 
 def _choice(objective: SoftmaxObjective) -> str:

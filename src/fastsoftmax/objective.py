@@ -150,6 +150,25 @@ class SoftmaxObjective:
             whole=self,
         )
 
+    def columns(self, columns: NDArray[np.intp]) -> "SoftmaxObjective":
+        """Return the objective of some features alone, as if the others' weights were zero; a copy of these of X.
+
+        A pass over them counts in the whole by its share of all numbers.
+        """
+        X = self.X.columns(columns)
+        return SoftmaxObjective(
+            X,
+            self.targets,
+            sample_weight=self.sample_weight,
+            offset=self.offset,
+            l2=self.l2,
+            l1=self.l1,
+            fit_intercept=self.fit_intercept,
+            precision=self.precision,
+            num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * self.targets.n_classes)),
+            whole=self,
+        )
+
     @cached_property
     def separated_below(self) -> float:
         """A loss that only samples with probabilities above ½ for their labels, every one, leave: separated classes.
@@ -460,10 +479,13 @@ class SoftmaxObjective:
         return 1.01 * float(largest) + self.l2
 
     def _count_pass(self) -> None:
-        objective: SoftmaxObjective | None = self
-        while objective is not None:
-            objective.rows_read += len(self.X)
-            objective = objective.whole
+        objective, rows = self, len(self.X)
+        objective.rows_read += rows
+        while objective.whole is not None:
+            part, objective = objective, objective.whole
+            if part.X.shape[1] < objective.X.shape[1]:
+                rows = rows * part.X.n_entries // max(1, objective.X.n_entries)
+            objective.rows_read += rows
 
     @cached_property
     def _mass(self) -> Vector | None:

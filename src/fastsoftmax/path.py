@@ -110,7 +110,9 @@ def path(
     """Fit a softmax regression for each of many penalties.
 
     From the strongest to the weakest, each fit starts where the one before ended: all together take fewer passes over X
-    than separate fits. X is bound once. The optima are those of `fit`, to the tolerance of either.
+    than separate fits. X is bound once. The optima are those of `fit`, to the tolerance of either. With L1 penalties a
+    fit is that of the features whose slopes at its start are near the penalty or beyond; all are looked at in the end,
+    and what was left out wrongly is let in.
 
     Parameters
     ----------

@@ -91,6 +91,10 @@ class Features(ABC):
         """Features of some of the samples: an array of indices, or a slice without a step."""
 
     @abstractmethod
+    def columns(self, columns: NDArray[np.intp]) -> "Features":
+        """Copy some of the features, named by ascending indices."""
+
+    @abstractmethod
     def values(self) -> FloatArray:
         """X itself, dense, scaled and shifted; not to be written to."""
 
@@ -163,6 +167,12 @@ class Features(ABC):
 
     @abstractmethod
     def _predict(self, *arguments: Any) -> float: ...
+
+    def _factors(self, columns: NDArray[np.intp]) -> tuple[Vector | None, Vector | None]:
+        """Scale and shift of some features."""
+        return self.scale if self.scale is None else self.scale[columns], (
+            self.shift if self.shift is None else self.shift[columns]
+        )
 
     def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Parameters for what is stored."""

@@ -45,6 +45,10 @@ class DenseFeatures(Features):
             part = np.ascontiguousarray(self.array[rows])
         return DenseFeatures(part, self.scale, self.shift)
 
+    def columns(self, columns: NDArray[np.intp]) -> "DenseFeatures":
+        """As the base class says."""
+        return DenseFeatures(np.ascontiguousarray(self.array[:, columns]), *self._factors(columns))
+
     def values(self) -> FloatArray:
         """As the base class says."""
         values = self.array.astype(self.dtype, copy=False)

@@ -65,6 +65,10 @@ class CsrFeatures(Features):
         part.bounds = self.bounds
         return part
 
+    def columns(self, columns: NDArray[np.intp]) -> "CsrFeatures":
+        """As the base class says."""
+        return CsrFeatures(self.matrix[:, columns], *self._factors(columns))
+
     def values(self) -> FloatArray:
         """As the base class says."""
         values = self.matrix.toarray()

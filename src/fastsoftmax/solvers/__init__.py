@@ -5,6 +5,7 @@ from .gd import GradientDescent
 from .lbfgs import LBFGS
 from .loop import Method, Objective, Progress, Solution, minimize
 from .proximal import ProximalQuasiNewton
+from .screening import minimize_screened
 from .sgd import SGD, StochasticGradient, Walk
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "StochasticGradient",
     "Walk",
     "minimize",
+    "minimize_screened",
 ]

@@ -50,8 +50,14 @@ class Objective(Protocol):
     def n_passes(self) -> int:
         """Passes so far; batches count by their share."""
 
+    def split(self, theta: Vector) -> tuple[Vector, Vector]:
+        """W, (n_classes, n_features), and b as views of theta."""
+
     def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
         """Value and gradient at theta: one pass."""
+
+    def columns(self, columns: NDArray[np.intp]) -> "Objective":
+        """Return the objective of some features alone."""
 
     def batch(self, rows: NDArray[np.intp]) -> "Objective":
         """Return the objective of some samples, an estimate of the whole where they are drawn at random."""
@@ -220,11 +226,12 @@ def minimize(
                 return finish(last, *ended)
             state = step(objective, state)
     except KeyboardInterrupt:
-        return finish(
-            best,
-            "interrupted",
-            f"interrupted in iteration {last.iteration + 1}; the best so far is kept",
-        )
+        return finish(best, "interrupted", interrupted_message(last))
+
+
+def interrupted_message(last: Progress) -> str:
+    """Say what Ctrl-C has left."""
+    return f"interrupted in iteration {last.iteration + 1}; the best so far is kept"
 
 
 def _diverged_message(last: Progress) -> str:

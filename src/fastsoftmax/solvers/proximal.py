@@ -74,7 +74,7 @@ class ProximalQuasiNewton:
         return ProximalState(
             theta,
             loss + dot(_penalties(objective, support), np.abs(theta[support])),
-            _subgradient(objective, grad, theta, support),
+            least_subgradient(objective, grad, theta, support),
             smooth_grad=grad,
             support=support,
             curvature=Curvature(diagonal),
@@ -154,7 +154,7 @@ class ProximalQuasiNewton:
         support: NDArray[np.intp],
     ) -> ProximalState:
         """Return the state at theta, with the pair that the step there makes."""
-        grad = _subgradient(objective, smooth_grad, theta, support)
+        grad = least_subgradient(objective, smooth_grad, theta, support)
         lowest = state.lowest.after(loss, grad)
         s, y = theta[moved] - state.theta[moved], smooth_grad - state.smooth_grad
         pairs = state.pairs
@@ -180,7 +180,7 @@ def _penalties(objective: Objective, entries: NDArray[np.intp]) -> Vector:
     return np.where(entries < objective.n_weights, objective.l1, 0.0)
 
 
-def _subgradient(objective: Objective, grad: Vector, theta: Vector, support: NDArray[np.intp]) -> Vector:
+def least_subgradient(objective: Objective, grad: Vector, theta: Vector, support: NDArray[np.intp]) -> Vector:
     """Subgradient of F of least norm, from the gradient of its smooth part."""
     n_weights = objective.n_weights
     least = grad.copy()

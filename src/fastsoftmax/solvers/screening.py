@@ -1,0 +1,123 @@
+"""A fit with an L1 penalty on the features that may have weights, and a look at all the others afterwards.
+
+Where W_:j is zero at the minimum, no slope |∂L/∂W_kj| exceeds the penalty. Where a fit with a similar penalty went
+before, the slopes change little from the start of a fit to its end, and tell which features may come to have weights
+(as the sequential strong rules of Tibshirani et al., Journal of the Royal Statistical Society B 74, 2012). The others
+are left out, of X too. That they have no weights at the minimum is what their slopes there prove, or else they are let
+in.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .loop import HISTORY_DTYPE, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
+from .proximal import least_subgradient
+
+# Features are let in whose slope is at least this share of the penalty; none is left out where these are more than this
+# share of all.
+NEAR, MOST = 0.9, 0.3
+
+
+class Part:
+    """The objective of some features, and the way there and back."""
+
+    def __init__(self, whole: Objective, kept: NDArray[np.bool_]) -> None:
+        self.whole, self.kept = whole, np.flatnonzero(kept)
+        self.objective = whole.columns(self.kept)
+
+    def narrow(self, theta: Vector) -> Vector:
+        """Parameters of the features that are kept."""
+        part = np.empty(self.objective.n_params)
+        (W_out, b_out), (W, b) = self.objective.split(part), self.whole.split(theta)
+        W_out[:], b_out[:] = W[:, self.kept], b
+        return part
+
+    def widen(self, part: Vector) -> Vector:
+        """Parameters of all features, zero for those that are left out."""
+        theta = np.zeros(self.whole.n_params)
+        (W_out, b_out), (W, b) = self.whole.split(theta), self.objective.split(part)
+        W_out[:, self.kept], b_out[:] = W, b
+        return theta
+
+
+class Record:
+    """The history of fits, each of which goes on where the one before ended."""
+
+    def __init__(self, objective: Objective, callback: Callable[[Progress], object] | None) -> None:
+        self.objective = objective
+        self.callback = callback
+        self.started = time.perf_counter()
+        self.rows: list[tuple[int, int, float, float, float]] = []
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations so far."""
+        return max(0, len(self.rows) - 1)
+
+    def progress(self, iteration: int, loss: float, grad_norm: float, theta: Vector) -> Progress:
+        """Return what there is to see now."""
+        seconds = time.perf_counter() - self.started
+        return Progress(iteration, self.objective.n_passes, seconds, loss, grad_norm, theta)
+
+    def watch(self, part: Part, begun: int, progress: Progress) -> object:
+        """Record an iteration of a fit that was begun after some others, and show it to the callback."""
+        if begun and not progress.iteration:
+            return False  # the last one's end
+        seen = self.progress(begun + progress.iteration, progress.loss, progress.grad_norm, progress.theta)
+        self.rows.append(seen[:5])
+        return self.callback is not None and self.callback(seen._replace(theta=part.widen(progress.theta)))
+
+
+def minimize_screened(
+    objective: Objective,
+    method: Method,
+    theta: Vector,
+    *,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[Progress], object] | None = None,
+) -> Solution:
+    """Minimise as `minimize` does; what it does not need of X is left out."""
+    record = Record(objective, callback)
+    last = Progress(0, 0, 0.0, math.nan, math.nan, theta)
+
+    def look(theta: Vector) -> tuple[Progress, NDArray[np.float64]]:
+        """Find loss and gradient at theta, and the largest slope of each feature; one pass over all of X."""
+        loss, grad = objective.loss_grad(theta)
+        W, _ = objective.split(theta)
+        least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
+        slopes = np.abs(objective.split(grad)[0]).max(axis=0)
+        loss += objective.l1 * float(np.abs(W).sum())
+        return record.progress(record.n_iter, loss, float(np.abs(least).max()), theta), slopes
+
+    def finish(status: str, message: str) -> Solution:
+        history = np.array(record.rows, dtype=HISTORY_DTYPE)
+        return Solution(last.theta, last.loss, last.grad_norm, record.n_iter, status, message, history)
+
+    try:
+        last, slopes = look(theta)
+        kept = (slopes >= NEAR * objective.l1) | objective.split(theta)[0].any(axis=0)
+        if not math.isfinite(last.loss) or kept.mean() > MOST:
+            return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
+        kept[np.argmax(slopes)] = True  # one at least
+        while True:
+            part, begun = Part(objective, kept), record.n_iter
+            watch = partial(record.watch, part, begun)
+            start = part.narrow(last.theta)
+            found = minimize(part.objective, method, start, tol=tol, max_iter=max_iter - begun, callback=watch)
+            last = record.progress(record.n_iter, found.loss, found.grad_norm, part.widen(found.theta))
+            if found.status in ("interrupted", "diverged"):
+                return finish(found.status, found.message)
+            last, slopes = look(last.theta)
+            record.rows[-1] = last[:5]
+            missed = (slopes > objective.l1 + tol) & ~kept
+            if not missed.any() or found.status not in ("converged", "rounding"):
+                return finish(found.status, f"{found.message}; {kept.sum()} of {len(kept)} features were let in")
+            kept |= slopes >= NEAR * objective.l1
+    except KeyboardInterrupt:
+        return finish("interrupted", interrupted_message(last))
