@@ -282,6 +282,20 @@ def test_gram(stored):
     assert np.linalg.norm(actual - expected) <= GRAM["exact", np.float32] * size
 
 
+@pytest.mark.parametrize("order", sorted(ORDERS))
+@pytest.mark.parametrize("stored", [*sorted(STORED), "csr"])
+@pytest.mark.parametrize("scaling", SCALINGS.values(), ids=SCALINGS)
+def test_columns(stored, order, scaling):
+    X = make_problem(30, 12, 2).X
+    X = sp.csr_matrix(X) if stored == "csr" else ORDERS[order](store(X, stored))
+    columns = np.array([1, 4, 5, 11])
+    whole = bind_features(X, **scaling(12))
+    part = whole.columns(columns)
+    np.testing.assert_array_equal(part.values(), whole.values()[:, columns])
+    assert part.shape == (30, 4)
+    assert part.dtype == whole.dtype
+
+
 def test_a_float16_beyond_the_normal_numbers():
     X = np.array([[6e-8, 65504], [1e-5, -65504], [0.0, -0.0]], dtype=np.float16)
     W, b = np.array([[1e4, 1e-5], [0, 0]]), np.zeros(2)

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from .._vectors import largest
 from .loop import HISTORY_DTYPE, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
 from .proximal import least_subgradient
 
@@ -66,7 +67,7 @@ class Record:
 
     def watch(self, part: Part, begun: int, progress: Progress) -> object:
         """Record an iteration of a fit that was begun after some others, and show it to the callback."""
-        if begun and not progress.iteration:
+        if self.rows and not progress.iteration:
             return False  # the last one's end
         seen = self.progress(begun + progress.iteration, progress.loss, progress.grad_norm, progress.theta)
         self.rows.append(seen[:5])
@@ -93,7 +94,7 @@ def minimize_screened(
         least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
         slopes = np.abs(objective.split(grad)[0]).max(axis=0)
         loss += objective.l1 * float(np.abs(W).sum())
-        return record.progress(record.n_iter, loss, float(np.abs(least).max()), theta), slopes
+        return record.progress(record.n_iter, loss, largest(least), theta), slopes
 
     def finish(status: str, message: str) -> Solution:
         history = np.array(record.rows, dtype=HISTORY_DTYPE)
