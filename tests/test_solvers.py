@@ -352,12 +352,14 @@ def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_i
     np.testing.assert_allclose(solved, direction, atol=1e-3 * np.abs(direction).max())
 
 
-def test_a_line_of_some_samples_estimates_that_of_all():
+def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     X = np.random.default_rng(0).standard_normal((30_000, 5))
     y = X[:, :3].argmax(axis=1)
     objective = bind(X, y, l2=0.1)
     theta = np.zeros(objective.n_params)
     direction = -objective.loss_grad(theta)[1]
+    assert objective.sample_line(theta, direction) is None  # a pass is as short
+    monkeypatch.setattr("fastsoftmax.objective.LINE_WORK", 0)
     passes = objective.n_passes
     phi, estimate = objective.line(theta, direction), objective.sample_line(theta, direction)
     assert objective.n_passes == passes + 2  # one and a part of one

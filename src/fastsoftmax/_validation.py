@@ -198,12 +198,14 @@ class Precision(IntEnum):
     ROUGH = 2
 
 
+PRECISIONS = {precision.name.lower(): precision for precision in Precision}
+
+
 def as_precision(precision: object) -> Precision:
     """Return what "exact", "fast" or "rough" stands for."""
-    names = [choice.name.lower() for choice in Precision]
-    if precision not in names:
-        raise ValueError(f"precision must be one of {', '.join(map(repr, names))}, found {precision!r}")
-    return Precision(names.index(precision))
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(map(repr, PRECISIONS))}, found {precision!r}")
+    return PRECISIONS[precision]
 
 
 def as_number(name: str, value: object, *, positive: bool = False) -> float:

@@ -42,8 +42,9 @@ Vector = NDArray[np.float64]
 # of fewer, a choice would cost more than it gains.
 CHOICE = 5
 
-# Samples of an estimated line, and how many times as many there are at least.
-LINE_ROWS, LINE_SHARE = 500, 20
+# Samples of an estimated line, how many times as many there are at least, and the multiply-adds of a pass at least: a
+# shorter one takes hardly longer than to choose the samples.
+LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
 
 Phi = Callable[[float], tuple[float, float]]
 
@@ -311,8 +312,8 @@ class SoftmaxObjective:
         return phi
 
     def sample_line(self, theta: Vector, direction: Vector) -> Phi | None:
-        """Return what `line` does, of some samples: an estimate; None where they would not be few of all."""
-        if len(self.X) < LINE_SHARE * LINE_ROWS:
+        """Return what `line` does, of some samples: an estimate; None where that would save too little."""
+        if len(self.X) < LINE_SHARE * LINE_ROWS or self._pass_work < LINE_WORK:
             return None
         rows = np.random.default_rng(0).integers(len(self.X), size=LINE_ROWS)
         return self.batch(np.sort(rows)).line(theta, direction)

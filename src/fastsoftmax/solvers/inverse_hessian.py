@@ -4,7 +4,6 @@ from collections import deque
 
 import numpy as np
 
-from .._vectors import dot
 from .loop import Preconditioner, Vector
 
 # Pairs that are kept where M is replaced: they hold for any M.
@@ -65,7 +64,7 @@ class InverseHessian:
         solved = self._solve(grad)
         slot = self._write(step, solved - self.solved)
         before = self.products
-        before[slot] = [dot(vector, self.grad) for vector in self.vectors[slot]]
+        before[slot] = self.vectors[slot] @ self.grad
         change = grad - self.grad
         self.grad, self.solved, self.products = grad, solved, self._project(grad)
         self._accept(slot, step, change, self.products - before)
