@@ -64,7 +64,7 @@ class FitResult:
     ----------
     W, b : ndarray of shape (n_classes, n_features) and (n_classes,), float64
     loss : float
-        F at (W, b), penalty included.
+        F at (W, b), penalty included; if "interrupted" while "auto" multiplied roughly, a few digits of it.
     grad_norm : float
         Largest absolute entry of ∂F at (W, b); with an L1 penalty, of its element of least norm.
     n_iter, n_passes : int

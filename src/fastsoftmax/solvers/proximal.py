@@ -183,7 +183,8 @@ def _penalties(objective: Objective, entries: NDArray[np.intp]) -> Vector:
 def least_subgradient(objective: Objective, grad: Vector, theta: Vector, support: NDArray[np.intp]) -> Vector:
     """Subgradient of F of least norm, from the gradient of its smooth part."""
     n_weights = objective.n_weights
-    least = grad.copy()
+    least = np.empty_like(grad)
+    least[n_weights:] = grad[n_weights:]
     of_W = support[: np.searchsorted(support, n_weights)]
     subgradient(grad[:n_weights], theta[:n_weights], objective.l1, of_W, out=least[:n_weights])
     return least
