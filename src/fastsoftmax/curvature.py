@@ -27,7 +27,7 @@ FloatArray = NDArray[np.floating[Any]]  # float32 or float64: of the data's own 
 
 # Rows of a sample, at least and at most, and those of them that estimate the second moments of the components that do
 # not lead.
-FEWEST_ROWS, MOST_ROWS, MOMENT_ROWS = 500, 5_000, 1000
+FEWEST_ROWS, MOST_ROWS, MOMENT_ROWS = 500, 5_000, 1_000
 
 # The block of the leading components: rows of the matrix at most, and what the components, unless it has all, are a
 # multiple of, for vectors to be whole.

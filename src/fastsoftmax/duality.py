@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._validation import FloatArray, Targets
+from ._vectors import largest
 from .features import Features
 
 Vector = NDArray[np.float64]
@@ -63,8 +64,8 @@ def duality_gap(
             q = (1 - part) * q + part * constant
     V = X.exact_sums(mass[:, None] * (q - Y))
     if not l2:
-        largest = float(np.max(np.abs(V)))
-        shrink = min(1.0, l1 / largest) if largest else 1.0
+        steepest = largest(V)
+        shrink = min(1.0, l1 / steepest) if steepest else 1.0
         q = Y + shrink * (q - Y)
     dual = float(mass @ _entropy(q))
     if offset is not None:
@@ -83,7 +84,7 @@ def _probabilities(fixed: Vector, b: Vector, Y: Vector, mass: Vector, class_mass
     loss, q = _loss(fixed + b, Y, mass), _softmax(fixed + b)
     for _ in range(MAX_NEWTON):
         excess = (mass @ q - class_mass)[present]
-        if np.max(np.abs(excess)) <= BALANCED * mass.sum():
+        if largest(excess) <= BALANCED * mass.sum():
             break
         P = q[:, present]
         hessian = np.diag(mass @ P) - (P.T * mass) @ P

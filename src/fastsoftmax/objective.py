@@ -133,22 +133,15 @@ class SoftmaxObjective:
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         if sample_weight_factor is not None:
             weights = sample_weight_factor if weights is None else weights * sample_weight_factor
-        X = self.X.rows(rows)
-        return SoftmaxObjective(
-            X,
+        return self._part(
+            self.X.rows(rows),
             Targets(
                 None if labels is None else labels[rows],
                 None if targets is None else targets[rows],
                 n_classes,
             ),
-            sample_weight=weights,
-            offset=None if self.offset is None else self.offset[rows],
-            l2=self.l2,
-            l1=self.l1,
-            fit_intercept=self.fit_intercept,
-            precision=self.precision,
-            num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * n_classes)),
-            whole=self,
+            weights,
+            None if self.offset is None else self.offset[rows],
         )
 
     def columns(self, columns: NDArray[np.intp]) -> "SoftmaxObjective":
@@ -156,17 +149,22 @@ class SoftmaxObjective:
 
         A pass over them counts in the whole by its share of all numbers.
         """
-        X = self.X.columns(columns)
+        return self._part(self.X.columns(columns), self.targets, self.sample_weight, self.offset)
+
+    def _part(
+        self, X: Features, targets: Targets, sample_weight: Vector | None, offset: FloatArray | None
+    ) -> "SoftmaxObjective":
+        """Return the same problem of some of the data."""
         return SoftmaxObjective(
             X,
-            self.targets,
-            sample_weight=self.sample_weight,
-            offset=self.offset,
+            targets,
+            sample_weight=sample_weight,
+            offset=offset,
             l2=self.l2,
             l1=self.l1,
             fit_intercept=self.fit_intercept,
             precision=self.precision,
-            num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * self.targets.n_classes)),
+            num_threads=min(self.num_threads, resolve_num_threads(None, X.n_entries * targets.n_classes)),
             whole=self,
         )
 

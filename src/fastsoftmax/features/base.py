@@ -170,9 +170,9 @@ class Features(ABC):
 
     def _factors(self, columns: NDArray[np.intp]) -> tuple[Vector | None, Vector | None]:
         """Scale and shift of some features."""
-        return self.scale if self.scale is None else self.scale[columns], (
-            self.shift if self.shift is None else self.shift[columns]
-        )
+        scale = None if self.scale is None else self.scale[columns]
+        shift = None if self.shift is None else self.shift[columns]
+        return scale, shift
 
     def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Parameters for what is stored."""

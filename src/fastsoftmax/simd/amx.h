@@ -2,9 +2,9 @@
  * bits each add up to the 24 of a float32, and products of parts are added in float32. Included once, for many classes.
  *
  * Six products, of the parts whose places add up to no more than the last, are as exact as float32 itself; three leave an
- * error of some 5e-6, and one is that of bfloat16. Samples that were bytes or bfloat16 have one part that is not zero, those that were float16 two:
- * their products with the others are left out. The bits of a float32 beyond that are lost at either end: a product of less
- * than 2^-126 is zero. */
+ * error of some 5e-6, and one is that of bfloat16. Samples that were bytes or bfloat16 have one part that is not zero, those
+ * that were float16 two: their products with the others are left out. The bits of a float32 beyond that are lost at either
+ * end: a product of less than 2^-126 is zero. */
 
 enum {
     AMX_SIDE = 16,               /* rows of a matrix tile, and its columns of float32 or of pairs */

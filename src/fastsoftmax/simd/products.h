@@ -105,8 +105,9 @@ INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo
 }
 
 /* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */
-static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, int precision, ptrdiff_t rows,
-                              ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
+static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, int precision,
+                              ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
+                              ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     for (ptrdiff_t i = 0; i < rows; i += WIDTH) {

@@ -158,6 +158,29 @@ class Solution(NamedTuple):
     history: NDArray[np.void]
 
 
+class History:
+    """What there was to see of every iteration, from now on."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.started = time.perf_counter()
+        self.rows: list[tuple[int, int, float, float, float]] = []
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations so far, the start being none."""
+        return max(0, len(self.rows) - 1)
+
+    def see(self, iteration: int, loss: float, grad_norm: float, theta: Vector) -> Progress:
+        """Return what there is to see now."""
+        return Progress(iteration, self.objective.n_passes, time.perf_counter() - self.started, loss, grad_norm, theta)
+
+    def solution(self, at: Progress, status: str, message: str) -> Solution:
+        """Return the end of these iterations, with the parameters of one of them."""
+        rows = np.array(self.rows, dtype=HISTORY_DTYPE)
+        return Solution(at.theta, at.loss, at.grad_norm, self.n_iter, status, message, rows)
+
+
 def minimize(
     objective: Objective,
     method: Method,
@@ -174,19 +197,14 @@ def minimize(
     thousand times that of the start), "interrupted" (Ctrl-C). The last two return the parameters of the lowest loss,
     the others the last.
     """
-    started = time.perf_counter()
-    rows: list[tuple[int, int, float, float, float]] = []
+    history = History(objective)
     last = best = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
     # An overflow shows in the loss and becomes the status; it needs no warning beside that.
     init, step = (np.errstate(over="ignore", invalid="ignore")(part) for part in (method.init, method.step))
 
-    def look(state: State) -> Progress:
-        grad_norm = largest(state.grad)
-        seconds = time.perf_counter() - started
-        seen = Progress(len(rows), objective.n_passes, seconds, state.loss, grad_norm, state.theta)
-        rows.append(seen[:5])
-        return seen
+    def look(state: State, iteration: int) -> Progress:
+        return history.see(iteration, state.loss, largest(state.grad), state.theta)
 
     def end(at: Progress, stuck: str, stop: object) -> tuple[str, str] | None:
         if at.loss < objective.separated_below:
@@ -201,17 +219,14 @@ def minimize(
             return "max_iter", _max_iter_message(at, max_iter, tol)
         return None
 
-    def finish(at: Progress, status: str, message: str) -> Solution:
-        history = np.array(rows, dtype=HISTORY_DTYPE)
-        return Solution(at.theta, at.loss, at.grad_norm, last.iteration, status, message, history)
-
     try:
         state = init(objective, theta)
         while True:
-            last = look(state)
-            limit = DIVERGED * max(1.0, rows[0][3])
+            last = look(state, len(history.rows))
+            history.rows.append(last[:5])
+            limit = DIVERGED * max(1.0, history.rows[0][3])
             if not math.isfinite(last.loss + last.grad_norm) or last.loss > limit:
-                return finish(best, "diverged", _diverged_message(last))
+                return history.solution(best, "diverged", _diverged_message(last))
             if not last.loss >= best.loss:
                 best = last
             stop = callback is not None and callback(last)
@@ -219,14 +234,14 @@ def minimize(
             if ended and (refined := state.refined(objective)) is not state:
                 # Nothing ends by what is not exact.
                 state = refined
-                rows.pop()
-                last = look(state)
+                last = look(state, last.iteration)
+                history.rows[-1] = last[:5]
                 ended = end(last, state.stuck, stop)
             if ended:
-                return finish(last, *ended)
+                return history.solution(last, *ended)
             state = step(objective, state)
     except KeyboardInterrupt:
-        return finish(best, "interrupted", interrupted_message(last))
+        return history.solution(best, "interrupted", interrupted_message(last))
 
 
 def interrupted_message(last: Progress) -> str:

@@ -8,7 +8,6 @@ in.
 """
 
 import math
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._vectors import largest
-from .loop import HISTORY_DTYPE, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
+from .loop import History, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
 from .proximal import least_subgradient
 
 # Features are let in whose slope is at least this share of the penalty; none is left out where these are more than this
@@ -46,34 +45,6 @@ class Part:
         return theta
 
 
-class Record:
-    """The history of fits, each of which goes on where the one before ended."""
-
-    def __init__(self, objective: Objective, callback: Callable[[Progress], object] | None) -> None:
-        self.objective = objective
-        self.callback = callback
-        self.started = time.perf_counter()
-        self.rows: list[tuple[int, int, float, float, float]] = []
-
-    @property
-    def n_iter(self) -> int:
-        """Iterations so far."""
-        return max(0, len(self.rows) - 1)
-
-    def progress(self, iteration: int, loss: float, grad_norm: float, theta: Vector) -> Progress:
-        """Return what there is to see now."""
-        seconds = time.perf_counter() - self.started
-        return Progress(iteration, self.objective.n_passes, seconds, loss, grad_norm, theta)
-
-    def watch(self, part: Part, begun: int, progress: Progress) -> object:
-        """Record an iteration of a fit that was begun after some others, and show it to the callback."""
-        if self.rows and not progress.iteration:
-            return False  # the last one's end
-        seen = self.progress(begun + progress.iteration, progress.loss, progress.grad_norm, progress.theta)
-        self.rows.append(seen[:5])
-        return self.callback is not None and self.callback(seen._replace(theta=part.widen(progress.theta)))
-
-
 def minimize_screened(
     objective: Objective,
     method: Method,
@@ -84,7 +55,7 @@ def minimize_screened(
     callback: Callable[[Progress], object] | None = None,
 ) -> Solution:
     """Minimise as `minimize` does; what it does not need of X is left out."""
-    record = Record(objective, callback)
+    history = History(objective)
     last = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
     def look(theta: Vector) -> tuple[Progress, NDArray[np.float64]]:
@@ -94,11 +65,15 @@ def minimize_screened(
         least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
         slopes = np.abs(objective.split(grad)[0]).max(axis=0)
         loss += objective.l1 * float(np.abs(W).sum())
-        return record.progress(record.n_iter, loss, largest(least), theta), slopes
+        return history.see(history.n_iter, loss, largest(least), theta), slopes
 
-    def finish(status: str, message: str) -> Solution:
-        history = np.array(record.rows, dtype=HISTORY_DTYPE)
-        return Solution(last.theta, last.loss, last.grad_norm, record.n_iter, status, message, history)
+    def watch(part: Part, begun: int, progress: Progress) -> object:
+        """Record an iteration of a fit that was begun after some others, and show it to the callback."""
+        if history.rows and not progress.iteration:
+            return False  # the last one's end
+        seen = history.see(begun + progress.iteration, *progress[3:])
+        history.rows.append(seen[:5])
+        return callback is not None and callback(seen._replace(theta=part.widen(progress.theta)))
 
     try:
         last, slopes = look(theta)
@@ -107,18 +82,24 @@ def minimize_screened(
             return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
         kept[np.argmax(slopes)] = True  # one at least
         while True:
-            part, begun = Part(objective, kept), record.n_iter
-            watch = partial(record.watch, part, begun)
-            start = part.narrow(last.theta)
-            found = minimize(part.objective, method, start, tol=tol, max_iter=max_iter - begun, callback=watch)
-            last = record.progress(record.n_iter, found.loss, found.grad_norm, part.widen(found.theta))
+            part, begun = Part(objective, kept), history.n_iter
+            found = minimize(
+                part.objective,
+                method,
+                part.narrow(last.theta),
+                tol=tol,
+                max_iter=max_iter - begun,
+                callback=partial(watch, part, begun),
+            )
+            last = history.see(history.n_iter, found.loss, found.grad_norm, part.widen(found.theta))
             if found.status in ("interrupted", "diverged"):
-                return finish(found.status, found.message)
+                return history.solution(last, found.status, found.message)
             last, slopes = look(last.theta)
-            record.rows[-1] = last[:5]
+            history.rows[-1] = last[:5]
             missed = (slopes > objective.l1 + tol) & ~kept
             if not missed.any() or found.status not in ("converged", "rounding"):
-                return finish(found.status, f"{found.message}; {kept.sum()} of {len(kept)} features were let in")
+                message = f"{found.message}; {kept.sum()} of {len(kept)} features were let in"
+                return history.solution(last, found.status, message)
             kept |= slopes >= NEAR * objective.l1
     except KeyboardInterrupt:
-        return finish("interrupted", interrupted_message(last))
+        return history.solution(last, "interrupted", interrupted_message(last))
