@@ -13,7 +13,6 @@ H: the many rows that a fitted model is sure of say nothing about its curvature 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +57,15 @@ RESOLUTION = 1e-6
 # What is added to every entry of a diagonal, as a share of it, for rounding to leave the matrix definite.
 RIDGE = 1e-5
 
+# Roundings of the mean that may be all that a feature's deviation is: the feature is constant.
+CONSTANT = 100
+
+# The least curvature of a feature whose inverse, and that inverse's square root, are numbers.
+LEAST = 1e-290
+
+# The mean of p (1 − p) below which a model is so sure of everything that its curvature is that of one which knows nothing.
+SURE = 1e-12
+
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = 0.003
 
@@ -78,12 +86,16 @@ class Sample:
     X: NDArray[np.floating[Any]]  # (n_rows, n_features)
     probabilities: Vector  # (n_rows, n_classes)
     weights: Vector  # (n_rows,), w_i over the probability of row i
+    spread: Vector  # (n_rows,), traces of the rows' class matrices, scaled to a sum of one
 
-    @cached_property
-    def spread(self) -> Vector:
-        """Traces of the rows' class matrices, scaled to a sum of one."""
-        traces = self.weights * trace(self.probabilities)
-        return traces / traces.sum()
+    @classmethod
+    def of(cls, X: NDArray[np.floating[Any]], probabilities: Vector, weights: Vector) -> "Sample":
+        """Return rows with the model's probabilities, or equal ones where it is wrong or right without any doubt."""
+        traces = weights * trace(probabilities)
+        if not traces.sum() > SURE * weights.sum():
+            probabilities = np.full(probabilities.shape, 1 / probabilities.shape[1])
+            traces = weights if weights.any() else np.ones(len(weights))
+        return cls(X, probabilities, weights, traces / traces.sum())
 
 
 def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -131,9 +143,7 @@ class Basis(NamedTuple):
 
         weights, X = sample.spread, sample.X
         mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
-        moments = np.einsum("i,ij,ij->j", weights, X, X, dtype=np.float64) - mean**2
-        own = LATE_WEIGHT * np.maximum(moments, 0) + l2
-        unit = np.divide(1, np.sqrt(own), out=np.zeros_like(own), where=(own > 0) & np.isfinite(own))
+        unit = 1 / np.sqrt(_own_curvature(X, weights, mean, l2))
         penalty = l2 * unit**2
         if fit_intercept:
             unit, penalty = np.append(unit, INTERCEPT_UNIT), np.append(penalty, 0)
@@ -196,8 +206,12 @@ class PrincipalCurvature:
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
         rotated = _product(Z[few], self.components_T, num_threads)
         moments = (sample.spread[few] / sample.spread[few].sum()).astype(self.dtype) @ rotated**2
-        moments = np.maximum(moments, RESOLUTION * moments.max()).astype(np.float64)
+        moments = moments.astype(np.float64)
         penalty = self.components_T**2 @ basis.penalty
+        # A component without curvature is left alone: what rounding gives it of a gradient is not divided by as little.
+        curvature = moments * spread.max() + penalty
+        flat = curvature <= np.finfo(self.dtype).eps * curvature.max()
+        moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
 
         self.leading_factor: Cholesky | None = None
@@ -206,6 +220,7 @@ class PrincipalCurvature:
             hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
             for c in range(len(spread)):
                 hessian[c, :, c] += (leading * basis.penalty) @ leading.T
+                hessian[c, :, c] += np.diag(flat[-n_leading:] * moments.max() * spread.max())
             self.leading_factor = Cholesky.of(hessian.reshape(len(spread) * n_leading, -1))
 
     def solve(self, v: Vector) -> Vector:
@@ -270,6 +285,22 @@ class DiagonalCurvature:
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters with M⁻¹."""
         return v * self.inverse
+
+
+def _own_curvature(X: FloatArray, weights: Vector, mean: Vector, l2: float) -> Vector:
+    """Curvature of the features, each taken alone; all others' and more for those that have none, to leave them alone."""
+    rounded = mean.astype(X.dtype)
+    centred = X - rounded
+    variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - (mean - rounded) ** 2
+    eps = np.finfo(X.dtype).eps
+    constant = np.sqrt(np.maximum(variance, 0)) <= CONSTANT * eps * np.abs(mean)
+    variance[constant] = 0
+    own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
+    most = steepest[np.isfinite(steepest)].max(initial=LEAST) + l2
+    # Of a constant feature the penalty is all the curvature; it may be lost in the rounding of the gradient.
+    flat = (own < LEAST) | constant & (l2 <= CONSTANT * eps * most)
+    own = np.where(flat, most if most > LEAST else 1.0, own)
+    return np.where(np.isfinite(own), own, np.inf)
 
 
 def _class_directions(sample: Sample) -> tuple[Vector, Vector | None]:
@@ -347,12 +378,15 @@ class Cholesky(NamedTuple):
 
 
 def _gram(Z: FloatArray, weights: Vector, num_threads: int) -> FloatArray:
-    return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=Z.dtype), False, num_threads)
+    return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=Z.dtype), Precision.EXACT, num_threads)
 
 
 def _product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatArray:
-    """Multiply left with right, a large product on this package's threads: BLAS has one during a fit."""
-    if num_threads == 1 or left.size * len(right_T) < SMALL_PRODUCT:
+    """Multiply left with right, a large product on this package's threads: BLAS has one during a fit.
+
+    By which of them follows from the sizes alone, since their sums are rounded differently.
+    """
+    if left.size * len(right_T) < SMALL_PRODUCT:
         return left @ right_T.T
     # The kernel's samples are the more: of few its threads have little to divide.
     samples, classes = (left, right_T) if len(left) >= len(right_T) else (right_T, left)

@@ -386,7 +386,8 @@ class SoftmaxObjective:
             part, factor = self.batch(rows), 1 / probability
         mass = factor / n_samples if part._mass is None else part._mass * factor / n_samples
         probabilities = part._probabilities(theta).astype(np.float64)
-        return Sample(np.ascontiguousarray(part.X.values()), probabilities, np.broadcast_to(mass, len(probabilities)))
+        weights = np.broadcast_to(mass, len(probabilities))
+        return Sample.of(np.ascontiguousarray(part.X.values()), probabilities, weights)
 
     def diagonal(self, theta: Vector) -> Vector:
         """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""
