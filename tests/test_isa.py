@@ -13,6 +13,7 @@ from tolerances import assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels
+from fastsoftmax._validation import Precision
 
 CONFIG = fs.show_config("dicts")
 AVAILABLE = CONFIG["instruction sets available"].split(", ")
@@ -28,6 +29,35 @@ def test_kernels_on(isa):
     tests = [str(Path(__file__).with_name(name)) for name in ("test_kernels.py", "test_dual.py")]
     done = run(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], isa)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+EXACT, FAST, ROUGH = Precision
+VECTORS = 0
+
+
+@pytest.mark.parametrize("isa", CONFIG["instruction sets compiled"].split(", "))
+@pytest.mark.parametrize("vendor", [_kernels.AMD, _kernels.OTHERS])
+def test_only_products_that_pay_are_used(isa, vendor):
+    of_pass, of_gram = _kernels.products_of(isa, vendor)
+
+    assert of_pass[EXACT][0] == of_pass[FAST][0] == of_gram[EXACT][0] == VECTORS
+    if isa == "amx":
+        assert of_pass[ROUGH] == (1, 256)
+    elif isa == "avx512_bf16" and vendor == _kernels.AMD:
+        assert of_pass[ROUGH] == (1, 32)
+        assert of_gram[FAST] == of_gram[ROUGH] == (1, 1)
+    else:
+        assert of_pass[ROUGH][0] == of_gram[FAST][0] == of_gram[ROUGH][0] == VECTORS
+
+
+def test_the_configuration_names_the_products_in_use():
+    parts, least = _kernels.products_of()[0][ROUGH]
+    assert CONFIG["exact products"] == "float32 by vectors"
+    assert ("bfloat16" in CONFIG["rough products"]) == bool(parts)
+    assert not parts or f"from {least} classes on" in CONFIG["rough products"]
+    for n_classes in (1, 31, 32, 255, 256, 1000):
+        assert _kernels.has_parts(ROUGH, n_classes) == bool(parts and n_classes >= least)
+        assert not _kernels.has_parts(EXACT, n_classes)
 
 
 @pytest.mark.parametrize("isa", AVAILABLE)

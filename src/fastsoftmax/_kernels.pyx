@@ -18,7 +18,7 @@ The samples are cut into slots by the problem's shape alone. Each slot sums into
 in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
 float32 sum of n terms loses what a solver needs to converge.
 
-precision says how exact the products must be at least, on instruction sets that have faster ones than the dtype's.
+precision says how exact the products must be at least; parts, which products of the instruction set serve it best.
 
 The `def` functions are the border: typed memoryviews come in, of any strides, and everything inside is plain pointers,
 sizes and strides in elements, without the GIL. An absent argument is a null pointer through the same loop. Outputs are
@@ -41,8 +41,9 @@ from ._layout cimport (
     pack_parameters, packed_feature, stored, strided, vector,
 )
 from ._simd cimport (
-    FS_MANY_CLASSES, FS_MAX_TILE_ROWS, fs_active, fs_simd_activate, fs_simd_available, fs_simd_compiled, gram_block,
-    gram_pack, lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
+    FS_AMD, FS_MAX_TILE_ROWS, FS_N_PRECISIONS, FS_OTHERS, FS_VECTORS, fs_active, fs_active_use, fs_parts,
+    fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor, gram_block, gram_pack, lanes_of,
+    panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
 from ._sparse cimport csr_gradient_pass, csr_predict_tile
 from ._tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
@@ -60,8 +61,8 @@ cdef extern from *:
     """
     int fs_max_threads() nogil
 
-# Classes from which on precision makes a difference.
-MANY_CLASSES = FS_MANY_CLASSES
+# Makers of processors, for `products_of`.
+AMD, OTHERS = FS_AMD, FS_OTHERS
 
 cdef enum:
     SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
@@ -97,7 +98,7 @@ cdef void flush(double* grad_inout, real* block_inout, bint first, Shape* shape)
 
 
 cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch, Features* X, const real* W,
-                          const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, int precision,
+                          const real* b, Py_ssize_t n_logits, Targets* targets, Matrix offset, int parts,
                           Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
     cdef:
@@ -116,7 +117,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         x = samples(&ldx, &storage, tile, X, start, rows, shape)
 
         # logits: z_i = W x_i + b + o_i
-        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, False, precision, rows, n_logits,
+        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, False, parts, rows, n_logits,
                     shape.tile_features, ldx, ldz)
         if offset.data != NULL:
             add_rows(z, offset, <real> 1, start, rows, shape)
@@ -125,7 +126,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
         loss += residual(z, y, targets, start, rows, shape)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile_gradient(block, x, storage, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, precision, rows,
+        tile_gradient(block, x, storage, z, upcoming(X, start + rows + rows // 2, stop), X.itemsize, parts, rows,
                       shape.n_classes, shape.tile_features, ldx, ldz)
         sum_samples(grad_b_out, z, rows, shape.n_classes, ldz)
 
@@ -137,7 +138,7 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, real* scratch,
 
 
 cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, const real* b, bint probabilities,
-                         int precision, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
+                         int parts, Py_ssize_t start, Py_ssize_t stop, Shape* shape) noexcept nogil:
     """Write the logits of the samples [start, stop), or their softmax, and return the sum of the logits."""
     cdef:
         real* z = scratch
@@ -149,7 +150,7 @@ cdef double slot_predict(Matrix out, real* scratch, Features* X, const real* W, 
     while start < stop:
         rows = min(shape.tile_rows, stop - start)
         x = samples(&ldx, &storage, tile, X, start, rows, shape)
-        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, True, precision, rows,
+        tile_logits(z, x, storage, W, b, upcoming(X, start + rows, stop), X.itemsize, True, parts, rows,
                     shape.n_classes, shape.tile_features, ldx, ldz)
         total += finish_prediction[real](out, z, probabilities, start, rows, shape)
         start += rows
@@ -223,16 +224,16 @@ cdef double slot_cross_entropy(double* slope_out, Matrix residual_out, real* scr
     return loss
 
 
-cdef void pack_gram(real* columns_out, real* panel_out, real* tile, Features* X, bint plain, bint fast,
+cdef void pack_gram(real* columns_out, real* panel_out, real* tile, Features* X, bint plain, bint rounded,
                     Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t features,
                     Py_ssize_t width) noexcept nogil:
     """One panel of features, from feature first on, of the samples from start on."""
     cdef const real* x = <const real*> X.matrix.data + start * X.matrix.row + first
     if plain:
-        gram_pack(columns_out, fast, panel_out, x, rows, features, X.matrix.row)
+        gram_pack(columns_out, rounded, panel_out, x, rows, features, X.matrix.row)
     else:
         make_tile(tile, X, start, first, rows, features, width)
-        gram_pack(columns_out, fast, panel_out, tile, rows, features, width)
+        gram_pack(columns_out, rounded, panel_out, tile, rows, features, width)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -270,6 +271,7 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
         Py_ssize_t scratch_bytes = lines(((2 * shape.n_classes + shape.width) * shape.tile_rows
                                           + shape.n_classes * shape.width) * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
+        int parts = fs_parts(fs_active_use.in_pass, precision, shape.n_classes)
         void* block = NULL
         char* memory = allocate(&block, parameter_bytes + shape.n_slots * slot_bytes + threads * scratch_bytes)
         char* slots = memory + parameter_bytes
@@ -287,7 +289,7 @@ cdef double gradient_pass(double[:, ::1] grad_W_out, double[::1] grad_b_out, Fea
             slot = <double*> (slots + s * slot_bytes)
             slot[n_weights + shape.n_classes] = slot_gradient(
                 slot, slot + n_weights, <real*> (scratch + threadid() * scratch_bytes), &X, W_packed, b_packed,
-                n_logits, targets, offset_view, precision, s * shape.slot_rows,
+                n_logits, targets, offset_view, parts, s * shape.slot_rows,
                 min((s + 1) * shape.slot_rows, X.n_samples), &shape)
         for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=threads):
             add_slots(&grad_W_out[0, 0], slots, slot_bytes, shape.n_slots, j, min(j + SUM_BLOCK, n_weights),
@@ -327,16 +329,17 @@ def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::
     gradient_pass(hess_W_out, hess_b_out, stored(X, center), W, b, &bound, offset, precision, num_threads)
 
 
-def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] sample_weight, bint fast,
+def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] sample_weight, int precision,
          int num_threads):
     """Write Σ_i w_ci x_i x_iᵀ for every row w_c of sample_weight, (n_weights, n_features, n_features): one pass over X.
 
     A few tiles at a time are packed, and every block of rows of every matrix, right of the diagonal alone, is one task:
-    a sum never depends on the number of threads. fast multiplies bfloat16 where the instruction set can.
+    a sum never depends on the number of threads.
     """
     cdef:
         Features x = stored(X, center)
         bint plain = is_plain(&x, <real*> NULL)
+        bint rounded = fs_parts(fs_active_use.gram, precision, x.n_features) != FS_VECTORS
         Py_ssize_t n_samples = x.n_samples, n_features = x.n_features, n_weights = sample_weight.shape[0]
         Py_ssize_t width = panel_width_of(<real*> NULL), depth = FS_MAX_TILE_ROWS, size = width * depth
         Py_ssize_t n_panels = (n_features + width - 1) // width, ldo = n_panels * width
@@ -362,14 +365,14 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
                 panel = task % n_panels
                 pack_gram[real](
                     columns + task * size, panels + task * size, <real*> (tiles_made + threadid() * tile_bytes),
-                    &x, plain, fast, start + tile * depth, panel * width, min(depth, n_samples - start - tile * depth),
+                    &x, plain, rounded, start + tile * depth, panel * width, min(depth, n_samples - start - tile * depth),
                     min(width, n_features - panel * width), width)
             for task in prange(n_panels * n_weights, schedule="dynamic", num_threads=num_threads):
                 panel = task // n_weights       # those with most to do first
                 c = task % n_weights
                 for tile in range(tiles):
                     gram_block(
-                        sums + c * matrix + panel * width * (ldo + 1), fast, columns + (tile * n_panels + panel) * size,
+                        sums + c * matrix + panel * width * (ldo + 1), rounded, columns + (tile * n_panels + panel) * size,
                         panels + (tile * n_panels + panel) * size, &sample_weight[c, start + tile * depth],
                         min(depth, n_samples - start - tile * depth), n_features - panel * width, ldo)
             start += GRAM_TILES * depth
@@ -395,6 +398,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         Py_ssize_t parameter_bytes = lines((shape.n_classes * (shape.width + 1) + shape.width) * sizeof(real))
         Py_ssize_t scratch_bytes = lines((shape.n_classes + shape.width) * shape.tile_rows * sizeof(real))
         int threads = min(num_threads, <int> shape.n_slots)     # more have nothing to do
+        int parts = fs_parts(fs_active_use.in_pass, precision, shape.n_classes)
         void* block = NULL
         char* memory = allocate(&block, parameter_bytes + threads * scratch_bytes)
         char* scratch = memory + parameter_bytes
@@ -407,7 +411,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         pack_center(&x, b_packed + shape.n_classes)
         for s in prange(shape.n_slots, schedule="dynamic", num_threads=threads):
             total += slot_predict[real](out_view, <real*> (scratch + threadid() * scratch_bytes), &x, W_packed,
-                                        b_packed, probabilities, precision, s * shape.slot_rows,
+                                        b_packed, probabilities, parts, s * shape.slot_rows,
                                         min((s + 1) * shape.slot_rows, x.n_samples), &shape)
         free(block)
     return total
@@ -609,9 +613,21 @@ def use_isa(str name):
         raise ValueError(f"{name!r}: {reason}; choose one of {', '.join(available)}")
 
 
-def bfloat16_products():
-    """Whether the instruction set in use multiplies bfloat16."""
-    return bool(fs_active.bfloat16)
+def products_of(str name=None, int vendor=fs_vendor()):
+    """Return what serves each precision in a set, that in use by default, on a vendor's processors, this one's by default.
+
+    A pair of tuples, for a pass and for a Gram matrix, of (parts, least): products of so many bfloat16 parts from that
+    many classes, or features, on; vectors, in the data's precision, below, and everywhere if parts is 0.
+    """
+    cdef bytes encoded = (isa_names()[2] if name is None else name).encode()
+    cdef const fs_use* use = fs_use_of(encoded, vendor)
+    return (tuple([(use.in_pass[p].parts, use.in_pass[p].least) for p in range(FS_N_PRECISIONS)]),
+            tuple([(use.gram[p].parts, use.gram[p].least) for p in range(FS_N_PRECISIONS)]))
+
+
+def has_parts(int precision, Py_ssize_t n_classes):
+    """Whether a pass of float32 multiplies bfloat16 parts for that precision and many classes."""
+    return fs_parts(fs_active_use.in_pass, precision, n_classes) != FS_VECTORS
 
 
 try:

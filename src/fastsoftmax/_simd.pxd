@@ -34,8 +34,22 @@ cdef extern from "simd.h" nogil:
 
     ctypedef struct fs_simd:
         const char* name
-        bint bfloat16
+    ctypedef struct fs_products:
+        int parts
+        Py_ssize_t least "from"
+    ctypedef struct fs_use:
+        fs_products* in_pass "pass"
+        fs_products* gram
     const fs_simd* fs_active
+    const fs_use* fs_active_use
+    enum:
+        FS_N_PRECISIONS
+        FS_VECTORS
+        FS_AMD
+        FS_OTHERS
+    int fs_parts(const fs_products* by_precision, int precision, Py_ssize_t size)
+    int fs_vendor()
+    const fs_use* fs_use_of(const char* name, int vendor)
     const char* const* fs_simd_compiled()
     bint fs_simd_available(const char* name)
     bint fs_simd_activate(const char* name)

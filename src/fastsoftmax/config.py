@@ -3,6 +3,7 @@
 from typing import Literal
 
 from . import _build_config, _kernels
+from ._validation import Precision
 from .threads import available_threads
 
 
@@ -27,7 +28,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
         "instruction sets compiled": ", ".join(compiled),
         "instruction sets available": ", ".join(available),
         "instruction set chosen": chosen,
-        "bfloat16 products": "yes" if _kernels.bfloat16_products() else "no",
+        **_products(chosen),
         "OpenMP": "yes" if _build_config.openmp else "no, every call runs on one thread",
         "threads": str(available_threads()),
     }
@@ -38,3 +39,16 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
     width = max(map(len, config))
     print("\n".join(f"{name:<{width}}  {value}" for name, value in config.items()))
     return None
+
+
+def _products(isa: str) -> dict[str, str]:
+    """What products of float32 serve each precision of a pass and of `gram`."""
+    unit = "the matrix unit (AMX)" if isa == "amx" else "an instruction"
+    config = {}
+    for use, sizes, choices in zip(("", " of gram"), ("classes", "features"), _kernels.products_of(isa), strict=True):
+        for precision, (parts, least) in zip(Precision, choices, strict=True):
+            text = "float32 by vectors"
+            if parts:
+                text = f"bfloat16 by {unit}" + (f", from {least} {sizes} on" if least > 1 else "")
+            config[f"{precision.name.lower()} products{use}"] = text
+    return config

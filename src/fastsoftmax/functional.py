@@ -20,6 +20,7 @@ from ._validation import (
     check_finite,
 )
 from .features import AnyMatrix, Features, bind_features
+from ._vectors import project
 from .objective import SoftmaxObjective
 from .threads import resolve_num_threads
 
@@ -61,10 +62,10 @@ def loss_grad(
     scale, shift : float or array_like of shape (n_features,), optional
         x_ij = scale_j · X_ij + shift_j takes the place of X_ij, without a copy; scale=1/255 makes pixels of bytes.
     precision : {"exact", "fast", "rough"}
-        "exact" keeps the accuracy of X's dtype. The others allow errors where that is faster, for a float32 X and 32
-        classes or more: "fast" a relative one of some 1e-5, on a matrix unit (AMX); "rough" rounds the factors of all
-        products to bfloat16, of eight significant bits, where the instruction set multiplies that, as `show_config`
-        tells. Elsewhere they are as exact as "exact".
+        "exact" keeps the accuracy of X's dtype. The others allow errors where that is faster, for a float32 X: "fast" a
+        relative one of some 1e-5, "rough" the rounding of all factors to bfloat16, of eight significant bits. `show_config`
+        tells which products serve each on this processor, and from how many classes on; where nothing is faster, they
+        are as exact as "exact".
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 
@@ -132,9 +133,24 @@ def predict_proba(
     return _predict(features, W, b, probabilities=True, precision=as_precision(precision), num_threads=num_threads)
 
 
-def decision_function(X: AnyMatrix, W: ArrayLike, b: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
-    """Logits W x_i + b, (n_samples, n_classes); arguments and errors as of `predict_proba`."""
-    return _predict(bind_features(X), W, b, probabilities=False, precision=Precision.EXACT, num_threads=num_threads)
+def decision_function(
+    X: AnyMatrix,
+    W: ArrayLike,
+    b: ArrayLike,
+    *,
+    center: FloatArray | None = None,
+    num_threads: int | None = None,
+) -> FloatArray:
+    """Logits of a model, W x_i + b, (n_samples, n_classes): in float64 if W or X is, else in float32.
+
+    Arguments and errors as of `predict_proba`. With a center c, (n_features,), they are computed as
+    W (x_i − c) + (b + W c): what is left of large numbers near each other is found before it is multiplied.
+    """
+    W, b = np.asarray(W), np.asarray(b)
+    if center is not None:
+        b = b + project(W.astype(np.float64, copy=False), center)
+    features = bind_features(X, shift=None if center is None else -center, dtype=W.dtype)
+    return _predict(features, W, b, probabilities=False, precision=Precision.EXACT, num_threads=num_threads)
 
 
 def standardization(
@@ -160,7 +176,8 @@ def standardization(
     Returns
     -------
     scale, shift : ndarray of shape (n_features,), float64
-        1/σ_j and −μ_j/σ_j, or zero without `center`; a constant feature has a scale of one.
+        1/σ_j and −μ_j/σ_j, or zero without `center`, μ_j being rounded to the dtype that X is computed with in. A
+        constant feature has a scale of one and, with `center`, becomes zero.
 
     Raises
     ------
@@ -169,15 +186,23 @@ def standardization(
     """
     features = bind_features(X)
     threads = resolve_num_threads(num_threads, features.n_entries)
+    weights = as_sample_weight(sample_weight, len(features))
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = features.moments(as_sample_weight(sample_weight, len(features)), threads)
+        mean, deviation = features.moments(weights, threads)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         features.check_finite("X")
         raise ValueError(f"X is so large that its variance overflows {features.dtype}; scale its features")
     # What rounding leaves of a constant.
     constant = deviation <= 10 * np.finfo(features.dtype).eps * np.abs(mean)
     scale = 1 / np.where(constant, 1.0, deviation)
-    return scale, -mean * scale if center else np.zeros_like(scale)
+    if not center:
+        return scale, np.zeros_like(scale)
+    # Of a constant, itself: nothing is left of it. Of others the mean as X's dtype has it, from which the kernels subtract.
+    mean = mean.astype(features.dtype).astype(np.float64)
+    if constant.any():
+        counted = 0 if weights is None else int(np.argmax(weights > 0))
+        mean = np.where(constant, features.rows(slice(counted, counted + 1)).values()[0], mean)
+    return scale, -mean * scale
 
 
 def gram(
@@ -202,9 +227,9 @@ def gram(
     scale, shift : float or array_like of shape (n_features,), optional
         As in `loss_grad`.
     precision : {"exact", "fast", "rough"}
-        "exact" multiplies in X's precision. "fast" and "rough" round x_i and w_ci x_i of a float32 X to bfloat16, of
-        eight significant bits, where the instruction set multiplies that, as `show_config` tells: twice as fast, with
-        an error of some 1e-3 of the norm. On other sets, and for float64, they are as exact as "exact".
+        "exact" multiplies in X's precision. "fast" and "rough" allow x_i and w_ci x_i of a float32 X to be rounded to
+        bfloat16, of eight significant bits, an error of some 1e-3 of the norm, where that is faster, as `show_config`
+        tells. Elsewhere, and for float64, they are as exact as "exact".
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 
@@ -219,7 +244,6 @@ def gram(
         If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity.
     """
     features = bind_features(X, scale, shift)
-    fast = as_precision(precision) != Precision.EXACT
     weights = np.ones(len(features), features.dtype) if sample_weight is None else np.asarray(sample_weight)
     single = weights.ndim == 1
     weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=features.dtype)
@@ -228,7 +252,7 @@ def gram(
             f"sample_weight must have an entry for each of the {len(features)} samples, found {weights.shape}"
         )
     threads = resolve_num_threads(num_threads, features.n_entries * features.shape[1] // 2 * len(weights))
-    out = features.gram(np.ascontiguousarray(weights), fast, threads)
+    out = features.gram(np.ascontiguousarray(weights), as_precision(precision), threads)
     if not np.isfinite(np.einsum("cjj->", out)):
         features.check_finite("X")
         check_finite("sample_weight", weights)

@@ -148,7 +148,7 @@ class Features(ABC):
         return False
 
     @abstractmethod
-    def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
+    def gram(self, sample_weight: FloatArray, precision: Precision, num_threads: int) -> FloatArray:
         """Σ_i w_ci x_i x_iᵀ for every row of weights, (n_weights, n_features, n_features)."""
 
     @abstractmethod

@@ -17,7 +17,12 @@ SERVED = "float64, float32, float16, bfloat16, uint8, int8 and bool as they are,
 LONGEST_ROW = np.iinfo(np.int32).max
 
 
-def bind_features(X: AnyMatrix, scale: ArrayLike | None = None, shift: ArrayLike | None = None) -> Features:
+def bind_features(
+    X: AnyMatrix,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    dtype: np.dtype[Any] | None = None,
+) -> Features:
     """Return X as the kernels read it, without a copy wherever they can.
 
     Parameters
@@ -28,6 +33,8 @@ def bind_features(X: AnyMatrix, scale: ArrayLike | None = None, shift: ArrayLike
         and entries that are unsorted or come twice are copied once.
     scale, shift : float or array_like of shape (n_features,), optional
         x_ij = scale_j · stored_ij + shift_j.
+    dtype : dtype, optional
+        float64 computes in that whatever X is, without a copy but of a sparse X's values; otherwise X decides.
 
     Raises
     ------
@@ -39,7 +46,9 @@ def bind_features(X: AnyMatrix, scale: ArrayLike | None = None, shift: ArrayLike
     factors = _as_factors("scale", scale, n_features), _as_factors("shift", shift, n_features)
     if factors[0] is not None and not factors[0].all():
         raise ValueError(f"scale must not be zero, found zero at feature {int(np.argmin(factors[0] != 0))}")
-    return (CsrFeatures if hasattr(matrix, "tocsr") else DenseFeatures)(matrix, *factors)
+    if hasattr(matrix, "tocsr"):
+        return CsrFeatures(matrix.astype(np.float64, copy=False) if dtype == np.float64 else matrix, *factors)
+    return DenseFeatures(matrix, *factors, dtype)
 
 
 def is_served(dtype: np.dtype[Any]) -> bool:

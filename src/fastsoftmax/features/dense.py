@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._validation import C_TYPE, FloatArray, check_finite, in_dtype
+from .._validation import C_TYPE, FloatArray, Precision, check_finite, in_dtype
 from .base import Features, Vector
 
 # Numbers that are copied to float64 at a time.
@@ -21,12 +21,19 @@ MOST_SQUARE, ROUNDED_ROWS = 5, 500
 class DenseFeatures(Features):
     """A matrix of any strides, whose elements are of one of the kinds that are served."""
 
-    def __init__(self, array: NDArray[Any], scale: Vector | None = None, shift: Vector | None = None) -> None:
+    def __init__(
+        self,
+        array: NDArray[Any],
+        scale: Vector | None = None,
+        shift: Vector | None = None,
+        dtype: np.dtype[Any] | None = None,
+    ) -> None:
         super().__init__(scale, shift)
         self.array = array
         self.shape = array.shape
         self.n_entries = array.size
-        self.dtype = array.dtype if array.dtype in C_TYPE else np.dtype(np.float32)
+        # float64 is not computed with in less.
+        self.dtype = np.dtype(np.float64 if np.float64 in (array.dtype, dtype) else np.float32)
         self.kind = C_TYPE[self.dtype]
         # Python has no letter for bfloat16: its bits travel as those of integers, which nothing else here is.
         self.view = (array.view(np.uint16) if is_bfloat16(array.dtype) else array).data
@@ -43,11 +50,11 @@ class DenseFeatures(Features):
             part = self.array.take(rows, axis=0)
         else:
             part = np.ascontiguousarray(self.array[rows])
-        return DenseFeatures(part, self.scale, self.shift)
+        return DenseFeatures(part, self.scale, self.shift, self.dtype)
 
     def columns(self, columns: NDArray[np.intp]) -> "DenseFeatures":
         """As the base class says."""
-        return DenseFeatures(np.ascontiguousarray(self.array[:, columns]), *self._factors(columns))
+        return DenseFeatures(np.ascontiguousarray(self.array[:, columns]), *self._factors(columns), self.dtype)
 
     def values(self) -> FloatArray:
         """As the base class says."""
@@ -67,16 +74,16 @@ class DenseFeatures(Features):
 
     def serves_rough_products(self, n_classes: int) -> bool:
         """As the base class says."""
-        if self.kind != "float" or n_classes < _kernels.MANY_CLASSES or not _kernels.bfloat16_products():
+        if self.kind != "float" or not _kernels.has_parts(Precision.ROUGH, n_classes):
             return False
         some = self.rows(np.linspace(0, len(self) - 1, ROUNDED_ROWS, dtype=np.intp)).values().astype(np.float64)
         return bool(np.all(np.mean(some**2, axis=0) <= MOST_SQUARE * some.var(axis=0)))
 
-    def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
+    def gram(self, sample_weight: FloatArray, precision: Precision, num_threads: int) -> FloatArray:
         """As the base class says."""
         n_features = self.shape[1]
         out = np.empty((len(sample_weight), n_features, n_features), dtype=self.dtype)
-        _kernels.gram[self.kind](out, self.view, self.center, sample_weight, fast, num_threads)
+        _kernels.gram[self.kind](out, self.view, self.center, sample_weight, precision, num_threads)
         if self.scale is not None:
             out *= in_dtype(self.scale, self.dtype)
             out *= in_dtype(self.scale, self.dtype)[:, None]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._validation import C_TYPE, FloatArray, in_dtype
-from .._vectors import add_scaled
+from .._validation import C_TYPE, FloatArray, Precision, in_dtype
+from .._vectors import add_scaled, project
 from .base import Features, Vector
 
 # Stripes of a sparse matrix, at most; entries that are looked at to cut them; steps of features that are not cut.
@@ -98,7 +98,7 @@ class CsrFeatures(Features):
             *(in_dtype(squares, self.dtype), in_dtype(step, self.dtype), order, intercept, num_threads),
         )
 
-    def gram(self, sample_weight: FloatArray, fast: bool, num_threads: int) -> FloatArray:
+    def gram(self, sample_weight: FloatArray, precision: Precision, num_threads: int) -> FloatArray:
         """As the base class says."""
         raise ValueError(
             "X must be dense: a Gram matrix of sparse features, n_features × n_features, is not served; "
@@ -114,7 +114,7 @@ class CsrFeatures(Features):
         weights = np.ones(n_samples) if sample_weight is None else sample_weight
         mean = weights @ self.matrix / n_samples
         # Σ_i s_i (x_ij − m_j)² of the entries, and m_j² for what of the weight has none.
-        squares, present = np.zeros((2, n_features))
+        squares, present, counts = np.zeros((3, n_features))
         # Blocks of rows with as many entries as there are features: neither copies nor sums take longer than these.
         rows = max(1024, n_samples * n_features // max(1, self.n_entries))
         for start in range(0, n_samples, rows):
@@ -122,7 +122,10 @@ class CsrFeatures(Features):
             weight = np.repeat(weights[start : start + rows], np.diff(block.indptr))
             squares += np.bincount(block.indices, weight * (block.data - mean[block.indices]) ** 2, n_features)
             present += np.bincount(block.indices, weight, n_features)
-        variance = squares / n_samples + (1 - present / n_samples) * mean**2
+            counts += np.bincount(block.indices, weight > 0, n_features)
+        # Where every sample that counts has an entry nothing is left, not even a rounding.
+        absent = np.where(counts == np.count_nonzero(weights), 0, 1 - present / n_samples)
+        variance = squares / n_samples + absent * mean**2
         return mean, np.sqrt(np.maximum(variance, 0))
 
     def check_finite(self, name: str) -> None:
@@ -137,7 +140,7 @@ class CsrFeatures(Features):
         # The scale is left to the kernels, which write all of W anew anyway: it may be larger than X.
         W = np.ascontiguousarray(W if W.dtype in C_TYPE else W.astype(np.float64))
         b = b.astype(np.float64, copy=False)
-        return W, b if self.shift is None else b + W @ self.shift
+        return W, b if self.shift is None else b + project(W, self.shift)
 
     def _unfold(self, grad_W: FloatArray, grad_b: FloatArray) -> None:
         super()._unfold(grad_W, grad_b)

@@ -33,6 +33,7 @@
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
 #define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
+#define SUM_CLASSES 32   /* classes whose sum is rounded to the dtype at every term */
 #define CSR_AHEAD 16     /* samples whose entries are brought to the cache ahead */
 #define CSR_VECTORS 4    /* vectors of classes whose logits are summed together */
 #define CSR_FOURS 6      /* times four classes whose gradients are */
@@ -145,29 +146,7 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define INDEX int64_t
 #define CSR_NAME(operation) NAME(operation##_wide)
 #include "csr.h"
-#define STORED float
-#define STORED_NAME(operation) NAME(operation##_from_f32)
-#define VALUE(e) (e)
-#include "widen.h"
-#define STORED fs_half
-#define STORED_NAME(operation) NAME(operation##_from_f16)
-#define VALUE(e) fs_half_value(e)
-#if FS_DIRECT
-#define VALUES(p) fs_from_f16(p)
-#endif
-#include "widen.h"
-#define STORED fs_bfloat
-#define STORED_NAME(operation) NAME(operation##_from_bf16)
-#define VALUE(e) fs_bfloat_value(e)
-#include "widen.h"
-#define STORED uint8_t
-#define STORED_NAME(operation) NAME(operation##_from_u8)
-#define VALUE(e) (e)
-#include "widen.h"
-#define STORED int8_t
-#define STORED_NAME(operation) NAME(operation##_from_i8)
-#define VALUE(e) (e)
-#include "widen.h"
+#include "stored.h"
 #define GRAM_NAME(operation) NAME(operation)
 #define GRAM_IN_PAIRS 0
 #define GRAM_PANEL NAME(panel)
@@ -191,6 +170,7 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define INDEX int64_t
 #define CSR_NAME(operation) NAME(operation##_wide)
 #include "csr.h"
+#include "stored.h"
 #define STORED double
 #define STORED_NAME(operation) NAME(operation##_from_f64)
 #define VALUE(e) (e)
@@ -225,19 +205,17 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define DIRECT_f32 (1 << FS_F32)
 #endif
 #define WIDEN(stored, dtype) PASTE(widen_from_##stored, dtype, ISA)
-#define WIDEN_f32                                                                                                     \
-    {[FS_F32] = WIDEN(f32, f32), [FS_F16] = WIDEN(f16, f32), [FS_BF16] = WIDEN(bf16, f32), [FS_U8] = WIDEN(u8, f32),  \
-     [FS_I8] = WIDEN(i8, f32)}
-#define WIDEN_f64                                                                                                     \
-    {[FS_F64] = WIDEN(f64, f64)}
+#define WIDEN_STORED(dtype)                                                                                           \
+    [FS_F32] = WIDEN(f32, dtype), [FS_F16] = WIDEN(f16, dtype), [FS_BF16] = WIDEN(bf16, dtype),                       \
+    [FS_U8] = WIDEN(u8, dtype), [FS_I8] = WIDEN(i8, dtype)
+#define WIDEN_f32 {WIDEN_STORED(f32)}
+#define WIDEN_f64 {WIDEN_STORED(f64), [FS_F64] = WIDEN(f64, f64)}
 #ifdef __AVX512BF16__
 #define FAST_f32(operation) PASTE(operation##_fast, f32, ISA)
-#define BFLOAT16 1
 #else
 #define FAST_f32(operation) PASTE(operation, f32, ISA)
-#define BFLOAT16 0
 #endif
 #define FAST_f64(operation) PASTE(operation, f64, ISA)
 #define FAST(operation, dtype) FAST_##dtype(operation)
 
-const fs_simd TABLE(ISA) = {.name = STRING(ISA), .bfloat16 = BFLOAT16, .f32 = OPS(f32, 4), .f64 = OPS(f64, 8)};
+const fs_simd TABLE(ISA) = {.name = STRING(ISA), .f32 = OPS(f32, 4), .f64 = OPS(f64, 8)};

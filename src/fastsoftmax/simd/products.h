@@ -72,20 +72,20 @@ enum { NAME(WIDTH) = PANEL_VECTORS * LANES };
 #endif
 
 /* A packed panel, (inner, WIDTH), times the rows of many classes. */
-INLINE void NAME(packed_panel)(real *out, const real *a, const real *x, fs_fetch *fetch, int precision,
+INLINE void NAME(packed_panel)(real *out, const real *a, const real *x, fs_fetch *fetch, int parts,
                                ptrdiff_t n_classes, ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
 #if defined(__AMX_BF16__) && DTYPE_IS_F32
-    static const int terms[] = {[FS_EXACT] = 6, [FS_FAST] = 3, [FS_ROUGH] = 1};
-    (void)fetch;
-    amx_panel(out, a, x, terms[precision], n_classes, vectors, inner, ldo, lda, WIDTH);
-    return;
+    if (parts != FS_VECTORS) {
+        amx_panel(out, a, x, parts, n_classes, vectors, inner, ldo, lda, WIDTH);
+        return;
+    }
 #elif defined(__AVX512BF16__) && DTYPE_IS_F32
-    if (precision == FS_ROUGH) {
+    if (parts != FS_VECTORS) {
         bf16_rounded_panel(out, a, x, n_classes, vectors, inner, ldo, lda);
         return;
     }
 #endif
-    (void)precision;
+    (void)parts;
     NAME(panel)(out, a, x, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldo, lda, WIDTH);
 }
 
@@ -105,7 +105,7 @@ INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo
 }
 
 /* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */
-static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, int precision,
+static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, int parts,
                               ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                               ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
@@ -125,7 +125,7 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
                     NAME(transpose)(packed + jj * WIDTH + v * LANES, row, WIDTH);
                 }
             }
-            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, precision, n_classes, vectors, inner, ldz, width);
+            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, parts, n_classes, vectors, inner, ldz, width);
         }
     }
 }
@@ -140,7 +140,7 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
 #endif
 
 static void NAME(tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch,
-                              ptrdiff_t fetch_size, int fetch_all, int precision, ptrdiff_t rows, ptrdiff_t n_classes,
+                              ptrdiff_t fetch_size, int fetch_all, int parts, ptrdiff_t rows, ptrdiff_t n_classes,
                               ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
     static void (*const few_logits[FS_N_STORAGE])(real *, const void *, const real *, fs_fetch *, ptrdiff_t, ptrdiff_t,
                                                   ptrdiff_t, ptrdiff_t, ptrdiff_t) = BY_STORAGE(few_logits);
@@ -150,14 +150,14 @@ static void NAME(tile_logits)(real *z_out, const void *x, int storage, const rea
     }
     fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size, fetch_all || n_classes <= CLASS_BLOCK);
     if (n_classes >= FS_MANY_CLASSES) {
-        NAME(many_logits)(z_out, x, W, &ahead, precision, rows, n_classes, n_features, ldx, ldz);
+        NAME(many_logits)(z_out, x, W, &ahead, parts, rows, n_classes, n_features, ldx, ldz);
     } else {
         few_logits[storage](z_out, x, W, &ahead, rows, n_classes, n_features, ldx, ldz);
     }
 }
 
 /* gradient += residual xᵀ for many classes, which read the samples many times: from contiguous memory. */
-static void NAME(many_gradient)(real *grad_inout, const real *x, const real *residual, fs_fetch *fetch, int precision,
+static void NAME(many_gradient)(real *grad_inout, const real *x, const real *residual, fs_fetch *fetch, int parts,
                                 ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
                                 ptrdiff_t ldz) {
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
@@ -171,18 +171,18 @@ static void NAME(many_gradient)(real *grad_inout, const real *x, const real *res
                 store(packed + i * WIDTH + f * LANES, load(sample + (f < vectors - 1 ? f * LANES : last)));
             }
         }
-        NAME(packed_panel)(grad_inout + j, residual, packed, fetch, precision, n_classes, vectors, rows, width, ldz);
+        NAME(packed_panel)(grad_inout + j, residual, packed, fetch, parts, n_classes, vectors, rows, width, ldz);
     }
 }
 
 static void NAME(tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,
-                                ptrdiff_t fetch_size, int precision, ptrdiff_t rows, ptrdiff_t n_classes,
+                                ptrdiff_t fetch_size, int parts, ptrdiff_t rows, ptrdiff_t n_classes,
                                 ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
     static void (*const few_gradient[FS_N_STORAGE])(real *, const void *, const real *, fs_fetch *, ptrdiff_t, ptrdiff_t,
                                                     ptrdiff_t, ptrdiff_t, ptrdiff_t) = BY_STORAGE(few_gradient);
     fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
     if (n_classes >= FS_MANY_CLASSES) {
-        NAME(many_gradient)(grad_inout, x, residual, &ahead, precision, rows, n_classes, n_features, ldx, ldz);
+        NAME(many_gradient)(grad_inout, x, residual, &ahead, parts, rows, n_classes, n_features, ldx, ldz);
     } else {
         few_gradient[storage](grad_inout, x, residual, &ahead, rows, n_classes, n_features, ldx, ldz);
     }

@@ -15,7 +15,7 @@
  *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
  *                              brings half a tile of elements of fetch_size bytes from there into the cache while it
  *                              computes; tile_logits with fetch_all, because no gradient follows, all of it
- *   precision                  how exact the products must be, at least: less than the dtype's where that is faster
+ *   parts                      how the products of many classes are made: FS_VECTORS, or one of those after it
  *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
@@ -34,8 +34,13 @@
 /* From this many classes on, a tile is copied to panels that many blocks of classes read. */
 #define FS_MANY_CLASSES 32
 
-/* Of products: the dtype's own, a relative error of some 1e-5, that of factors of eight significant bits. */
-enum { FS_EXACT, FS_FAST, FS_ROUGH };
+/* How exact products must be at least: the dtype's own, a relative error of some 1e-5, that of factors of eight significant
+ * bits. */
+enum { FS_EXACT, FS_FAST, FS_ROUGH, FS_N_PRECISIONS };
+
+/* How a product of two float32 is made: in float32, by vectors, or from the bfloat16 parts that the factors are split into,
+ * as the sum of so many products of these. */
+enum { FS_VECTORS = 0, FS_ONE_PART = 1, FS_THREE_PARTS = 3, FS_SIX_PARTS = 6 };
 
 /* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
 enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
@@ -48,11 +53,11 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
         ptrdiff_t panel_width;                                                                                        \
         /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
         void (*tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch, \
-                            ptrdiff_t fetch_size, int fetch_all, int precision, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
+                            ptrdiff_t fetch_size, int fetch_all, int parts, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
                             ptrdiff_t ldx, ptrdiff_t ldz);                                                            \
         /* grad_kj += Σ_i r_ik x_ij */                                                                                \
         void (*tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,  \
-                              ptrdiff_t fetch_size, int precision, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
+                              ptrdiff_t fetch_size, int parts, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
                               ptrdiff_t ldz);                                                                         \
         /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
         double (*label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows, \
@@ -106,13 +111,30 @@ FS_DECLARE_OPS(double, f64)
 
 typedef struct {
     const char *name;
-    int bfloat16; /* whether rough products, and the fastest of a Gram matrix, multiply bfloat16 */
     fs_ops_f32 f32;
     fs_ops_f64 f64;
 } fs_simd;
 
-/* The table in use. It changes when the package is imported, and never after. */
+/* Which products serve a precision: `parts` where there are at least that many classes, or features of a Gram matrix;
+ * vectors below. */
+typedef struct {
+    int parts;
+    ptrdiff_t from;
+} fs_products;
+
+/* What pays on a processor, by precision: for the products of a pass, and for those of a Gram matrix. */
+typedef struct {
+    fs_products pass[FS_N_PRECISIONS], gram[FS_N_PRECISIONS];
+} fs_use;
+
+/* The table in use, and which of its products are. They change when the package is imported, and never after. */
 extern const fs_simd *fs_active;
+extern const fs_use *fs_active_use;
+
+/* The parts that a precision's products are made of. */
+static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int precision, ptrdiff_t size) {
+    return size >= by_precision[precision].from ? by_precision[precision].parts : FS_VECTORS;
+}
 
 /* The operations on a tile in the set in use, for the dtype of the first argument. */
 #define FS_ACTIVE(pointer)                                                                                            \
@@ -141,6 +163,13 @@ const char *const *fs_simd_compiled(void);
 
 /* Whether this processor and operating system can run a compiled set. */
 int fs_simd_available(const char *name);
+
+/* The makers of processors that differ in what pays. */
+enum { FS_AMD, FS_OTHERS };
+int fs_vendor(void);
+
+/* Which products of a set pay on a vendor's processors. */
+const fs_use *fs_use_of(const char *name, int vendor);
 
 /* Use the set of that name, or the fastest available if name is NULL; 0 if there is no such set to run. */
 int fs_simd_activate(const char *name);
