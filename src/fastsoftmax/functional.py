@@ -29,6 +29,10 @@ PrecisionName = Literal["exact", "fast", "rough"]
 # Multiply-adds that an exponential costs, with the traffic around it.
 EXP_WORK = 20
 
+# Roundings of its mean that a feature's deviation may be made of, beyond which it is what it says; and numbers of such
+# features that are looked at together.
+NEARLY_CONSTANT, MOST_NUMBERS = 1e4, 10_000_000
+
 
 def loss_grad(
     X: AnyMatrix,
@@ -192,17 +196,27 @@ def standardization(
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         features.check_finite("X")
         raise ValueError(f"X is so large that its variance overflows {features.dtype}; scale its features")
-    # What rounding leaves of a constant.
-    constant = deviation <= 10 * np.finfo(features.dtype).eps * np.abs(mean)
-    scale = 1 / np.where(constant, 1.0, deviation)
-    if not center:
-        return scale, np.zeros_like(scale)
-    # Of a constant, itself: nothing is left of it. Of others the mean as X's dtype has it, from which the kernels subtract.
+    suspects = np.flatnonzero(
+        (mean != 0) & (deviation <= NEARLY_CONSTANT * np.finfo(features.dtype).eps * np.abs(mean))
+    )
+    step = max(1, MOST_NUMBERS // len(features))
+    for first in range(0, len(suspects), step):
+        columns = suspects[first : first + step]
+        mean[columns], deviation[columns] = _nearly_constant(features.columns(columns).values(), weights)
+    # The mean as X's dtype has it: the kernels subtract that.
     mean = mean.astype(features.dtype).astype(np.float64)
-    if constant.any():
-        counted = 0 if weights is None else int(np.argmax(weights > 0))
-        mean = np.where(constant, features.rows(slice(counted, counted + 1)).values()[0], mean)
-    return scale, -mean * scale
+    scale = 1 / np.where(deviation > 0, deviation, 1.0)
+    return scale, -mean * scale if center else np.zeros_like(scale)
+
+
+def _nearly_constant(columns: FloatArray, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Means and deviations of features that hardly differ from their first value: a constant is that, and has none."""
+    if weights is not None:
+        columns, weights = columns[weights > 0], weights[weights > 0]
+    differences = columns.astype(np.float64) - columns[0]
+    mean = np.average(differences, axis=0, weights=weights)
+    variance = np.average((differences - mean) ** 2, axis=0, weights=weights)
+    return columns[0] + mean, np.sqrt(variance)
 
 
 def gram(

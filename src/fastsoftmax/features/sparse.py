@@ -114,18 +114,22 @@ class CsrFeatures(Features):
         weights = np.ones(n_samples) if sample_weight is None else sample_weight
         mean = weights @ self.matrix / n_samples
         # Σ_i s_i (x_ij − m_j)² of the entries, and m_j² for what of the weight has none.
-        squares, present, counts = np.zeros((3, n_features))
+        squares, rest, present, counts = np.zeros((4, n_features))
         # Blocks of rows with as many entries as there are features: neither copies nor sums take longer than these.
         rows = max(1024, n_samples * n_features // max(1, self.n_entries))
         for start in range(0, n_samples, rows):
             block = self.matrix[start : start + rows]
             weight = np.repeat(weights[start : start + rows], np.diff(block.indptr))
-            squares += np.bincount(block.indices, weight * (block.data - mean[block.indices]) ** 2, n_features)
+            differences = block.data - mean[block.indices]
+            squares += np.bincount(block.indices, weight * differences**2, n_features)
+            rest += np.bincount(block.indices, weight * differences, n_features)
             present += np.bincount(block.indices, weight, n_features)
             counts += np.bincount(block.indices, weight > 0, n_features)
         # Where every sample that counts has an entry nothing is left, not even a rounding.
         absent = np.where(counts == np.count_nonzero(weights), 0, 1 - present / n_samples)
-        variance = squares / n_samples + absent * mean**2
+        # What the rounding of the mean has left.
+        rest = rest / n_samples - absent * mean
+        variance = squares / n_samples + absent * mean**2 - rest**2
         return mean, np.sqrt(np.maximum(variance, 0))
 
     def check_finite(self, name: str) -> None:
