@@ -1,4 +1,4 @@
-"""Directions without curvature are left alone: columns that depend on others, constants, a model that is sure of all."""
+"""Directions without curvature are left alone: dependent columns, constants, a model that is sure of all."""
 
 import numpy as np
 import pytest

@@ -42,8 +42,8 @@ from ._layout cimport (
 )
 from ._simd cimport (
     FS_AMD, FS_MAX_TILE_ROWS, FS_N_PRECISIONS, FS_OTHERS, FS_VECTORS, fs_active, fs_active_use, fs_parts,
-    fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor, gram_block, gram_pack, lanes_of,
-    panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
+    fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor, gram_block, gram_pack,
+    lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
 from ._sparse cimport csr_gradient_pass, csr_predict_tile
 from ._tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
@@ -365,15 +365,16 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
                 panel = task % n_panels
                 pack_gram[real](
                     columns + task * size, panels + task * size, <real*> (tiles_made + threadid() * tile_bytes),
-                    &x, plain, rounded, start + tile * depth, panel * width, min(depth, n_samples - start - tile * depth),
-                    min(width, n_features - panel * width), width)
+                    &x, plain, rounded, start + tile * depth, panel * width,
+                    min(depth, n_samples - start - tile * depth), min(width, n_features - panel * width), width)
             for task in prange(n_panels * n_weights, schedule="dynamic", num_threads=num_threads):
                 panel = task // n_weights       # those with most to do first
                 c = task % n_weights
                 for tile in range(tiles):
                     gram_block(
-                        sums + c * matrix + panel * width * (ldo + 1), rounded, columns + (tile * n_panels + panel) * size,
-                        panels + (tile * n_panels + panel) * size, &sample_weight[c, start + tile * depth],
+                        sums + c * matrix + panel * width * (ldo + 1), rounded,
+                        columns + (tile * n_panels + panel) * size, panels + (tile * n_panels + panel) * size,
+                        &sample_weight[c, start + tile * depth],
                         min(depth, n_samples - start - tile * depth), n_features - panel * width, ldo)
             start += GRAM_TILES * depth
         for task in prange(n_weights * n_features, schedule="static", num_threads=num_threads):
@@ -614,7 +615,7 @@ def use_isa(str name):
 
 
 def products_of(str name=None, int vendor=fs_vendor()):
-    """Return what serves each precision in a set, that in use by default, on a vendor's processors, this one's by default.
+    """Return what serves each precision: in the set in use, or one of that name, on this or a vendor's processors.
 
     A pair of tuples, for a pass and for a Gram matrix, of (parts, least): products of so many bfloat16 parts from that
     many classes, or features, on; vectors, in the data's precision, below, and everywhere if parts is 0.

@@ -23,7 +23,7 @@ def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
     return float(u @ v if u.size < SHORT else np.einsum("i,i->", u, v))
 
 
-def project(matrix: NDArray[Any], vector: NDArray[np.float64]) -> NDArray[np.float64]:
+def project(matrix: NDArray[Any], vector: NDArray[Any]) -> NDArray[np.float64]:
     """Products ⟨row, vector⟩ of a matrix's rows, on this thread: BLAS's bits depend on how many it has."""
     products: NDArray[np.float64] = np.einsum("kj,j->k", matrix, vector)
     return products

@@ -42,7 +42,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
 
 
 def _products(isa: str) -> dict[str, str]:
-    """What products of float32 serve each precision of a pass and of `gram`."""
+    """Say which products of float32 serve each precision of a pass and of `gram`."""
     unit = "the matrix unit (AMX)" if isa == "amx" else "an instruction"
     config = {}
     for use, sizes, choices in zip(("", " of gram"), ("classes", "features"), _kernels.products_of(isa), strict=True):

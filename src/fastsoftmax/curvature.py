@@ -63,7 +63,7 @@ CONSTANT = 100
 # The least curvature of a feature whose inverse, and that inverse's square root, are numbers.
 LEAST = 1e-290
 
-# The mean of p (1 − p) below which a model is so sure of everything that its curvature is that of one which knows nothing.
+# The mean of p (1 − p) below which a model is sure of everything: its curvature is that of one which knows nothing.
 SURE = 1e-12
 
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
@@ -288,7 +288,10 @@ class DiagonalCurvature:
 
 
 def _own_curvature(X: FloatArray, weights: Vector, mean: Vector, l2: float) -> Vector:
-    """Curvature of the features, each taken alone; all others' and more for those that have none, to leave them alone."""
+    """Return the curvature of each feature taken alone, (n_features,).
+
+    Those that have none are given more than any has: a step leaves them alone.
+    """
     rounded = mean.astype(X.dtype)
     centred = X - rounded
     variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - (mean - rounded) ** 2

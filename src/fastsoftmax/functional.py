@@ -19,8 +19,8 @@ from ._validation import (
     as_targets,
     check_finite,
 )
-from .features import AnyMatrix, Features, bind_features
 from ._vectors import project
+from .features import AnyMatrix, Features, bind_features
 from .objective import SoftmaxObjective
 from .threads import resolve_num_threads
 
@@ -66,10 +66,10 @@ def loss_grad(
     scale, shift : float or array_like of shape (n_features,), optional
         x_ij = scale_j · X_ij + shift_j takes the place of X_ij, without a copy; scale=1/255 makes pixels of bytes.
     precision : {"exact", "fast", "rough"}
-        "exact" keeps the accuracy of X's dtype. The others allow errors where that is faster, for a float32 X: "fast" a
-        relative one of some 1e-5, "rough" the rounding of all factors to bfloat16, of eight significant bits. `show_config`
-        tells which products serve each on this processor, and from how many classes on; where nothing is faster, they
-        are as exact as "exact".
+        "exact" keeps the accuracy of X's dtype. The others allow errors where that is faster, for a float32 X: "fast"
+        a relative one of some 1e-5, "rough" the rounding of all factors to bfloat16, of eight significant bits.
+        `show_config` tells which products serve each on this processor, and from how many classes on; where nothing is
+        faster, they are as exact as "exact".
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 

@@ -9,6 +9,7 @@ P = [D S, Y] has two columns a pair. What is a principal part of B has the same 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._validation import Precision
 from .._vectors import dot, largest
 from ..features import DenseFeatures
 from .loop import Vector
@@ -124,4 +125,4 @@ class L1Model:
 
 def _gram(P: Vector, weights: Vector) -> Vector:
     """Pᵀ diag(weights) P; BLAS would compute both of its halves."""
-    return DenseFeatures(P).gram(weights[None], False, 1)[0]
+    return DenseFeatures(P).gram(weights[None], Precision.EXACT, 1)[0]
