@@ -249,7 +249,8 @@ def solve(
     if solver == "auto":
         message = f"{message}; auto is {_choice(objective)}"
     if objective.l1 and np.isfinite(solution.loss):
-        gap = objective.duality_gap(solution.theta)
+        with one_blas_thread:
+            gap = objective.duality_gap(solution.theta)
         message += f"; duality gap {gap:.3g}, {gap / solution.loss:.3g} of the loss"
     return FitResult(
         W=W.copy(),
