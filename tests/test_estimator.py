@@ -341,3 +341,39 @@ class TestStorage:
         X, y = digits[0][digits[1] < n_classes], digits[1][digits[1] < n_classes]
         estimator = SoftmaxRegression(standardize=True, warm_start=True, tol=1e-5, max_iter=1000).fit(X, y)
         assert estimator.fit(X, y).n_iter_[0] == 0
+
+
+FAR = 1e6 + np.round(4 * np.random.default_rng(3).normal(size=(300, 5))) / 4
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_float32_far_from_zero_predicts_as_near_it(n_classes, warm_start):
+    y = np.random.default_rng(5).integers(0, n_classes, len(FAR))
+    near = SoftmaxRegression(standardize=True, tol=1e-6).fit(FAR - 1e6, y)
+
+    model = SoftmaxRegression(standardize=True, tol=1e-5, warm_start=warm_start)
+    for _ in range(1 + warm_start):
+        model.fit(FAR.astype(np.float32), y)
+    by_hand = FAR @ model.coef_.T.astype(float) + model.intercept_
+
+    assert model.coef_.dtype == np.float32
+    np.testing.assert_allclose(model.predict_proba(FAR.astype(np.float32)), near.predict_proba(FAR - 1e6), atol=1e-5)
+    np.testing.assert_allclose(model.decision_function(FAR), by_hand.squeeze(), atol=1e-5)
+    if warm_start:
+        assert model.n_iter_[0] <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8, np.int8])
+@pytest.mark.parametrize("form", [np.ascontiguousarray, np.asfortranarray, sp.csr_array])
+def test_a_float64_model_predicts_in_float64(dtype, form):
+    if form is sp.csr_array and dtype == np.float16:
+        pytest.skip("SciPy has no sparse matrices of float16")
+    rows = np.round(100 * np.abs(np.random.default_rng(0).normal(size=(50, 21)))).clip(0, 127).astype(dtype)
+    X = np.random.default_rng(1).normal(size=(60, 21))
+    model = SoftmaxRegression(C=100).fit(X, np.arange(60) % 3)
+
+    logits = model.decision_function(form(rows))
+
+    assert logits.dtype == np.float64
+    np.testing.assert_allclose(logits, model.decision_function(rows.astype(float)), rtol=1e-12)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from .features import as_csr, is_bfloat16
+from ._vectors import project
 from .functional import decision_function, log_softmax, softmax
 from .path import Penalty
 from .threads import available_threads
@@ -29,7 +30,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """Logits, (n_samples, n_classes); for two classes those of the second, (n_samples,)."""
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
-        logits = decision_function(X, self.coef_, self.intercept_, num_threads=self._num_threads())
+        center = None if issparse(X) else getattr(self, "_center", None)
+        logits = decision_function(X, self.coef_, self.intercept_, center=center, num_threads=self._num_threads())
         return logits.ravel() if len(self.coef_) == 1 else logits
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -116,11 +118,24 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         # As everywhere in scikit-learn: -1 is all, -2 all but one.
         return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
 
-    def _keep(self, W: np.ndarray, b: np.ndarray, n_iter: int, classes: np.ndarray, dtype: np.dtype) -> None:
+    def _keep(
+        self,
+        W: np.ndarray,
+        b: np.ndarray,
+        n_iter: int,
+        classes: np.ndarray,
+        dtype: np.dtype,
+        center: np.ndarray | None = None,
+    ) -> None:
+        """Keep parameters as fitted ones; b is the intercept where x is the center, or zero without one.
+
+        What rounding the coefficients changes far from zero, the intercept makes good: it is float64 then.
+        """
         self.classes_ = classes
         self.n_iter_ = np.array([n_iter], dtype=np.int32)
         coef, intercept = coefficients_of(W, b)
-        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+        self.coef_, self._center = coef.astype(dtype), center
+        self.intercept_ = intercept.astype(dtype) if center is None else intercept - project(self.coef_, center)
 
 
 def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> Penalty:

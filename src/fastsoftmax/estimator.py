@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 from ._validation import as_generator
 from .classifier import UNCONVERGED, SoftmaxClassifier, dtype_of, penalty_of, rows_of
 from .fit import SOLVERS, fit, fit_chunk
+from ._vectors import project
 from .functional import standardization
 from .progress import ProgressLine
 from .solvers import SGD, Walk
@@ -81,6 +82,7 @@ class SoftmaxRegression(SoftmaxClassifier):
         Column numbers where the targets were probabilities.
     coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
     intercept_ : ndarray of shape (n_classes,) or (1,)
+        Of X's precision, as coef_ is, or float64 with `standardize`.
     n_iter_ : ndarray of shape (1,)
         1 after `partial_fit`.
     n_features_in_ : int
@@ -189,13 +191,14 @@ class SoftmaxRegression(SoftmaxClassifier):
             random_state=self.random_state,
             num_threads=num_threads,
         )
+        W, b, center = result.W, result.b, None
         if scale is not None and shift is not None:
-            W = result.W * scale
-            result = replace(result, W=W, b=result.b + result.W @ shift)
+            W, center = result.W * scale, -shift / scale if shift.any() else None
+            result = replace(result, W=W, b=b if center is None else b - project(W, center))
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         self.result_ = result
-        self._keep(result.W, result.b, result.n_iter, classes, dtype_of(X))
+        self._keep(W, b, result.n_iter, classes, dtype_of(X), center)
         self._stream = Stream(X.shape[0], total_weight)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
@@ -313,8 +316,8 @@ class SoftmaxRegression(SoftmaxClassifier):
             )
         W, b = self._parameters()
         if scale is not None and shift is not None:
+            b = b - project(W, shift / scale)
             W = W / scale
-            b = b - W @ shift
         return W, b
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray]:

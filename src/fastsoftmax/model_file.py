@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._validation import FloatArray
 from .atomic import atomic_path, check_source
-from .functional import decision_function, predict_proba
+from .functional import decision_function, softmax
 
 FORMAT = "fastsoftmax.model"
 VERSION = "1"
@@ -83,12 +83,12 @@ class Model:
         return self.W.shape[1]
 
     def logits(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
-        """W x_i + b, (n_samples, n_classes)."""
+        """W x_i + b, (n_samples, n_classes), in float64."""
         return decision_function(X, self.W, self.b, num_threads=num_threads)
 
     def predict_proba(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
         """Probabilities of the classes, (n_samples, n_classes)."""
-        return predict_proba(X, self.W, self.b, num_threads=num_threads)
+        return softmax(self.logits(X, num_threads=num_threads))
 
     def predict(self, X: ArrayLike, *, num_threads: int | None = None) -> NDArray[Any]:
         """Return the likeliest class of every sample, (n_samples,)."""
