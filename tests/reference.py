@@ -3,7 +3,14 @@
 X (n, N) samples, Y (n, K) target probabilities or counts (one-hot for labels), W (K, N), b (K,), s (n,) weights.
 """
 
+from functools import partial
+
 import numpy as np
+from threadpoolctl import threadpool_limits
+
+# For whatever is compared to: products as small as these wait for each other's threads a hundred times as long as they
+# compute where other processes want the processors too.
+ONE_BLAS_THREAD = partial(threadpool_limits, 1, user_api="blas")
 
 
 def softmax(Z):
@@ -36,7 +43,8 @@ def hess_vec(X, Y, W, b, V, v, s=None, offset=0.0, l2=0.0):
 
 def gram(X, s):
     X, s = np.asarray(X, dtype=np.float64), np.asarray(s, dtype=np.float64)
-    return np.stack([(X * w[:, None]).T @ X for w in s])
+    with ONE_BLAS_THREAD():
+        return np.stack([(X * w[:, None]).T @ X for w in s])
 
 
 def gradient_descent(X, Y, learning_rate, n_steps, l2=0.0):

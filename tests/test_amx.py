@@ -5,6 +5,7 @@ The instruction set's own source is compiled with a C program that prints the er
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,9 @@ def errors(tmp_path_factory):
     """Product → shape, and what whole numbers are below → relative errors of logits and gradient."""
     folder = tmp_path_factory.mktemp("amx")
     sets = {"avx512": AVX512, "amx": [*AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"]}
-    for isa, flags in sets.items():
-        compile_([*FLAGS, *flags, f"-DISA={isa}", "-c", SIMD / "isa.c", "-o", folder / f"{isa}.o"])
+    with ThreadPoolExecutor() as pool:
+        jobs = [[*FLAGS, *sets[isa], f"-DISA={isa}", "-c", SIMD / "isa.c", "-o", folder / f"{isa}.o"] for isa in sets]
+        list(pool.map(compile_, jobs))
     emulator = [] if "amx" in CONFIG["instruction sets available"] else [HERE / "emulator.c"]
     objects = [folder / f"{isa}.o" for isa in sets]
     compile_(["-O2", "-std=gnu11", HERE / "check.c", *emulator, *objects, "-lm", "-o", folder / "check"])

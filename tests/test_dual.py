@@ -57,6 +57,7 @@ def test_soft_targets_and_scaled_features():
     assert loss[1] - best <= 1e-2 * (loss[0] - best)
 
 
+@pytest.mark.bits
 def test_the_bits_do_not_depend_on_threads():
     X, y = sparse_problem(np.float32)
     one, two = (fs.fit(X, y, l2=1e-3, num_threads=threads) for threads in (1, 2))

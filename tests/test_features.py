@@ -213,6 +213,7 @@ def test_sparse_forms(form):
     np.testing.assert_allclose(shift, fs.standardization(X)[1], rtol=SAME, atol=SAME)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("kind", ["uint8", "float16", "csr32", "csr64"])
 def test_threads_change_no_bit(kind):
     p = make((2500, 33, 5), 5)
@@ -437,6 +438,7 @@ def test_fit_finds_the_same_optimum(solver, kind):
     np.testing.assert_allclose(actual.b, expected.b, atol=1e-4)
 
 
+@pytest.mark.bits
 def test_memory_mapped(tmp_path):
     p = make((300, 12, 3), 13)
     np.save(tmp_path / "X.npy", store(p.X, "uint8"))

@@ -150,6 +150,7 @@ def test_gram_is_the_reference(p, precision, n_weights):
     np.testing.assert_array_equal(fs.gram(p.X, weights[0], precision=precision), actual[0])
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("precision", ["exact", "fast"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_gram_of_many_samples_on_any_number_of_threads(dtype, precision):
@@ -255,6 +256,7 @@ def test_soft_targets_at_a_corner_are_labels(p):
     assert_gradient_close(again[2], grad_b, p.X, share)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("shape", [(9000, 33, 5), (1500, 97, 31), (1500, 97, 40), (20000, 3, 2)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(shape, dtype):
@@ -292,6 +294,7 @@ def _as_field(X):
     return records["value"]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(300, 17, 3), (64, 48, 16), (1, 1, 2)])

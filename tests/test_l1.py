@@ -1,5 +1,7 @@
 """The L1 penalty: optima of a slow reference and of scikit-learn, certificates that are bounds, and exact zeros."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import reference
@@ -64,11 +66,17 @@ def proximal_gradient(X, y, l1, n_steps=4000, **setting):
     return W, b
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+@cache
+def slow_optimum(name):
+    X, y, setting = problem(SETTINGS[name])
+    return proximal_gradient(X, y, 0.02, **setting)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("sparse", [False, True])
-def test_the_optimum_is_that_of_proximal_gradient(setting, sparse):
-    X, y, setting = problem(setting)
-    W, b = proximal_gradient(X, y, 0.02, **setting)
+def test_the_optimum_is_that_of_proximal_gradient(name, sparse):
+    X, y, setting = problem(SETTINGS[name])
+    W, b = slow_optimum(name)
     result = fs.fit(csr_matrix(X) if sparse else X, y, l1=0.02, tol=1e-10, **setting)
     assert result.status == "converged"
     best, *_ = value(X, y, W, b, 0.02, **setting)
@@ -195,6 +203,7 @@ def test_without_a_penalty_it_is_what_the_others_find():
     assert np.isnan(result.duality_gap)
 
 
+@pytest.mark.bits
 def test_the_answer_does_not_depend_on_threads():
     p = make_problem(3000, 30, 5)
     one, two = (fs.fit(p.X, p.y, l1=0.01, num_threads=threads) for threads in (1, 2))

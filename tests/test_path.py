@@ -115,6 +115,18 @@ def test_ctrl_c_ends_the_path():
     np.testing.assert_array_equal(path.l2s, [0.01, 0.1])
 
 
+@pytest.mark.bits
+@pytest.mark.parametrize("penalties", [{"l2s": L2S[:4]}, {"l1s": [0.1, 0.03, 0.01]}], ids=["l2", "l1"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_threads_change_no_bit(penalties, sparse):
+    p = make_problem(4000, 40, 5, dtype=np.float32)
+    X = sp.csr_matrix(np.where(np.abs(p.X) < 1, 0, p.X)) if sparse else p.X
+    one, three = (fs.path(X, p.y, **penalties, num_threads=threads) for threads in (1, 3))
+    np.testing.assert_array_equal(one.W, three.W)
+    np.testing.assert_array_equal(one.b, three.b)
+    np.testing.assert_array_equal(one.loss, three.loss)
+
+
 BAD = {
     "none": ({}, r"l2s or l1s must be given"),
     "negative": ({"l2s": [1.0, -2.0]}, r"l2s\[1\] must be a non-negative finite number, found -2.0"),

@@ -63,6 +63,29 @@ def test_a_forked_child_does_not_hang():
     assert done.stdout.strip() == "0", done.stderr
 
 
+@pytest.mark.bits
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("solver", ["gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"])
+def test_a_forked_child_fits_the_same_bits(solver):
+    """The parent on three threads, the child on the only one that it has."""
+    done = run(
+        "import os, sys, warnings, numpy as np, scipy.sparse as sp, fastsoftmax as fs\n"
+        "warnings.simplefilter('ignore')\n"
+        "rng = np.random.default_rng(0); y = rng.integers(0, 5, 6000)\n"
+        "dense = rng.standard_normal((6000, 40), dtype=np.float32); sparse = sp.csr_matrix(np.maximum(dense, 0))\n"
+        "def fit(X):\n"
+        f"    settings = dict(solver={solver!r}, l2=1e-4, max_iter=8, tol=0, random_state=0, num_threads=3)\n"
+        f"    result = fs.fit(X, y, l1=1e-3 * ({solver!r} == 'proximal'), **settings)\n"
+        "    return result.W.tobytes() + result.b.tobytes() + result.history['loss'].tobytes()\n"
+        "expected = [fit(dense), fit(sparse)]\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(int([fit(dense), fit(sparse)] != expected))\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    assert done.stdout.strip() == "0", done.stderr
+
+
 @pytest.mark.skipif(not OPENMP, reason="built without OpenMP")
 def test_threads_follow_openmp():
     script = "import fastsoftmax; print(fastsoftmax.show_config('dicts')['threads'])"
@@ -112,6 +135,7 @@ def test_config_prints_what_it_returns(capsys):
         fs.show_config("json")
 
 
+@pytest.mark.bits
 def test_calls_from_many_threads_at_once():
     from concurrent.futures import ThreadPoolExecutor
 

@@ -61,6 +61,7 @@ def test_the_way_goes_on_to_the_optimum_of_all(wrong):
     assert result.loss == pytest.approx(best.loss, rel=LOSS[np.float64])
 
 
+@pytest.mark.bits
 def test_rough_products_lead_to_the_same_optimum(served):
     exact = fs.fit(MANY.X.astype(float), MANY.y, l2=L2, tol=1e-9)
     one = fs.fit(MANY.X, MANY.y, l2=L2, tol=1e-6, num_threads=1)

@@ -148,6 +148,17 @@ def test_a_feature_without_entries_may_have_had_a_weight():
         np.testing.assert_array_equal(result.W, 0)
 
 
+@pytest.mark.bits
+@pytest.mark.parametrize("sparse", [False, True])
+def test_threads_change_no_bit(sparse):
+    p = make_problem(3000, 300, 3, seed=4)
+    matrix = csr_matrix(np.where(np.abs(p.X) < 1, 0, p.X)) if sparse else p.X
+    one, three = (fs.fit(matrix, p.y, l1=0.02, tol=1e-6, num_threads=threads) for threads in (1, 3))
+    assert features_let_in(one) < 300
+    np.testing.assert_array_equal(one.W, three.W)
+    np.testing.assert_array_equal(one.history["loss"], three.history["loss"])
+
+
 def test_nan_is_named():
     bad = X.copy()
     bad[7, 2] = np.nan

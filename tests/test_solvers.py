@@ -282,6 +282,7 @@ def test_auto_says_what_it_is():
     assert "auto" not in fs.fit(p.X, p.y, solver="lbfgs").message
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_fit_has_the_same_bits_on_any_number_of_threads(solver, dtype):
@@ -292,6 +293,24 @@ def test_a_fit_has_the_same_bits_on_any_number_of_threads(solver, dtype):
     )
     np.testing.assert_array_equal(one.W, three.W)
     np.testing.assert_array_equal(one.history["loss"], three.history["loss"])
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [4, 40])
+def test_a_fit_has_the_same_bits_for_data_at_any_address(solver, dtype, n_classes):
+    p = make_problem(2000, 40, n_classes, dtype=dtype)
+    memory = np.empty(p.X.nbytes + 256, dtype=np.uint8)
+    first = -memory.ctypes.data % 64
+    results = []
+    for shift in (0, p.X.itemsize, 32, 1):  # the last is no address of a number
+        X = memory[first + shift : first + shift + p.X.nbytes].view(dtype).reshape(p.X.shape)
+        X[:] = p.X
+        results.append(fs.fit(X, p.y, solver=solver, l2=1e-4, max_iter=6, tol=0, random_state=0))
+    for other in results[1:]:
+        np.testing.assert_array_equal(other.W, results[0].W)
+        np.testing.assert_array_equal(other.history["loss"], results[0].history["loss"])
 
 
 class Scaling:

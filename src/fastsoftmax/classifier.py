@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 
 from ._vectors import project
 from .features import as_csr, is_bfloat16
+from ._vectors import project
 from .functional import decision_function, log_softmax, softmax
 from .path import Penalty
 from .threads import available_threads

@@ -53,13 +53,12 @@ static void multiply(int c, int a, int b) {
     }
 }
 
-static void handle(int signal, siginfo_t *info, void *context) {
-    greg_t *reg = ((ucontext_t *)context)->uc_mcontext.gregs;
+/* Does the instruction of AMX that is next; 0 if it is none. */
+static int step(greg_t *reg) {
     const uint8_t *code = (const uint8_t *)reg[REG_RIP], *at = code;
-    (void)signal, (void)info;
-    if (*at++ != 0xc4) refuse("not an instruction with a three-byte VEX prefix", code);
+    if (*at++ != 0xc4) return 0; /* a three-byte VEX prefix */
     const int high_reg = !(*at & 0x80) * 8, high_index = !(*at & 0x40) * 8, high_base = !(*at & 0x20) * 8;
-    if ((*at++ & 0x1f) != 2) refuse("not of the map 0F38", code);
+    if ((*at++ & 0x1f) != 2) return 0; /* the map 0F38 */
     const int prefix = *at & 3, third = (~*at >> 3) & 15;
     at++;
     const int opcode = *at++, mod = *at >> 6, field = (*at >> 3 & 7) + high_reg, rm = *at & 7;
@@ -104,9 +103,18 @@ static void handle(int signal, siginfo_t *info, void *context) {
             }
         }
     } else {
-        refuse("not an instruction of AMX that is emulated", code);
+        return 0;
     }
     reg[REG_RIP] = (greg_t)at;
+    return 1;
+}
+
+/* A signal takes longer than what it is for: those that follow at once share it. */
+static void handle(int signal, siginfo_t *info, void *context) {
+    greg_t *reg = ((ucontext_t *)context)->uc_mcontext.gregs;
+    (void)signal, (void)info;
+    if (!step(reg)) refuse("not an instruction of AMX that is emulated", (const uint8_t *)reg[REG_RIP]);
+    while (step(reg)) continue;
 }
 
 __attribute__((constructor)) static void install(void) {

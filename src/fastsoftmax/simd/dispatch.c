@@ -59,18 +59,64 @@ static const char *const names[] = {
 const char *const *fs_simd_compiled(void) { return names; }
 
 #if defined(__x86_64__)
-/* Whether the processor has the matrix unit and the operating system saves its registers and lets this process use them,
- * which Linux wants to be asked (kernel documentation, "Using XSTATE features in user space applications"). */
+/* What CPUID says of the processor, by leaf and register, and what XGETBV says of the registers that the operating system
+ * saves: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, "CPUID", and volume 1, "Enabling the XSAVE
+ * feature set". The compilers' __builtin_cpu_supports does not do: Clang 14 does not know F16C there. */
+enum { LEAF_1_ECX, LEAF_7_EBX, LEAF_7_EDX, LEAF_7_1_EAX, XCR0, N_WORDS };
+
+#define BIT(n) (1u << (n))
+#define FMA_F16C (BIT(12) | BIT(29))
+#define AVX2 BIT(5)
+#define AVX512_F_DQ_BW_VL (BIT(16) | BIT(17) | BIT(30) | BIT(31))
+#define AVX512_BF16 BIT(5)
+#define AMX_BF16_TILE (BIT(22) | BIT(24))
+#define YMM_STATE (BIT(1) | BIT(2))
+#define TILE_STATE (BIT(17) | BIT(18))
+#ifdef __APPLE__
+#define ZMM_STATE YMM_STATE /* macOS saves the rest from its first use on, and says so only then */
+#else
+#define ZMM_STATE (YMM_STATE | BIT(5) | BIT(6) | BIT(7))
+#endif
+
+static const struct {
+    const char *name;
+    unsigned words[N_WORDS];
+} needs[] = {
+    {"avx2", {[LEAF_1_ECX] = FMA_F16C, [LEAF_7_EBX] = AVX2, [XCR0] = YMM_STATE}},
+    {"avx512", {[LEAF_1_ECX] = FMA_F16C, [LEAF_7_EBX] = AVX2 | AVX512_F_DQ_BW_VL, [XCR0] = ZMM_STATE}},
+    {"avx512_bf16",
+     {[LEAF_1_ECX] = FMA_F16C,
+      [LEAF_7_EBX] = AVX2 | AVX512_F_DQ_BW_VL,
+      [LEAF_7_1_EAX] = AVX512_BF16,
+      [XCR0] = ZMM_STATE}},
+    {"amx",
+     {[LEAF_1_ECX] = FMA_F16C,
+      [LEAF_7_EBX] = AVX2 | AVX512_F_DQ_BW_VL,
+      [LEAF_7_EDX] = AMX_BF16_TILE,
+      [LEAF_7_1_EAX] = AVX512_BF16,
+      [XCR0] = ZMM_STATE | TILE_STATE}},
+};
+
+/* All zero where the operating system saves nothing that only XGETBV tells of. */
+static void read_processor(unsigned words_out[N_WORDS]) {
+    enum { OSXSAVE = 1 << 27 };
+    unsigned eax, ebx, ecx, edx, high;
+    memset(words_out, 0, N_WORDS * sizeof *words_out);
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & OSXSAVE)) return;
+    words_out[LEAF_1_ECX] = ecx;
+    __asm__("xgetbv" : "=a"(words_out[XCR0]), "=d"(high) : "c"(0));
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return;
+    words_out[LEAF_7_EBX] = ebx;
+    words_out[LEAF_7_EDX] = edx;
+    if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) words_out[LEAF_7_1_EAX] = eax;
+}
+
+/* Linux lets a process use the matrix unit that asks for it: kernel documentation, "Using XSTATE features in user space
+ * applications". */
 static int amx_allowed(void) {
 #ifdef __linux__
-    enum { LEAF_FEATURES = 7, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, XTILE_CONFIG = 1 << 17, XTILE_DATA = 1 << 18 };
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILE_DATA = 18 };
-    const unsigned features = AMX_BF16 | AMX_TILE, states = XTILE_CONFIG | XTILE_DATA;
-    unsigned eax, ebx, ecx, edx, enabled, high;
-    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE)) return 0;
-    if (!__get_cpuid_count(LEAF_FEATURES, 0, &eax, &ebx, &ecx, &edx) || (edx & features) != features) return 0;
-    __asm__("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
-    return (enabled & states) == states && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA) == 0;
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA) == 0;
 #else
     return 0;
 #endif
@@ -80,17 +126,15 @@ static int amx_allowed(void) {
 int fs_simd_available(const char *name) {
     if (strcmp(name, "baseline") == 0) return 1;
 #if defined(__x86_64__)
-    /* The compiler's own test: it asks the processor (CPUID) and whether the operating system saves the registers
-     * (XGETBV). */
-    __builtin_cpu_init();
-    if (strcmp(name, "avx2") == 0) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    const int avx512 =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
-    if (strcmp(name, "avx512") == 0) return avx512;
-    const int avx512_bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
-    if (strcmp(name, "avx512_bf16") == 0) return avx512_bf16;
-    if (strcmp(name, "amx") == 0) return avx512_bf16 && amx_allowed();
+    unsigned words[N_WORDS];
+    read_processor(words);
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+        if (strcmp(name, needs[i].name) != 0) continue;
+        for (int w = 0; w < N_WORDS; w++) {
+            if ((words[w] & needs[i].words[w]) != needs[i].words[w]) return 0;
+        }
+        return strcmp(name, "amx") != 0 || amx_allowed();
+    }
 #endif
     return 0;
 }
