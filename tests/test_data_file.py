@@ -176,7 +176,11 @@ def test_refused_csv(tmp_path, text, target, message):
         ({"X": X, "y": [b"a", b"b", b"c"]}, None, "text, whole numbers or booleans, found |S1"),
         ({"X": np.where(X == 3, np.nan, X), "y": [1, 2, 3]}, None, r"a missing value \(NaN\) in row 3, column 1"),
         ({"X": np.where(X == 3, np.inf, X), "y": [1, 2, 3]}, None, "an infinite value in row 3, column 1"),
-        ({"X": np.array([[1, None]], dtype=object), "y": [1]}, None, "array 'X' of .* cannot be read as NPZ: .*Python objects"),
+        (
+            {"X": np.array([[1, None]], dtype=object), "y": [1]},
+            None,
+            "array 'X' of .* cannot be read as NPZ: .*Python objects",
+        ),
     ],
 )
 def test_refused_npz(tmp_path, arrays, target, message):

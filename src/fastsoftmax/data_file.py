@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from zipfile import is_zipfile
 
 import numpy as np
@@ -30,6 +30,7 @@ from ._columns import (
 from .atomic import atomic_path, check_source
 from .features import bind_features
 from .npz_file import NpzFile, read_header
+from .outputs import Kind
 
 # A sparse matrix in a .npz file, by the names that SciPy gives its parts.
 CSR_ARRAYS = ("data", "indices", "indptr", "shape")
@@ -125,12 +126,13 @@ def write_table(path: str | os.PathLike[str], columns: dict[str, NDArray[Any]]) 
     suffix = check_table_suffix(path)
     with atomic_path(path) as temporary:
         if suffix == ".csv":
-            temporary.write_bytes(csv_bytes(columns))
+            with temporary.open("wb") as stream:
+                write_csv(stream, columns)
         else:
-            import pyarrow as pa
             import pyarrow.parquet
 
-            pyarrow.parquet.write_table(pa.table(columns), temporary)
+            # Without Arrow's own schema: readers are to see text, not how it was held here.
+            pyarrow.parquet.write_table(_as_arrow(columns), temporary, store_schema=False)
 
 
 def check_table_suffix(path: str | os.PathLike[str]) -> str:
@@ -146,26 +148,43 @@ def holds_predictions(path: str | os.PathLike[str]) -> bool:
     import pyarrow.csv
     import pyarrow.parquet
 
-    read_names = pyarrow.csv.open_csv if check_table_suffix(path) == ".csv" else pyarrow.parquet.ParquetFile
     try:
-        with readable_as("a table", path), read_names(path) as file:
-            names = (file.schema if isinstance(file, pyarrow.csv.CSVStreamingReader) else file.schema_arrow).names
+        with readable_as("a table", path):
+            csv_file = check_table_suffix(path) == ".csv"
+            names = (pyarrow.csv.open_csv(path).schema if csv_file else pyarrow.parquet.read_schema(path)).names
     except ValueError:
         return False
     return names[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in names[1:])
 
 
-def csv_bytes(columns: dict[str, NDArray[Any]]) -> bytes:
-    """Columns of equal length as CSV with a header, in UTF-8."""
-    import pyarrow as pa
+PREDICTIONS = Kind("predictions that fastsoftmax wrote", holds_predictions)
+
+
+def write_csv(stream: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns of equal length as CSV with a header, in UTF-8."""
     import pyarrow.csv
 
     header = io.StringIO()
     # pyarrow would put every name in quotes, needed or not.
     csv.writer(header, lineterminator="\n").writerow(columns)
-    body = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(pa.table(columns), body, pyarrow.csv.WriteOptions(include_header=False))
-    return header.getvalue().encode() + body.getvalue().to_pybytes()
+    table = _as_arrow(columns)
+    stream.write(header.getvalue().encode())
+    pyarrow.csv.write_csv(table, stream, pyarrow.csv.WriteOptions(include_header=False))
+
+
+def _as_arrow(columns: dict[str, NDArray[Any]]) -> Any:
+    """Columns as a pyarrow table, which holds each text once."""
+    import pyarrow as pa
+
+    arrays = {}
+    for name, values in columns.items():
+        if values.dtype == object:
+            position = {text: k for k, text in enumerate(dict.fromkeys(values))}
+            codes = np.fromiter(map(position.__getitem__, values), np.int32, len(values))
+            arrays[name] = pa.DictionaryArray.from_arrays(codes, pa.array(list(position)))
+        else:
+            arrays[name] = pa.array(values)
+    return pa.table(arrays)
 
 
 def _read_csv(path: Path, wanted: Wanted) -> Table:
@@ -220,16 +239,20 @@ def _npz_features(file: NpzFile) -> Any:
         check_matrix(file.name("X"), *file.header("X", role))
         return as_features(file.name("X"), file.read("X", role))
     for name in CSR_ARRAYS:
-        shape, dtype = file.header(name, role)
-        if len(shape) != 1 or dtype.kind not in "biuf":
-            raise ValueError(f"{file.name(name)} must be a vector of numbers, found shape {shape}, dtype {dtype}")
+        header = file.header(name, role)
+        if len(header.shape) != 1 or header.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{file.name(name)} must be a vector of numbers, found shape {header.shape}, dtype {header.dtype}"
+            )
     if "format" in file and (form := _npz_format(file)) != "csr":
         raise ValueError(f"{file.path} must hold a CSR matrix, found one of format {form!r}; write X.tocsr()")
     data, indices, indptr, shape = (file.read(name, role) for name in CSR_ARRAYS)
     if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 1).any():
         raise ValueError(f"{file.name('shape')} must be two positive numbers, found [{listed(shape.tolist())}]")
     if len(indptr) != shape[0] + 1:
-        raise ValueError(f"{file.name('indptr')} must have {shape[0] + 1} entries for {shape[0]} rows, found {len(indptr)}")
+        raise ValueError(
+            f"{file.name('indptr')} must have {shape[0] + 1} entries for {shape[0]} rows, found {len(indptr)}"
+        )
     _check_width(file.path, shape[1])
     X = csr_matrix(tuple(shape.tolist()), dtype=data.dtype if data.dtype.kind in "iuf" else np.float64)
     X.data, X.indices, X.indptr = data, indices, indptr

@@ -13,6 +13,7 @@ from ._columns import as_texts, shown
 from ._validation import FloatArray
 from .atomic import atomic_path, check_source
 from .functional import decision_function, predict_proba
+from .outputs import Kind
 
 FORMAT = "fastsoftmax.model"
 VERSION = "1"
@@ -141,6 +142,9 @@ def holds_model(path: str | os.PathLike[str]) -> bool:
             return (file.metadata() or {}).get("format") == FORMAT
     except (SafetensorError, OSError):
         return False
+
+
+MODEL = Kind("a model that fastsoftmax wrote", holds_model)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
