@@ -115,7 +115,7 @@ class TestFit:
         monkeypatch.setattr(commands.SoftmaxRegression, "fit", interrupt)
         result = run("fit", "iris.csv", "--target", "species")
         assert result.exit_code == 130
-        assert result.stderr == "interrupted: ended by Ctrl-C before it was done\n"
+        assert result.stderr == "interrupted: ended by Ctrl-C before anything was fitted; no model was written\n"
         assert not os.path.exists("model.safetensors")
 
 

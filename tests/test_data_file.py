@@ -34,7 +34,9 @@ class TestFormatsAgree:
             write_table(tmp_path / name, columns)
             table = read_table(tmp_path / name, "t")
             np.testing.assert_array_equal(table.X, X, strict=True)
-            np.testing.assert_array_equal(table.y, np.array(labels), strict=True)
+            # Text is objects, each of its own length.
+            expected = np.array(labels, dtype=object if isinstance(labels[0], str) else None)
+            np.testing.assert_array_equal(table.y, expected, strict=True)
             assert table.feature_names == ("p", "q")
 
     def test_npz(self, tmp_path):
@@ -174,7 +176,11 @@ def test_refused_csv(tmp_path, text, target, message):
         ({"X": X, "y": [b"a", b"b", b"c"]}, None, "text, whole numbers or booleans, found |S1"),
         ({"X": np.where(X == 3, np.nan, X), "y": [1, 2, 3]}, None, r"a missing value \(NaN\) in row 3, column 1"),
         ({"X": np.where(X == 3, np.inf, X), "y": [1, 2, 3]}, None, "an infinite value in row 3, column 1"),
-        ({"X": np.array([[1, None]], dtype=object), "y": [1]}, None, "cannot be read as NPZ.*allow_pickle"),
+        (
+            {"X": np.array([[1, None]], dtype=object), "y": [1]},
+            None,
+            "array 'X' of .* cannot be read as NPZ: .*Python objects",
+        ),
     ],
 )
 def test_refused_npz(tmp_path, arrays, target, message):
@@ -191,7 +197,7 @@ def test_a_pickle_in_a_file_is_never_run(tmp_path):
             return os.mkdir, (str(tmp_path / "run"),)
 
     np.savez(tmp_path / "data.npz", X=np.array([[Bomb()]], dtype=object), y=[1])
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="holds Python objects, which can run code"):
         read_table(tmp_path / "data.npz")
     assert not (tmp_path / "run").exists()
 

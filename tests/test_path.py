@@ -7,6 +7,7 @@ from problems import make_problem
 from tolerances import SAME
 
 import fastsoftmax as fs
+from fastsoftmax.objective import SoftmaxObjective
 
 L2S = np.geomspace(1e-1, 1e-5, 9)
 P = make_problem(500, 8, 4, seed=1)
@@ -125,6 +126,31 @@ def test_threads_change_no_bit(penalties, sparse):
     np.testing.assert_array_equal(one.W, three.W)
     np.testing.assert_array_equal(one.b, three.b)
     np.testing.assert_array_equal(one.loss, three.loss)
+
+
+@pytest.mark.parametrize("finished", [0, 1])
+def test_ctrl_c_between_two_fits_keeps_those_that_are_done(monkeypatch, finished):
+    loss_grad, ended = SoftmaxObjective.loss_grad, []
+
+    def interrupt(self, theta):
+        if len(ended) == finished:
+            raise KeyboardInterrupt
+        return loss_grad(self, theta)
+
+    monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+
+    def callback(state):
+        if state.iteration == 3:
+            ended.append(True)
+            return True
+
+    if not finished:
+        with pytest.raises(KeyboardInterrupt):
+            fs.path(P.X, P.y, l2s=[0.01, 0.1], callback=callback)
+        return
+    path = fs.path(P.X, P.y, l2s=[0.01, 0.1], tol=0, callback=callback)
+    assert path.status == ["callback"]
+    np.testing.assert_array_equal(path.l2s, [0.1])
 
 
 BAD = {

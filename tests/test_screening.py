@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 import fastsoftmax as fs
 from fastsoftmax.fit import bind
+from fastsoftmax.objective import SoftmaxObjective
 from fastsoftmax.solvers import screening
 
 P = make_problem(120, 300, 3, seed=2)
@@ -113,6 +114,24 @@ def test_the_result_is_judged_on_all_features(warm):
     assert result.grad_norm == pytest.approx(max(np.abs(least).max(), np.abs(grad_b).max()), rel=1e-9)
     assert result.history["loss"][-1] == result.loss
     assert result.n_passes == result.history["n_passes"][-1] + 2
+
+
+@pytest.mark.parametrize("evaluations", range(3))
+def test_ctrl_c_before_the_first_loss_is_raised(warm, monkeypatch, evaluations):
+    """The look at all features is the first evaluation, the start of the fit on some of them the second."""
+    loss_grad, count = SoftmaxObjective.loss_grad, iter(range(100))
+
+    def interrupt(self, theta):
+        if next(count) == evaluations:
+            raise KeyboardInterrupt
+        return loss_grad(self, theta)
+
+    monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+    if evaluations < 2:
+        with pytest.raises(KeyboardInterrupt):
+            warm()
+    else:
+        assert warm().status == "interrupted"
 
 
 def test_ctrl_c_keeps_the_best(warm):

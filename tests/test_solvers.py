@@ -168,6 +168,19 @@ def test_ctrl_c_keeps_the_best(solver):
     assert result.loss == expected
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_ctrl_c_before_the_first_loss_is_raised(solver, monkeypatch):
+    """There are no best parameters yet: zeros would be taken for a model."""
+    p = make_problem(100, 5, 3)
+
+    def interrupt(self, theta):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fs.fit(p.X, p.y, solver=solver)
+
+
 def test_ctrl_c_from_outside_stops_within_an_iteration():
     p = make_problem(20000, 100, 10)
     timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])

@@ -1,8 +1,10 @@
 """Columns and arrays as files hold them, turned into features and labels; every refusal names the place."""
 
 import difflib
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,11 @@ from .features import is_served
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The most names that a message lists.
-LISTED = 12
+# The most names that a message lists, and the most letters of each.
+LISTED, LETTERS = 12, 60
+
+# From here on, float64 does not tell all whole numbers apart.
+FIRST_ROUNDED = 2**53
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -45,13 +50,28 @@ def target_column(path: Path, table: "pa.Table", target: str | None) -> NDArray[
     name = f"target column {target!r} of {path}"
     column = table[target]
     _refuse_missing(name, pyarrow.compute.is_null(column, nan_is_null=True).to_numpy())
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return np.array(column.to_pylist(), dtype=str)
-    if not _is_number(column.type):
-        raise ValueError(f"{name} must hold text, whole numbers or booleans, found {column.type}")
-    return as_labels(name, column.to_numpy())
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if _is_text(kind):
+        return as_texts(name, _texts(column))
+    if not _is_number(kind):
+        raise ValueError(f"{name} must hold text, whole numbers or booleans, found {kind}")
+    return as_labels(name, column.cast(kind).to_numpy())
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _texts(column: "pa.ChunkedArray") -> Iterator[str]:
+    """Yield the strings of a column, of which each chunk's equal ones are one object."""
+    import pyarrow as pa
+
+    for chunk in column.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        words = encoded.dictionary.to_pylist()
+        yield from map(words.__getitem__, encoded.indices.to_numpy())
 
 
 def feature_columns(
@@ -94,9 +114,9 @@ def _feature(name: str, column: "pa.ChunkedArray") -> NDArray[Any]:
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     if not _is_number(column.type) and not pa.types.is_null(column.type):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         example = column.drop_null().slice(0, 1).to_pylist()
-        found = f"{column.type}, such as {example[0]!r}" if example else str(column.type)
-        raise ValueError(f"{name} must hold numbers, found {found}")
+        raise ValueError(f"{name} must hold numbers, found {kind}{f', such as {shown(example[0])}' if example else ''}")
     _refuse_missing(name, pyarrow.compute.is_null(column, nan_is_null=True).to_numpy())
     values = column.to_numpy()
     _refuse_infinite(name, values)
@@ -109,12 +129,17 @@ def _is_number(kind: "pa.DataType") -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
 
 
+def check_matrix(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if an array is no matrix of numbers, or is empty."""
+    if len(shape) != 2 or dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be a matrix of numbers, found shape {shape}, dtype {dtype}")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty, found shape {shape}")
+
+
 def as_features(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """Return a matrix of finite numbers: of the types that X may have as it is, of others as float64."""
-    if values.ndim != 2 or values.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be a matrix of numbers, found shape {values.shape}, dtype {values.dtype}")
-    if 0 in values.shape:
-        raise ValueError(f"{name} must not be empty, found shape {values.shape}")
+    check_matrix(name, values.shape, values.dtype)
     X = values if is_served(values.dtype) and values.dtype != np.bool_ else values.astype(np.float64)
     if X.dtype.kind == "f":
         # In blocks: the file may be larger than memory.
@@ -127,11 +152,21 @@ def as_features(name: str, values: NDArray[Any]) -> NDArray[Any]:
     return X
 
 
+def check_labels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], n_samples: int) -> None:
+    """Raise ValueError if an array is not one of labels for so many samples."""
+    if shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), a label for each row of X, found {shape}")
+    if dtype.kind not in "biufU":
+        raise ValueError(f"{name} must hold text, whole numbers or booleans, found {dtype}")
+
+
 def as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Return labels as booleans, int64, float64 or strings, none of them missing."""
+    """Return labels as booleans, int64, float64 or strings, different where they were and none of them missing."""
     kind = values.dtype.kind
-    if kind not in "biufU":
-        raise ValueError(f"{name} must hold text, whole numbers or booleans, found {values.dtype}")
+    if kind == "U":
+        with readable_as("text", name):
+            texts = values.tolist()
+        return as_texts(name, texts)
     if kind == "f":
         _refuse_missing(name, np.isnan(values))
         _refuse_infinite(name, values)
@@ -141,10 +176,38 @@ def as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
             raise ValueError(
                 f"{name} must hold text, whole numbers or booleans, found {values[first].item()!r} in row {first + 1}"
             )
+        rounded = np.flatnonzero(np.abs(values) >= FIRST_ROUNDED)
+        if len(rounded):
+            first = rounded[0]
+            raise ValueError(
+                f"{name} must hold text, or whole numbers below 2**53 (larger ones are rounded, which makes different "
+                f"labels equal), found {float(values[first])!r} in row {first + 1}"
+            )
         return values.astype(np.float64, copy=False)
     if kind == "u" and values.max(initial=0) > np.iinfo(np.int64).max:
         raise ValueError(f"{name} holds {values.max()}, which is larger than labels may be")
     return values.astype(np.int64, copy=False) if kind in "iu" else values
+
+
+def as_texts(name: str, texts: Iterable[str | None]) -> NDArray[np.object_]:
+    """Return strings as an array of objects, one for all that are equal.
+
+    NumPy's own strings are all as long as the longest: one long label would take its length a thousand times.
+    """
+    distinct: dict[str | None, str | None] = {}
+    values = [distinct.setdefault(text, text) for text in texts]
+    if None in distinct:
+        _refuse_missing(name, np.array([text is None for text in values]))
+    for text in distinct:
+        if not isinstance(text, str):
+            raise ValueError(f"{name} must hold strings, found {shown(text)}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{name} must hold text that UTF-8 can write, found {shown(text)}") from error
+    labels = np.empty(len(values), dtype=object)
+    labels[:] = values
+    return labels
 
 
 def _refuse_missing(name: str, missing: NDArray[np.bool_]) -> None:
@@ -164,10 +227,36 @@ def listed(values: Iterable[object]) -> str:
     """Names or labels as Python writes them, the first of them if they are many."""
     names = list(values)
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(map(repr, names[:LISTED])) + rest
+    return ", ".join(map(shown, names[:LISTED])) + rest
+
+
+def shown(value: object) -> str:
+    """Return a value as Python writes it, or the beginning of that."""
+    text = repr(value)
+    return text if len(text) <= LETTERS else f"{text[:LETTERS]}… ({len(text)} letters)"
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """Return what `name` may have been meant to be, in brackets, or nothing."""
     close = difflib.get_close_matches(name, list(names), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def physical_memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def readable_as(kind: str, place: object) -> Iterator[None]:
+    """Turn what a reader raises about a damaged file into a ValueError that names the place."""
+    try:
+        yield
+    except (MemoryError, KeyboardInterrupt, ImportError):
+        raise
+    # Damaged files make the readers raise nearly anything: BadZipFile, zlib.error, EOFError, OverflowError.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        if kind == "svmlight" and "Invalid index 0" in reason:
+            reason = "it has a feature 0, but features are counted from 1"
+        raise ValueError(f"{place} cannot be read as {kind}: {reason}") from error

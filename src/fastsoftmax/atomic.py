@@ -1,9 +1,10 @@
 """Paths checked before they are used, and files that appear whole or not at all."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -36,7 +37,7 @@ def check_destination(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FileNotFoundError, NotADirectoryError, PermissionError
-        If the directory is missing, is a file, or does not permit new files.
+        If the directory is missing, is a file, or does not permit new files, or if the file is there and is read-only.
     ValueError
         If something that is not a regular file has that name, such as a directory or a device.
     """
@@ -51,6 +52,9 @@ def check_destination(path: str | os.PathLike[str]) -> Path:
         raise ValueError(f"cannot write {path}: it is {kind}")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PermissionError(f"cannot write {path}: no permission to create files in {directory}")
+    # The rename would replace it all the same, but whoever made it read-only wants to keep it.
+    if destination.exists() and not os.access(destination, os.W_OK):
+        raise PermissionError(f"cannot write {path}: the file is read-only")
     return destination
 
 
@@ -58,24 +62,43 @@ def check_destination(path: str | os.PathLike[str]) -> Path:
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path of the same name; what is written there becomes `path` if the block succeeds.
 
-    After an error or Ctrl-C in the block, `path` is as it was and nothing else is left.
+    A file that is replaced keeps its mode, and its owner where that is permitted; a new one has the mode that the
+    umask gives. After an error or Ctrl-C in the block, `path` is as it was and nothing else is left.
 
     Raises
     ------
     OSError, ValueError
-        As `check_destination`, and what writing raises.
+        As `check_destination`, and what writing raises; the error of a full disk names `path`.
     """
     destination = check_destination(path)
     # A directory of its own, beside the destination: whoever writes creates the file, with the
     # permissions that the user's umask gives, and the final rename stays on one file system.
-    with tempfile.TemporaryDirectory(prefix=".fastsoftmax-", dir=destination.parent) as directory:
-        temporary = Path(directory, destination.name)
-        yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, destination)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".fastsoftmax-", dir=destination.parent) as directory:
+            temporary = Path(directory, destination.name)
+            yield temporary
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
+            if destination.exists():
+                _copy_permissions(destination, temporary)
+            os.replace(temporary, destination)
+        if os.name == "posix":
+            _sync_directory(destination.parent)
+    except OSError as error:
+        # The error of a write has no name in it, that of a temporary file one that the user never gave.
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
+
+
+def _copy_permissions(source: Path, target: Path) -> None:
+    """Give a file the owner, where that is permitted, and the mode of another."""
+    status = source.stat()
     if os.name == "posix":
-        _sync_directory(destination.parent)
+        with suppress(PermissionError):
+            os.chown(target, status.st_uid, status.st_gid)
+    # After the owner, whose change takes bits of the mode away.
+    target.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,27 +1,75 @@
-"""The entry point of the `fastsoftmax` command, which says what to install where something is missing."""
+"""The entry point of the `fastsoftmax` command, which says what to install, and where output cannot be written."""
 
+import io
+import os
 import sys
 from importlib.util import find_spec
-from io import TextIOWrapper
+from typing import Any
 
 # What the [cli] extra installs, by the names that are imported.
 NEEDED = ("typer", "rich", "matplotlib", "pyarrow", "safetensors")
 
+FAILED, INTERRUPTED = 1, 130
+
+
+class OutputError(Exception):
+    """Standard output could not be written.
+
+    Not an OSError: typer and rich end without a word where one says that a pipe is closed.
+    """
+
+
+class StandardOutput(io.FileIO):
+    """The bytes of standard output, whose first failure is an OutputError; what comes after that is thrown away."""
+
+    failed = False
+
+    def write(self, data: Any) -> int:
+        """Write bytes."""
+        try:
+            return len(data) if self.failed else super().write(data)
+        except OSError as error:
+            self.failed = True
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
 
 def main() -> None:
     """Run the command line; exits with 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    if sys.stderr is None:
+        # Closed by 2>&-: nobody is to be told.
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        print(
+        _fail(
             'the fastsoftmax command needs its extra packages: pip install "fastsoftmax[cli]" '
-            f"(missing: {', '.join(missing)})",
-            file=sys.stderr,
+            f"(missing: {', '.join(missing)})"
         )
-        raise SystemExit(1)
+    if sys.stdout is None:
+        _fail("error: standard output is closed; > /dev/null throws away what is printed")
     # A terminal that cannot show a letter shows "?" instead of ending the command.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    from .commands import app
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(StandardOutput(sys.stdout.fileno(), "w", closefd=False)),
+            encoding=sys.stdout.encoding,
+            errors="replace",
+            line_buffering=sys.stdout.line_buffering,
+        )
+    try:
+        try:
+            from .commands import app
 
-    app()
+            app()
+        finally:
+            # What is printed last must arrive too.
+            sys.stdout.flush()
+    except OutputError as error:
+        _fail(f"error: {error}")
+    except KeyboardInterrupt:
+        _fail("interrupted: ended by Ctrl-C before it had begun", INTERRUPTED)
+
+
+def _fail(message: str, code: int = FAILED) -> None:
+    print(message, file=sys.stderr)
+    raise SystemExit(code)

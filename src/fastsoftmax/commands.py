@@ -1,6 +1,7 @@
 """The commands: fit, predict, evaluate, demo, config. What they compute is in other modules."""
 
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,14 +15,14 @@ from scipy.sparse import issparse
 from typer.core import TyperGroup
 
 from . import __version__, show_config
-from .atomic import check_destination
-from .data_file import check_table_suffix, csv_bytes, read_table, write_table
+from ._columns import shown
+from .cli import INTERRUPTED
+from .data_file import PREDICTION, PREDICTIONS, PROBABILITY, check_table_suffix, read_table, write_csv, write_table
 from .estimator import SoftmaxRegression
 from .fit import SOLVERS, FitResult
 from .metrics import Evaluation, evaluate
-from .model_file import Model, load_model, save_model
-
-INTERRUPTED = 130
+from .model_file import MODEL, Model, load_model, save_model
+from .outputs import check_output
 
 # The most classes whose confusion matrix fits a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -34,14 +35,11 @@ class Commands(TyperGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            # The reader of a pipe has seen enough.
-            raise
         except (ValueError, OSError, MemoryError) as error:
             _say("error", _describe(error), "bold red")
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            _say("interrupted", "ended by Ctrl-C before it was done", "bold yellow")
+        except KeyboardInterrupt as interrupt:
+            _say("interrupted", str(interrupt) or "ended by Ctrl-C before it was done", "bold yellow")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -54,7 +52,7 @@ app = typer.Typer(
     help="Softmax (multinomial logistic) regression on CPUs.",
 )
 
-MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
+FITTED = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
 DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
 TARGET = Annotated[
     str | None,
@@ -67,6 +65,7 @@ THREADS = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
 ]
+FORCE = Annotated[bool, typer.Option("--force", help="Overwrite files of other kinds too, but never one that is read.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -89,18 +88,22 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where model.safetensors and training.png go.")] = Path(
         "fastsoftmax-demo"
     ),
+    force: FORCE = False,
 ) -> None:
     """Learn handwritten digits, and compare the speed with NumPy on this machine."""
     from .demo import run
 
-    run(out, _console())
+    run(out, _console(), force=force)
 
 
 @app.command("fit")
 def fit_command(
     data: DATA,
     target: TARGET = None,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the model goes.")] = Path("model.safetensors"),
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the model goes; an older model is overwritten.")
+    ] = Path("model.safetensors"),
+    force: FORCE = False,
     C: Annotated[
         float,
         typer.Option(
@@ -122,13 +125,13 @@ def fit_command(
     threads: THREADS = None,
 ) -> None:
     """Fit a model to a table and write it to a file. Ctrl-C keeps the best model so far."""
-    check_destination(out)
+    check_output("--out", out, MODEL, sources=_sources(data, target), force=force)
     _check_choice("--solver", solver, SOLVERS)
     _check_choice("--class-weight", class_weight, (None, "balanced"))
     table = read_table(data, target)
     classes = np.unique(np.asarray(table.y))
     if len(classes) < 2:
-        raise ValueError(f"the target of {data} must hold two classes or more, found only {classes[0].item()!r}")
+        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
     n_samples, n_features = table.X.shape
     console = _console()
     stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
@@ -147,7 +150,7 @@ def fit_command(
     )
     result = _fit_until_interrupted(estimator, table.X, table.y)
     model = Model(result.W, result.b, estimator.classes_, table.feature_names)
-    save_model(out, model)
+    _save(out, model)
     accuracy = float(np.mean(model.predict(table.X, num_threads=threads) == table.y))
     console.print(_fit_report(result, tol, accuracy, out))
     if result.status == "interrupted":
@@ -159,26 +162,30 @@ def fit_command(
 
 @app.command()
 def predict(
-    model: MODEL,
+    model: FITTED,
     data: DATA,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A .csv or .parquet file; CSV to standard output if not given."),
+        typer.Option(
+            metavar="FILE",
+            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output if not given.",
+        ),
     ] = None,
+    force: FORCE = False,
     threads: THREADS = None,
 ) -> None:
     """Write the class of every row, and the probability of each class."""
     if out is not None:
         check_table_suffix(out)
-        check_destination(out)
+        check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)
     fitted = load_model(model)
     table = read_table(data, labelled=False, feature_names=fitted.feature_names, n_features=fitted.n_features)
-    columns = {"prediction": fitted.predict(table.X, num_threads=threads)}
+    columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)}
     probabilities = fitted.predict_proba(table.X, num_threads=threads)
     for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
-        columns[f"probability_{label}"] = column
+        columns[f"{PROBABILITY}{label}"] = column
     if out is None:
-        typer.echo(csv_bytes(columns), nl=False)
+        write_csv(sys.stdout.buffer, columns)
     else:
         write_table(out, columns)
         _console().print(f"wrote {table.X.shape[0]} predictions to {out}", markup=False, soft_wrap=True)
@@ -186,17 +193,22 @@ def predict(
 
 @app.command("evaluate")
 def evaluate_command(
-    model: MODEL,
+    model: FITTED,
     data: DATA,
     target: TARGET = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
+    ] = None,
+    force: FORCE = False,
     threads: THREADS = None,
 ) -> None:
     """Judge a model on labelled data: accuracy, log-loss, calibration, confusion."""
     if plot is not None:
         if plot.suffix.lower() != ".png":
             raise ValueError(f"--plot must end in .png, found {str(plot)!r}")
-        check_destination(plot)
+        from .plot import PICTURE, evaluation_figure, save_figure
+
+        check_output("--plot", plot, PICTURE, sources=(model, *_sources(data, target)), force=force)
     fitted = load_model(model)
     table = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
     evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
@@ -208,8 +220,6 @@ def evaluate_command(
         console.print("\nConfusion: row = true class, column = predicted class", style="bold")
         console.print(_confusion_report(evaluation))
     if plot is not None:
-        from .plot import evaluation_figure, save_figure
-
         save_figure(plot, evaluation_figure(evaluation))
         console.print(f"wrote {plot}", markup=False, soft_wrap=True)
 
@@ -218,6 +228,11 @@ def evaluate_command(
 def config() -> None:
     """Show the version, the compiler, the instruction sets and the threads in use."""
     show_config()
+
+
+def _sources(data: Path, target: str | None) -> list[Path]:
+    """Return the files that a labelled table is read from."""
+    return [data] if target is None or data.suffix.lower() != ".npy" else [data, Path(target)]
 
 
 def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
@@ -229,13 +244,39 @@ def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitR
         try:
             estimator.fit(X, y)
         except KeyboardInterrupt:
-            if not hasattr(estimator, "result_"):
-                raise
+            # The best after none is the start: a model of zeros.
+            if not hasattr(estimator, "result_") or not estimator.result_.n_iter:
+                raise KeyboardInterrupt("ended by Ctrl-C before anything was fitted; no model was written") from None
     for warning in caught:
         # The report says whether it converged.
         if not issubclass(warning.category, ConvergenceWarning):
             _say("warning", str(warning.message), "bold yellow")
-    return estimator.result_
+    result = estimator.result_
+    if not np.isfinite(result.loss):
+        raise ValueError(f"nothing was fitted and no model was written: {result.message}")
+    return result
+
+
+def _save(out: Path, model: Model) -> None:
+    """Save a model; where that fails, in the directory of temporary files, for the fit may have taken long."""
+    try:
+        save_model(out, model)
+    except (OSError, ValueError) as error:
+        raise OSError(f"{_describe(error)}; {_keep(out.name, model)}") from error
+
+
+def _keep(name: str, model: Model) -> str:
+    """Save a model in a new temporary directory; return in words where it is, or why it is nowhere."""
+    try:
+        directory = tempfile.mkdtemp(prefix="fastsoftmax-")
+        try:
+            save_model(Path(directory, name), model)
+        except OSError:
+            Path(directory).rmdir()
+            raise
+    except OSError as error:
+        return f"nor could the fitted model be kept in a temporary directory: {_describe(error)}"
+    return f"the fitted model is in {Path(directory, name)}: copy it from there"
 
 
 def _fit_report(result: FitResult, tol: float, accuracy: float, out: Path) -> Grid:

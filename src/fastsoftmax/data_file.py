@@ -3,11 +3,11 @@
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,27 @@ from scipy.sparse import csr_matrix
 from ._columns import (
     as_features,
     as_labels,
+    as_texts,
+    check_labels,
+    check_matrix,
     check_names,
     feature_columns,
     feature_matrix,
     listed,
-    suggestion,
+    physical_memory,
+    readable_as,
     target_column,
 )
 from .atomic import atomic_path, check_source
 from .features import bind_features
+from .npz_file import NpzFile, read_header
+from .outputs import Kind
 
 # A sparse matrix in a .npz file, by the names that SciPy gives its parts.
 CSR_ARRAYS = ("data", "indices", "indptr", "shape")
+
+# Names of the columns of predictions: the class, and before each class its probability.
+PREDICTION, PROBABILITY = "prediction", "probability_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +50,7 @@ class Table:
     feature_names : tuple of str, optional
         Where the file has names for its columns.
     y : ndarray of shape (n_samples,), optional
-        Booleans, int64, float64 or strings.
+        Booleans, int64, float64, or strings as objects.
     """
 
     X: Any
@@ -117,12 +126,13 @@ def write_table(path: str | os.PathLike[str], columns: dict[str, NDArray[Any]]) 
     suffix = check_table_suffix(path)
     with atomic_path(path) as temporary:
         if suffix == ".csv":
-            temporary.write_bytes(csv_bytes(columns))
+            with temporary.open("wb") as stream:
+                write_csv(stream, columns)
         else:
-            import pyarrow as pa
             import pyarrow.parquet
 
-            pyarrow.parquet.write_table(pa.table(columns), temporary)
+            # Without Arrow's own schema: readers are to see text, not how it was held here.
+            pyarrow.parquet.write_table(_as_arrow(columns), temporary, store_schema=False)
 
 
 def check_table_suffix(path: str | os.PathLike[str]) -> str:
@@ -133,17 +143,48 @@ def check_table_suffix(path: str | os.PathLike[str]) -> str:
     return suffix
 
 
-def csv_bytes(columns: dict[str, NDArray[Any]]) -> bytes:
-    """Columns of equal length as CSV with a header, in UTF-8."""
-    import pyarrow as pa
+def holds_predictions(path: str | os.PathLike[str]) -> bool:
+    """Whether a file, by its suffix .csv or .parquet, has the columns that `predict` writes."""
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    try:
+        with readable_as("a table", path):
+            csv_file = check_table_suffix(path) == ".csv"
+            names = (pyarrow.csv.open_csv(path).schema if csv_file else pyarrow.parquet.read_schema(path)).names
+    except ValueError:
+        return False
+    return names[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in names[1:])
+
+
+PREDICTIONS = Kind("predictions that fastsoftmax wrote", holds_predictions)
+
+
+def write_csv(stream: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
+    """Write columns of equal length as CSV with a header, in UTF-8."""
     import pyarrow.csv
 
     header = io.StringIO()
     # pyarrow would put every name in quotes, needed or not.
     csv.writer(header, lineterminator="\n").writerow(columns)
-    body = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(pa.table(columns), body, pyarrow.csv.WriteOptions(include_header=False))
-    return header.getvalue().encode() + body.getvalue().to_pybytes()
+    table = _as_arrow(columns)
+    stream.write(header.getvalue().encode())
+    pyarrow.csv.write_csv(table, stream, pyarrow.csv.WriteOptions(include_header=False))
+
+
+def _as_arrow(columns: dict[str, NDArray[Any]]) -> Any:
+    """Columns as a pyarrow table, which holds each text once."""
+    import pyarrow as pa
+
+    arrays = {}
+    for name, values in columns.items():
+        if values.dtype == object:
+            position = {text: k for k, text in enumerate(dict.fromkeys(values))}
+            codes = np.fromiter(map(position.__getitem__, values), np.int32, len(values))
+            arrays[name] = pa.DictionaryArray.from_arrays(codes, pa.array(list(position)))
+        else:
+            arrays[name] = pa.array(values)
+    return pa.table(arrays)
 
 
 def _read_csv(path: Path, wanted: Wanted) -> Table:
@@ -151,7 +192,7 @@ def _read_csv(path: Path, wanted: Wanted) -> Table:
 
     # An empty field and NA are missing values; in quotes they are text.
     options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-    with _readable_as("CSV", path):
+    with readable_as("CSV", path):
         table = pyarrow.csv.read_csv(path, convert_options=options)
         names = table.column_names
     return _from_columns(path, table, names, wanted)
@@ -160,8 +201,11 @@ def _read_csv(path: Path, wanted: Wanted) -> Table:
 def _read_parquet(path: Path, wanted: Wanted) -> Table:
     import pyarrow.parquet
 
-    with _readable_as("Parquet", path):
-        table = pyarrow.parquet.read_table(path)
+    with readable_as("Parquet", path):
+        # Text as a dictionary, as the file has it: written out, a text that occurs often may not fit in memory.
+        names = pyarrow.parquet.read_schema(path).names
+        table = pyarrow.parquet.read_table(path, read_dictionary=names, page_checksum_verification=True)
+        table.validate(full=True)
         # pandas stores its index as a column; it numbers the rows and says nothing about them.
         index = (table.schema.pandas_metadata or {}).get("index_columns", [])
         names = [name for name in table.column_names if name not in index or name == wanted.target]
@@ -183,37 +227,56 @@ def _from_columns(path: Path, table: Any, names: list[str], wanted: Wanted) -> T
 
 
 def _read_npz(path: Path, wanted: Wanted) -> Table:
-    # Opened here, because NumPy leaves a damaged file open.
     with path.open("rb") as stream:
-        with _readable_as("NPZ", path):
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise ValueError("it holds one array without a name, as a .npy file does")
-        X = _npz_features(path, file)
-        if not wanted.labelled:
-            return Table(X)
-        name = wanted.target or "y"
-        y = as_labels(f"array {name!r} of {path}", _array(path, file, name, "the target"))
-    _check_labels(f"array {name!r} of {path}", y, X)
-    return Table(X, None, y)
+        file = NpzFile(path, stream)
+        X = _npz_features(file)
+        return Table(X, None, _npz_labels(file, wanted.target or "y", X.shape[0]) if wanted.labelled else None)
 
 
-def _npz_features(path: Path, file: Any) -> Any:
-    if "X" in file or not set(CSR_ARRAYS) <= set(file):
-        return as_features(f"array 'X' of {path}", _array(path, file, "X", "the features"))
-    data, indices, indptr, shape = (_array(path, file, name, "the features") for name in CSR_ARRAYS)
-    form = str(file["format"].astype(str)) if "format" in file else "csr"
-    if form != "csr":
-        raise ValueError(f"{path} must hold a CSR matrix, found one of format {form!r}; write X.tocsr()")
+def _npz_features(file: NpzFile) -> Any:
+    role = "the features"
+    if "X" in file or any(name not in file for name in CSR_ARRAYS):
+        check_matrix(file.name("X"), *file.header("X", role))
+        return as_features(file.name("X"), file.read("X", role))
+    for name in CSR_ARRAYS:
+        header = file.header(name, role)
+        if len(header.shape) != 1 or header.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{file.name(name)} must be a vector of numbers, found shape {header.shape}, dtype {header.dtype}"
+            )
+    if "format" in file and (form := _npz_format(file)) != "csr":
+        raise ValueError(f"{file.path} must hold a CSR matrix, found one of format {form!r}; write X.tocsr()")
+    data, indices, indptr, shape = (file.read(name, role) for name in CSR_ARRAYS)
     if shape.shape != (2,) or shape.dtype.kind not in "iu" or (shape < 1).any():
-        raise ValueError(f"array 'shape' of {path} must be two positive numbers, found {shape.tolist()}")
+        raise ValueError(f"{file.name('shape')} must be two positive numbers, found [{listed(shape.tolist())}]")
+    if len(indptr) != shape[0] + 1:
+        raise ValueError(
+            f"{file.name('indptr')} must have {shape[0] + 1} entries for {shape[0]} rows, found {len(indptr)}"
+        )
+    _check_width(file.path, shape[1])
     X = csr_matrix(tuple(shape.tolist()), dtype=data.dtype if data.dtype.kind in "iuf" else np.float64)
     X.data, X.indices, X.indptr = data, indices, indptr
     try:
         bind_features(X).check_finite("X")
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{file.path}: {error}") from None
     return X
+
+
+def _npz_format(file: NpzFile) -> str:
+    """Return the word by which SciPy names a sparse format."""
+    shape, dtype = file.header("format", "the sparse format")
+    if shape != () or dtype.kind not in "SU":
+        raise ValueError(f"{file.name('format')} must be a word, found shape {shape}, dtype {dtype}")
+    with readable_as("NPZ", file.name("format")):
+        return str(file.read("format", "the sparse format").astype(str))
+
+
+def _npz_labels(file: NpzFile, target: str, n_samples: int) -> NDArray[Any]:
+    name = file.name(target)
+    shape, dtype = file.header(target, "the target")
+    check_labels(name, shape, dtype, n_samples)
+    return as_texts(name, file.texts(target)) if dtype.kind == "U" else as_labels(name, file.read(target, "the target"))
 
 
 def _read_npy(path: Path, wanted: Wanted) -> Table:
@@ -223,33 +286,18 @@ def _read_npy(path: Path, wanted: Wanted) -> Table:
     if wanted.target is None or Path(wanted.target).suffix.lower() != ".npy":
         raise ValueError(f"the target of {path} must be a .npy file with a label for each row, found {wanted.target!r}")
     target = check_source(wanted.target)
-    y = as_labels(f"the array of {target}", np.array(_mapped(target)))
-    _check_labels(f"the array of {target}", y, X)
-    return Table(X, None, y)
+    labels = _mapped(target)
+    check_labels(f"the array of {target}", labels.shape, labels.dtype, X.shape[0])
+    return Table(X, None, np.array(as_labels(f"the array of {target}", labels)))
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    with _readable_as("NPY", path):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.ndarray):
+    with readable_as("NPY", path):
+        if is_zipfile(path):
             raise ValueError("it holds several arrays, as a .npz file does")
-    return array
-
-
-def _check_labels(name: str, y: NDArray[Any], X: Any) -> None:
-    if y.shape != X.shape[:1]:
-        raise ValueError(f"{name} must have shape ({X.shape[0]},), a label for each row of X, found {y.shape}")
-
-
-def _array(path: Path, file: Any, name: str, role: str) -> NDArray[Any]:
-    if name not in file:
-        names = list(file)
-        raise ValueError(
-            f"{path} has no array {name!r} for {role}{suggestion(name, names)}; "
-            f"its arrays are {listed(names) or 'none'}"
-        )
-    with _readable_as("NPZ", path):
-        return file[name]
+        with path.open("rb") as stream:
+            read_header(stream)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _read_svmlight(path: Path, wanted: Wanted) -> Table:
@@ -259,18 +307,13 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         raise ValueError(
             f"the target of {path} is the label that each line starts with; leave target out, found {wanted.target!r}"
         )
-    with _readable_as("svmlight", path):
+    with readable_as("svmlight", path):
         # The format counts features from one. To guess it from the indices that occur could shift the
         # features of one file against those of another.
         X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=False)
     if not X.shape[0]:
         raise ValueError(f"{path} has no rows")
-    needed, limit = 2 * X.shape[1] * np.dtype(np.float64).itemsize, memory_limit()
-    if needed > limit:
-        raise ValueError(
-            f"{path} has {X.shape[1]} features: the parameters of two classes alone would take "
-            f"{needed / 2**30:.1f} GiB, more than half of this machine's memory, {limit / 2**30:.1f} GiB"
-        )
+    _check_width(path, X.shape[1])
     if not np.isfinite(X.data).all():
         bad = np.argmin(np.isfinite(X.data))
         row = np.searchsorted(X.indptr, bad, side="right")
@@ -279,28 +322,23 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
     if not wanted.labelled:
         return Table(X)
     labels = as_labels(f"the labels of {path}", y)
-    # The format writes integers and floats alike.
+    # The format writes integers and floats alike, and these are small enough to be the same in both.
     return Table(X, None, labels.astype(np.int64))
+
+
+def _check_width(path: Path, n_features: int) -> None:
+    """Raise ValueError if a sparse matrix, whose width costs nothing, has too many features for a fit."""
+    needed, limit = 2 * int(n_features) * np.dtype(np.float64).itemsize, memory_limit()
+    if needed > limit:
+        raise ValueError(
+            f"{path} has {n_features} features: the parameters of two classes alone would take "
+            f"{needed / 2**30:.1f} GiB, more than half of this machine's memory, {limit / 2**30:.1f} GiB"
+        )
 
 
 def memory_limit() -> int:
     """Bytes that a matrix may take: half of the machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-
-
-@contextmanager
-def _readable_as(kind: str, path: Path) -> Iterator[None]:
-    """Turn what a reader raises about a damaged file into a ValueError that names it."""
-    try:
-        yield
-    except (MemoryError, KeyboardInterrupt, ImportError):
-        raise
-    # Damaged files make the readers raise nearly anything: BadZipFile, zlib.error, EOFError, OverflowError.
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        if kind == "svmlight" and "Invalid index 0" in reason:
-            reason = "it has a feature 0, but features are counted from 1"
-        raise ValueError(f"{path} cannot be read as {kind}: {reason}") from error
+    return physical_memory() // 2
 
 
 READERS: dict[str, Callable[[Path, Wanted], Table]] = {

@@ -20,7 +20,8 @@ from .config import show_config
 from .fit import FitResult, FitState, fit
 from .functional import loss_grad
 from .metrics import Evaluation, evaluate
-from .model_file import Model, save_model
+from .model_file import MODEL, Model, save_model
+from .outputs import check_output
 
 # Inverse strength of the penalty, and when training ends.
 C, TOL = 1.0, 1e-4
@@ -44,20 +45,22 @@ class Timing(NamedTuple):
     difference: float  # largest of the gradients, relative to their largest entry
 
 
-def run(out: Path, console: Console) -> None:
+def run(out: Path, console: Console, *, force: bool = False) -> None:
     """Train on digits, show it, compare the speed, and write model.safetensors and training.png.
 
     Raises
     ------
-    OSError
-        If the files cannot be written.
+    OSError, ValueError
+        If the files cannot be written, or would overwrite others than a model and a picture without `force`.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    from .plot import save_figure, training_figure
+    from .plot import PICTURE, save_figure, training_figure
 
     out.mkdir(parents=True, exist_ok=True)
+    for name, kind in (("model.safetensors", MODEL), ("training.png", PICTURE)):
+        check_output("--out", out / name, kind, sources=(), force=force)
     digits = load_digits()
     X = (digits.data / 16).astype(np.float32)
     X_train, X_test, y_train, y_test = train_test_split(

@@ -166,6 +166,8 @@ def fit(
     ------
     ValueError
         If an argument has the wrong shape, type or values.
+    KeyboardInterrupt
+        On Ctrl-C before the loss at the start is known, when there are no best parameters yet.
     """
     objective = bind(
         X,

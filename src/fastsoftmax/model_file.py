@@ -2,25 +2,28 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._columns import as_texts, shown
 from ._validation import FloatArray
 from .atomic import atomic_path, check_source
 from .functional import decision_function, softmax
+from .outputs import Kind
 
 FORMAT = "fastsoftmax.model"
 VERSION = "1"
 
-# NumPy's kinds of dtype that classes may have, and what JSON must hold for them.
-CLASS_KINDS: dict[str, tuple[type, str]] = {
-    "b": (bool, "booleans"),
-    "i": (int, "integers"),
-    "f": (float, "numbers"),
-    "U": (str, "strings"),
+# Kinds of classes, by the letters that NumPy has for them: what JSON must hold, and how arrays hold it.
+CLASS_KINDS: dict[str, tuple[type, str, type]] = {
+    "b": (bool, "booleans", np.bool_),
+    "i": (int, "integers", np.int64),
+    "f": (float, "numbers", np.float64),
+    "U": (str, "strings", object),
 }
 
 
@@ -33,7 +36,7 @@ class Model:
     W : ndarray of shape (n_classes, n_features), float64
     b : ndarray of shape (n_classes,), float64
     classes : ndarray of shape (n_classes,)
-        Booleans, int64, float64 or strings; all different.
+        Booleans, int64, float64, or strings, which become objects; all different.
     feature_names : tuple of str, optional
         The names of W's columns, where the data had any.
 
@@ -66,7 +69,9 @@ class Model:
             raise ValueError(f"b must have an entry for each of the {n_classes} rows of W, found {self.b.shape}")
         if len(self.classes) != n_classes:
             raise ValueError(f"W has {n_classes} rows, but there are {len(self.classes)} classes")
-        if self.classes.dtype.kind not in CLASS_KINDS:
+        if self.classes.dtype.kind in "UO":
+            object.__setattr__(self, "classes", as_texts("classes", self.classes.tolist()))
+        elif self.classes.dtype.kind not in CLASS_KINDS:
             raise ValueError(
                 f"classes must be booleans, signed integers, floats or strings, found dtype {self.classes.dtype}"
             )
@@ -74,7 +79,7 @@ class Model:
             raise ValueError("classes hold NaN or infinity")
         values, counts = np.unique(self.classes, return_counts=True)
         if len(values) < n_classes:
-            raise ValueError(f"class {values[counts > 1][0].item()!r} appears more than once")
+            raise ValueError(f"class {shown(values[counts > 1].tolist()[0])} appears more than once")
         _check_feature_names(self.feature_names, n_features)
 
     @property
@@ -97,7 +102,7 @@ class Model:
 
 
 def save_model(path: str | os.PathLike[str], model: Model) -> None:
-    """Write a model to a file, whole or not at all.
+    """Write a model to a file, whole or not at all; equal models make equal files.
 
     Raises
     ------
@@ -109,14 +114,37 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "classes_kind": model.classes.dtype.kind,
+        "classes_kind": "U" if model.classes.dtype == object else model.classes.dtype.kind,
         "classes": json.dumps(model.classes.tolist()),
         "feature_names": json.dumps(model.feature_names),
     }
     tensors = {"W": np.ascontiguousarray(model.W), "b": np.ascontiguousarray(model.b)}
-    contents = save(tensors, metadata)
+    contents = _in_order(save(tensors, metadata))
     with atomic_path(path) as temporary:
         temporary.write_bytes(contents)
+
+
+def _in_order(contents: bytes) -> bytes:
+    """Return a safetensors file with its header in the order of names; the writer has another one every time."""
+    start = 8 + int.from_bytes(contents[:8], "little")
+    header = json.dumps(json.loads(contents[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    # As the format has it: the numbers begin at a multiple of eight.
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + contents[start:]
+
+
+def holds_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a model, of any version."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
+MODEL = Kind("a model that fastsoftmax wrote", holds_model)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -162,15 +190,13 @@ def _read_metadata(metadata: dict[str, str]) -> tuple[NDArray[Any], tuple[str, .
 
 
 def _read_classes(values: object, kind: str) -> NDArray[Any]:
-    expected, in_words = CLASS_KINDS[kind]
+    expected, in_words, dtype = CLASS_KINDS[kind]
     # The exact type: to Python, True is an integer.
     if not isinstance(values, list) or any(type(value) is not expected for value in values):
         raise ValueError(f"classes must be a list of {in_words}, as classes_kind says")
     try:
-        if kind == "U":
-            "".join(values).encode()
-        return np.array(values, dtype=np.int64 if kind == "i" else expected)
-    except (OverflowError, UnicodeEncodeError) as error:
+        return np.array(values, dtype)
+    except OverflowError as error:
         raise ValueError(f"classes cannot be represented: {error}") from None
 
 
@@ -202,6 +228,6 @@ def _check_feature_names(names: tuple[str, ...] | None, n_features: int) -> None
         raise ValueError("feature_names must be strings")
     if len(names) != n_features:
         raise ValueError(f"W has {n_features} columns, but there are {len(names)} feature names")
-    if len(set(names)) < n_features:
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"feature name {twice!r} appears more than once")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"feature name {shown(name)} appears more than once")

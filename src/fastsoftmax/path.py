@@ -136,6 +136,8 @@ def path(
     ------
     ValueError
         If an argument has the wrong shape, type or values.
+    KeyboardInterrupt
+        On Ctrl-C before the first loss is known.
     """
     penalties = _as_penalties(l2s, l1s)
     objective = bind(
@@ -161,10 +163,15 @@ def path(
         callback=callback,
         random_state=random_state,
     )
-    for p, result in zip(order, steps, strict=False):
-        results[p] = result
-        if result.status == "interrupted":
-            break
+    try:
+        for p, result in zip(order, steps, strict=False):
+            results[p] = result
+            if result.status == "interrupted":
+                break
+    except KeyboardInterrupt:
+        # Before the start of the next fit was evaluated: those that are done remain.
+        if not results:
+            raise
     return PathResult((penalties[p] for p in sorted(results)), (results[p] for p in sorted(results)))
 
 

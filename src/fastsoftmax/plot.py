@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .atomic import atomic_path
 from .fit import FitResult
 from .metrics import Evaluation
+from .outputs import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # Okabe and Ito's blue and vermilion, which colour-blind readers tell apart; greys for what surrounds the data.
 BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#B8BEC6", "#2B2F36"
 DPI = 160
+
+# What our pictures say has made them.
+SOFTWARE = "fastsoftmax"
 
 # Beyond these, numbers in cells, names at ticks and pictures of classes would be too small to read.
 ANNOTATED_CLASSES = 16
@@ -96,7 +100,16 @@ def save_figure(path: str | os.PathLike[str], figure: Figure) -> None:
         If the file cannot be written there.
     """
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI)
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": SOFTWARE})
+
+
+def holds_picture(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a picture that `save_figure` wrote: its text stands before the pixels."""
+    with open(path, "rb") as file:
+        return f"tEXtSoftware\0{SOFTWARE}".encode() in file.read(512)
+
+
+PICTURE = Kind("a picture that fastsoftmax drew", holds_picture)
 
 
 def _figure(size: tuple[float, float]) -> Figure:

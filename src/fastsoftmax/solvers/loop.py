@@ -195,7 +195,7 @@ def minimize(
     Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "separated"
     (the loss proves that there is no optimum), "callback" (it returned true), "diverged" (the loss is not finite, or a
     thousand times that of the start), "interrupted" (Ctrl-C). The last two return the parameters of the lowest loss,
-    the others the last.
+    the others the last. Ctrl-C before the start is evaluated is a KeyboardInterrupt: there is no best so far.
     """
     history = History(objective)
     last = best = Progress(0, 0, 0.0, math.nan, math.nan, theta)
@@ -241,6 +241,8 @@ def minimize(
                 return history.solution(last, *ended)
             state = step(objective, state)
     except KeyboardInterrupt:
+        if math.isnan(best.loss):
+            raise
         return history.solution(best, "interrupted", interrupted_message(last))
 
 

@@ -102,4 +102,6 @@ def minimize_screened(
                 return history.solution(last, found.status, message)
             kept |= slopes >= NEAR * objective.l1
     except KeyboardInterrupt:
+        if not history.rows:
+            raise
         return history.solution(last, "interrupted", interrupted_message(last))
