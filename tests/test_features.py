@@ -336,7 +336,7 @@ def test_types_that_are_not_served_are_named(dtype):
         ({"scale": [1, 1, 0]}, "scale must not be zero, found zero at feature 2"),
         ({"scale": [1, 2]}, r"scale must be a number or have shape \(3,\), found shape \(2,\)"),
         ({"shift": np.nan}, "shift contains NaN at entry 0"),
-        ({"shift": "a"}, "shift must hold numbers, found 'a'"),
+        ({"shift": "a"}, "shift must hold real numbers, found dtype <U1 with 'a'"),
     ],
 )
 def test_bad_scaling(scaling, message):
