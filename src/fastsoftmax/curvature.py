@@ -55,6 +55,9 @@ EIGEN_WORK = 10
 # A share of the largest second moment that may be a rounding error: of no direction is less believed.
 RESOLUTION = 1e-6
 
+# Where the samples are surer than this, on average, of one class each, the Hessian says nothing about a step.
+SATURATED = 1e-12
+
 # What is added to every entry of a diagonal, as a share of it, for rounding to leave the matrix definite.
 RIDGE = 1e-5
 
@@ -90,6 +93,17 @@ def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
     """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ, with all its digits."""
     trace: NDArray[np.floating] = np.einsum("ik,ik->i", probabilities, 1 - probabilities)
     return trace
+
+
+def unsaturated(probabilities: NDArray[Any], mass: Vector | None) -> NDArray[Any]:
+    """Return the probabilities, or those of a guess if a model is sure of every sample: of these there is a curvature.
+
+    mass is w_i of the rows, None where all are the same.
+    """
+    unsure = trace(probabilities)
+    if np.average(unsure, weights=mass) > SATURATED:
+        return probabilities
+    return np.full_like(probabilities, 1 / probabilities.shape[1])
 
 
 def sample_rows(n_samples: int) -> int:
@@ -133,8 +147,10 @@ class Basis(NamedTuple):
         mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
         moments = np.einsum("i,ij,ij->j", weights, X, X, dtype=np.float64) - mean**2
         own = LATE_WEIGHT * np.maximum(moments, 0) + l2
-        unit = np.divide(1, np.sqrt(own), out=np.zeros_like(own), where=(own > 0) & np.isfinite(own))
-        penalty = l2 * unit**2
+        # Of features whose squares the dtype cannot tell from zero, or from infinity, no component is made.
+        told = (own > np.finfo(X.dtype).tiny) & np.isfinite(own)
+        unit = np.divide(1, np.sqrt(own), out=np.zeros_like(own), where=told)
+        penalty = np.divide(l2, own, out=np.zeros_like(own), where=told)
         if fit_intercept:
             unit, penalty = np.append(unit, INTERCEPT_UNIT), np.append(penalty, 0)
         basis = cls(mean, unit, np.empty((0, 0), X.dtype), penalty.astype(X.dtype), l2)
@@ -260,12 +276,12 @@ class DiagonalCurvature:
     Parameters
     ----------
     diagonal : (n_params,)
-        Its entries; what is not positive is taken for the smallest that is.
+        Its entries, finite; what is not positive is taken for the smallest that is, and for one if there is none.
     """
 
     def __init__(self, diagonal: Vector) -> None:
-        positive = diagonal > RESOLUTION**2 * diagonal.max()
-        self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min())
+        positive = diagonal > max(RESOLUTION**2 * diagonal.max(), np.finfo(np.float64).tiny)
+        self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min() if positive.any() else 1.0)
 
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters with M⁻¹."""
