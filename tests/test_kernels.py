@@ -402,7 +402,12 @@ def test_nan_and_infinity_are_refused(poison, n_classes):
 
 def test_a_row_of_logits_that_rules_out_all_classes_is_refused():
     logits = np.array([[0, 1], [-np.inf, -np.inf]])
-    for call in (fs.softmax, fs.log_softmax, lambda z: fs.cross_entropy(z, [0, 0]), lambda z: fs.cross_entropy_grad(z, [0, 1])):
+    for call in (
+        fs.softmax,
+        fs.log_softmax,
+        lambda z: fs.cross_entropy(z, [0, 0]),
+        lambda z: fs.cross_entropy_grad(z, [0, 1]),
+    ):
         with pytest.raises(ValueError, match="logits must be .* found -inf in all of row 1"):
             call(logits)
 

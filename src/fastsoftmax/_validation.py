@@ -156,9 +156,7 @@ def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Ta
         found = values[differ[0]].item()
         if np.isfinite(found) and found == np.floor(found):
             _refuse_label(name, found, int(differ[0]), n_classes, len(values))
-        raise ValueError(
-            f"{name} must hold class indices, which are whole numbers, found {found} at row {differ[0]}"
-        )
+        raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found} at row {differ[0]}")
     lowest, highest = int(labels.min()), int(labels.max())
     bound = n_classes if n_classes is not None else max(FEW_CLASSES, MOST_CLASSES * len(labels))
     if lowest < 0 or highest >= bound:

@@ -309,6 +309,7 @@ def cross_entropy_grad(
     return loss, cast(FloatArray, grad)
 
 
+@overflow_shows
 def _predict(
     features: Features,
     W: ArrayLike,
