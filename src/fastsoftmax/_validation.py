@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 FloatArray = NDArray[np.floating[Any]]
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # The kernels' name of a dtype: kernel[C_TYPE[dtype]] where the arguments alone do not tell, one being None.
 C_TYPE = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}

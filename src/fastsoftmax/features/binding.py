@@ -60,9 +60,10 @@ def _as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Vector
     check_real(name, values)
     if values.shape not in ((), (n_features,)):
         raise ValueError(f"{name} must be a number or have shape ({n_features},), found shape {values.shape}")
-    values = np.broadcast_to(in_dtype(values, np.float64), (n_features,)).copy()
-    check_finite(name, values)
-    return values
+    vector = np.empty(n_features)
+    vector[:] = in_dtype(values, np.float64)
+    check_finite(name, vector)
+    return vector
 
 
 def _as_dense(X: AnyMatrix) -> NDArray[Any]:
