@@ -99,8 +99,9 @@ def check_real(name: str, array: NDArray[Any], what: str = "real numbers", hint:
 
 def _where(place: tuple[int, ...]) -> str:
     """Return where an entry stands, in words."""
-    words: tuple[str, ...] = ("row", "column") if len(place) == 2 else ("entry",)
-    return " at " + ", ".join(f"{word} {index}" for word, index in zip(words, place, strict=True)) if place else ""
+    if len(place) == 2:
+        return f" at row {place[0]}, column {place[1]}"
+    return f" at entry {', '.join(map(str, place))}" if place else ""
 
 
 def is_readable(array: NDArray[Any]) -> bool:

@@ -74,7 +74,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 )
             return values, columns
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        with np.errstate(invalid="ignore"):  # it casts all floats to integers
+            check_classification_targets(y)
         if len(y) != n_samples:
             raise ValueError(f"y must have one label for each of the {n_samples} samples, found {len(y)}")
         classes, labels = np.unique(y, return_inverse=True)

@@ -252,7 +252,9 @@ def solve(
         message = f"{message}; auto is {_choice(objective)}"
     if objective.l1 and np.isfinite(solution.loss):
         gap = objective.duality_gap(solution.theta)
-        message += f"; duality gap {gap:.3g}, {gap / solution.loss:.3g} of the loss"
+        message += f"; duality gap {gap:.3g}"
+        if solution.loss:
+            message += f", {gap / solution.loss:.3g} of the loss"
     return FitResult(
         W=W.copy(),
         b=b.copy(),

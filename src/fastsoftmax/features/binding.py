@@ -102,6 +102,8 @@ def as_csr(X: Any) -> Any:
         single = data.dtype.itemsize <= 2 or (data.dtype.kind == "f" and data.dtype.itemsize == 4)
         data = in_dtype(data, np.float32 if single else np.float64)
     _check_indptr(indptr, X.shape[0], min(len(data), len(indices)))
+    # SciPy's routines want as many of one as of the other, and none that belong to no row.
+    data, indices = data[: indptr[-1]], indices[: indptr[-1]]
     data, indices, indptr = (np.require(part, requirements=["C", "A"]) for part in (data, indices, indptr))
     outside, canonical = _kernels.csr_order(indices.data, indptr.astype(np.intp, copy=False), X.shape[1])
     if outside >= 0:

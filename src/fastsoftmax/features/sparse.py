@@ -144,7 +144,7 @@ class CsrFeatures(Features):
     def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         # The scale is left to the kernels, which write all of W anew anyway: it may be larger than X.
         W = np.ascontiguousarray(W if W.dtype in C_TYPE else W.astype(np.float64))
-        b = b.astype(np.float64, copy=False)
+        b = np.ascontiguousarray(b, dtype=np.float64)
         return W, b if self.shift is None else b + W @ self.shift
 
     def _unfold(self, grad_W: FloatArray, grad_b: FloatArray) -> None:
