@@ -244,6 +244,37 @@ def test_blocks_of_sparse_samples_add_up():
     np.testing.assert_allclose(grad_b, expected_b, atol=SAME)
 
 
+def test_a_float32_gradient_of_shifted_sparse_samples_is_rounded_once():
+    """A shift that centres takes most of each sum away: what is left must have all its digits."""
+    p = make((800, 7, 3), 11)
+    X = sparse_of(p.X + 30, 0.9, 11).astype(np.float32)
+    scale, shift = fs.standardization(X)
+    W, b = (0.01 * p.W).astype(np.float32), p.b.astype(np.float32)
+    _, expected, _ = fs.loss_grad(X, p.y, W.astype(np.float64), b.astype(np.float64), scale=scale, shift=shift)
+    _, actual, _ = fs.loss_grad(X, p.y, W, b, scale=scale, shift=shift)
+    assert actual.dtype == np.float32
+    np.testing.assert_array_equal(actual, expected.astype(np.float32))
+
+
+def test_arrays_at_odd_addresses_are_copied():
+    p = make((60, 9, 3), 12)
+    X = sparse_of(p.X, 0.5, 12)
+    odd = sp.csr_matrix(X.shape)
+    odd.data, odd.indices, odd.indptr = map(unaligned, (X.data, X.indices, X.indptr))
+    expected = fs.loss_grad(X, p.y, p.W, p.b, sample_weight=p.s, scale=p.W[0], shift=p.W[1])
+    actual = fs.loss_grad(
+        *(odd, unaligned(p.y), unaligned(p.W), unaligned(p.b)),
+        **dict(sample_weight=unaligned(p.s), scale=unaligned(p.W[0]), shift=unaligned(p.W[1])),
+    )
+    for a, e in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(a, e)
+    bound = bind_features(odd).matrix
+    labels = as_targets(unaligned(p.y), 60, 3, np.float64).labels
+    offset = as_offset(unaligned(p.offset), p.offset.shape, np.float64)
+    for array in (bound.data, bound.indices, bound.indptr, labels, offset, as_sample_weight(unaligned(p.s), 60)):
+        assert array.flags.aligned
+
+
 @pytest.mark.parametrize("stored", sorted(STORED))
 @pytest.mark.parametrize("weighted", [False, True])
 def test_standardization(stored, weighted):
@@ -281,6 +312,14 @@ def test_gram(stored):
     actual = fs.gram(X, weights, **scaling)
     size = np.linalg.norm(reference.gram(np.abs(values(X, **scaling)), weights))
     assert np.linalg.norm(actual - expected) <= GRAM["exact", np.float32] * size
+
+
+@pytest.mark.parametrize("stored", ["float32", "float64", "uint8"])
+def test_a_gram_matrix_is_symmetric_to_the_last_bit(stored):
+    p = make((300, 33, 3), 10)
+    scale = np.random.default_rng(1).lognormal(sigma=5, size=33)
+    for matrix in fs.gram(store(p.X, stored), p.offset.T, scale=scale, shift=scale / 3):
+        np.testing.assert_array_equal(matrix, matrix.T)
 
 
 @pytest.mark.parametrize("order", sorted(ORDERS))
@@ -337,7 +376,7 @@ def test_types_that_are_not_served_are_named(dtype):
         ({"scale": [1, 1, 0]}, "scale must not be zero, found zero at feature 2"),
         ({"scale": [1, 2]}, r"scale must be a number or have shape \(3,\), found shape \(2,\)"),
         ({"shift": np.nan}, "shift contains NaN at entry 0"),
-        ({"shift": "a"}, "shift must hold numbers, found 'a'"),
+        ({"shift": "a"}, "shift must hold real numbers, found dtype <U1 with 'a'"),
     ],
 )
 def test_bad_scaling(scaling, message):

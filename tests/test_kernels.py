@@ -384,18 +384,35 @@ def test_extreme_logits(dtype):
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 @pytest.mark.parametrize("n_classes", [2, 3, 17])
-def test_nan_and_infinity_are_not_swallowed(poison, n_classes):
+def test_nan_and_infinity_are_refused(poison, n_classes):
     for k in range(n_classes):
         logits = np.zeros((5, n_classes))
         logits[3, k] = poison
+        message = f"logits must be finite, or -inf for some classes, found {poison} in row 3"
         for y in (
             np.full(5, k),
             np.full(5, (k + 1) % n_classes),
             np.full((5, n_classes), 1 / n_classes),
         ):
-            assert np.isnan(fs.cross_entropy(logits, y))
-        assert np.isnan(fs.softmax(logits)[3]).all()
-        assert np.isfinite(fs.softmax(logits)[[0, 1, 2, 4]]).all()
+            for function in (fs.cross_entropy, fs.cross_entropy_grad):
+                for weights in (None, [1, 1, 1, 0, 1]):
+                    with pytest.raises(ValueError, match=message):
+                        function(logits, y, sample_weight=weights)
+        for function in (fs.softmax, fs.log_softmax):
+            with pytest.raises(ValueError, match=message):
+                function(logits)
+
+
+def test_a_row_of_logits_that_rules_out_all_classes_is_refused():
+    logits = np.array([[0, 1], [-np.inf, -np.inf]])
+    for call in (
+        fs.softmax,
+        fs.log_softmax,
+        lambda z: fs.cross_entropy(z, [0, 0]),
+        lambda z: fs.cross_entropy_grad(z, [0, 1]),
+    ):
+        with pytest.raises(ValueError, match="logits must be .* found -inf in all of row 1"):
+            call(logits)
 
 
 @given(problems(), st.booleans(), st.floats(-2, 2))

@@ -123,6 +123,7 @@ def test_small_work_runs_on_one_thread():
     assert resolve_num_threads(None, SMALL_WORK - 1) == 1
     assert resolve_num_threads(None, SMALL_WORK) == available_threads()
     assert resolve_num_threads(5, 1) == 5
+    assert resolve_num_threads(2**31, 1) == max(64, os.cpu_count())
 
 
 def test_config_prints_what_it_returns(capsys):
@@ -209,3 +210,16 @@ def test_a_sparse_fit_needs_little_memory():
         "print((peak() - before) / 16 / 1e6 * 1024)"
     )
     assert float(done.stdout) < 20, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_many_threads_need_no_memory_that_they_have_no_use_for():
+    done = run(
+        "import resource, numpy as np, fastsoftmax as fs\n"
+        "X = np.ones((500, 300))\n"
+        "expected = fs.gram(X, num_threads=1)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
+        "print((fs.gram(X, num_threads=3000) == expected).all())",
+        OPENBLAS_NUM_THREADS="1",
+    )
+    assert done.stdout.strip() == "True", done.stderr

@@ -1,23 +1,33 @@
 """Arguments as users pass them, turned into the arrays that the kernels read; every refusal names the argument.
 
-X, whose elements are of many kinds, has a file of its own, features.py. Other arrays are float32 or float64: integers
-and booleans become float64, float16 becomes float32.
+X, whose elements are of many kinds, has a file of its own, features/binding.py. Other arrays are float32 or float64:
+integers and booleans become float64, float16 becomes float32.
 """
 
+import functools
+import itertools
 import numbers
 import operator
+import reprlib
+from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 FloatArray = NDArray[np.floating[Any]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # The kernels' name of a dtype: kernel[C_TYPE[dtype]] where the arguments alone do not tell, one being None.
 C_TYPE = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 DIMENSIONS = {1: "one-dimensional", 2: "two-dimensional"}
+
+# Without n_classes, labels name the classes 0, 1, …, the largest label. More than FEW_CLASSES of them, and MOST_CLASSES
+# for a sample, so that nine of ten have none, are identifiers and no indices: W would have a row for every number.
+FEW_CLASSES, MOST_CLASSES = 10_000, 10
 
 
 class Targets(NamedTuple):
@@ -26,6 +36,17 @@ class Targets(NamedTuple):
     labels: NDArray[np.intp] | None  # (n_samples,), class indices in [0, n_classes)
     rows: FloatArray | None  # (n_samples, n_classes), probabilities or counts
     n_classes: int
+
+
+def overflow_shows(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function in whose result infinity and NaN show, and are judged: NumPy need not warn beside that."""
+
+    @functools.wraps(function)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return function(*args, **kwargs)
+
+    return quiet
 
 
 def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) -> FloatArray:
@@ -38,14 +59,8 @@ def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) ->
 
 def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | None = None) -> FloatArray:
     """Return an aligned float32 or float64 array of `ndim` dimensions, without a copy where that is possible."""
-    if hasattr(array, "tocsr"):
-        raise ValueError(f"{name} is a sparse matrix ({type(array).__name__}); pass {name}.toarray()")
-    try:
-        numbers_ = np.asarray(array)
-    except ValueError as error:
-        raise ValueError(f"{name} is not an array of numbers: {error}") from None
-    if numbers_.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold real numbers, found dtype {numbers_.dtype}")
+    numbers_ = as_array(name, array)
+    check_real(name, numbers_)
     if numbers_.ndim != ndim:
         raise ValueError(f"{name} must be {DIMENSIONS[ndim]}, found shape {numbers_.shape}")
     if dtype is None:
@@ -53,6 +68,40 @@ def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | Non
         dtype = np.float32 if single else np.float64
     numbers_ = in_dtype(numbers_, dtype)
     return numbers_ if is_readable(numbers_) else numbers_.copy()
+
+
+def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return an argument as NumPy's array of any dtype; what would lose something on the way is refused."""
+    if hasattr(value, "tocsr"):
+        raise ValueError(f"{name} is a sparse matrix ({type(value).__name__}); pass {name}.toarray()")
+    n_masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
+    if n_masked:
+        raise ValueError(f"{name} must not have masked values, found {n_masked} of {np.size(value)}")
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last is a tensor's with a gradient
+        raise ValueError(f"{name} is not an array of numbers: {error}") from None
+
+
+def check_real(name: str, array: NDArray[Any], what: str = "real numbers", hint: str = "") -> None:
+    """Raise ValueError unless the array holds real numbers; `what` it must hold, and a hint, are the message's."""
+    if array.dtype.kind in "biuf":
+        return
+    found = f"dtype {array.dtype}"
+    if array.dtype.kind in "OSU":
+        others = ((place, value) for place, value in np.ndenumerate(array) if not isinstance(value, numbers.Real))
+        # None where objects are numbers, of unlike kinds or too large.
+        for place, value in itertools.islice(others, 1):
+            value = value.item() if isinstance(value, np.generic) else value
+            found += f" with {reprlib.repr(value)}{_where(place)}"
+    raise ValueError(f"{name} must hold {what}, found {found}{hint}")
+
+
+def _where(place: tuple[int, ...]) -> str:
+    """Return where an entry stands, in words."""
+    if len(place) == 2:
+        return f" at row {place[0]}, column {place[1]}"
+    return f" at entry {', '.join(map(str, place))}" if place else ""
 
 
 def is_readable(array: NDArray[Any]) -> bool:
@@ -80,9 +129,7 @@ def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
         if len(bad):
             place = (start + int(bad[0][0]), *map(int, bad[0][1:]))
             value = "NaN" if np.isnan(array[place]) else "infinity"
-            place = (first_row + place[0], *place[1:])
-            where = "row {}, column {}" if array.ndim == 2 else "entry {}"
-            raise ValueError(f"{name} contains {value} at {where.format(*place)}")
+            raise ValueError(f"{name} contains {value}{_where((first_row + place[0], *place[1:]))}")
 
 
 def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y") -> Targets:
@@ -90,12 +137,9 @@ def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DType
 
     n_classes None takes it from y: the largest index plus one, or the number of columns.
     """
-    values = np.asarray(y)
-    if values.dtype.kind not in "biuf":
-        raise ValueError(
-            f"{name} must hold class indices 0, 1, ... or rows of target probabilities, found dtype {values.dtype}; "
-            "np.unique(y, return_inverse=True) or SoftmaxRegression turn labels into indices"
-        )
+    values = as_array(name, y)
+    what = "class indices 0, 1, ... or rows of target probabilities"
+    check_real(name, values, what, "; np.unique(y, return_inverse=True) or SoftmaxRegression turn labels into indices")
     if values.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (n_samples,) or (n_samples, n_classes), found {values.shape}")
     if len(values) != n_samples:
@@ -107,21 +151,33 @@ def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DType
 
 def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
     with np.errstate(invalid="ignore"):
-        labels = np.ascontiguousarray(values, dtype=np.intp)
+        labels = np.require(values, np.intp, ["C_CONTIGUOUS", "ALIGNED"])
     # A copy in another dtype may differ: fractions, NaN, and integers that are too large.
-    fractional = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
-    if len(fractional):
-        found = f"{values[fractional[0]]} at row {fractional[0]}"
-        raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found}")
-    lowest, highest = labels.min(), labels.max()
-    bound = n_classes if n_classes is not None else highest + 1
+    differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
+    if len(differ):
+        found = values[differ[0]].item()
+        if np.isfinite(found) and found == np.floor(found):
+            _refuse_label(name, found, int(differ[0]), n_classes, len(values))
+        raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found} at row {differ[0]}")
+    lowest, highest = int(labels.min()), int(labels.max())
+    bound = n_classes if n_classes is not None else max(FEW_CLASSES, MOST_CLASSES * len(labels))
     if lowest < 0 or highest >= bound:
         row = int(np.argmax((labels < 0) | (labels >= bound)))
-        limit = f"between 0 and {bound - 1}" if n_classes is not None else "not negative"
-        raise ValueError(f"{name} must hold class indices that are {limit}, found {labels[row]} at row {row}")
+        _refuse_label(name, int(labels[row]), row, n_classes, len(labels))
     if n_classes is None and lowest == highest:
         raise ValueError(f"{name} must hold at least two classes, found only class {lowest}")
-    return Targets(labels, None, int(bound))
+    return Targets(labels, None, n_classes if n_classes is not None else highest + 1)
+
+
+def _refuse_label(name: str, label: float, row: int, n_classes: int | None, n_samples: int) -> NoReturn:
+    """Raise ValueError for a label that is negative or too large."""
+    if n_classes is None and label > 0:
+        raise ValueError(
+            f"{name} must hold class indices 0, 1, ..., found {label} at row {row}, which makes {label + 1} classes "
+            f"of {n_samples} samples; np.unique(y, return_inverse=True) or SoftmaxRegression turn labels into indices"
+        )
+    limit = f"between 0 and {n_classes - 1}" if n_classes is not None else "not negative"
+    raise ValueError(f"{name} must hold class indices that are {limit}, found {label} at row {row}")
 
 
 def _probability_targets(values: NDArray[Any], n_classes: int | None, dtype: DTypeLike, name: str) -> Targets:
@@ -134,9 +190,21 @@ def _probability_targets(values: NDArray[Any], n_classes: int | None, dtype: DTy
     if (rows < 0).any():
         row, column = np.argwhere(rows < 0)[0]
         raise ValueError(f"{name} must not be negative, found {rows[row, column]} at row {row}, column {column}")
-    empty = np.flatnonzero(rows.sum(axis=1) == 0)
+    with np.errstate(over="ignore"):
+        sums = rows.sum(axis=1)
+    empty, infinite = np.flatnonzero(sums == 0), np.flatnonzero(np.isinf(sums))
     if len(empty):
         raise ValueError(f"{name} must not have rows that sum to zero, found row {empty[0]}")
+    if len(infinite):
+        raise ValueError(f"{name} must not have rows whose sum overflows {rows.dtype}, found row {infinite[0]}")
+    unlike = np.flatnonzero(sums != sums[0]) if values.dtype.kind in "biu" else empty
+    if len(unlike):
+        # Of whole numbers these may be counts, but as well columns of labels, of which only one can be the classes.
+        raise ValueError(
+            f"{name} has {values.shape[1]} columns of whole numbers, and its rows have unlike sums, {sums[0]:g} in row "
+            f"0 and {sums[unlike[0]]:g} in row {unlike[0]}: a column of labels must stand alone; counts of the classes "
+            f"must be floats, {name}.astype(float)"
+        )
     return Targets(None, rows, values.shape[1])
 
 
@@ -213,7 +281,10 @@ def as_number(name: str, value: object, *, positive: bool = False) -> float:
     kind = "positive" if positive else "non-negative"
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise ValueError(f"{name} must be a {kind} number, found {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
     if not np.isfinite(number) or number < 0 or (positive and number == 0):
         raise ValueError(f"{name} must be a {kind} finite number, found {value!r}")
     return number

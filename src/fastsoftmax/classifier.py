@@ -16,7 +16,6 @@ from sklearn.utils.validation import (
 
 from ._vectors import project
 from .features import as_csr, is_bfloat16
-from ._vectors import project
 from .functional import decision_function, log_softmax, softmax
 from .path import Penalty
 from .threads import available_threads
@@ -77,7 +76,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
                 )
             return values, columns
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        with np.errstate(invalid="ignore"):  # it casts all floats to integers
+            check_classification_targets(y)
         if len(y) != n_samples:
             raise ValueError(f"y must have one label for each of the {n_samples} samples, found {len(y)}")
         classes, labels = np.unique(y, return_inverse=True)

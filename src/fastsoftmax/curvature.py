@@ -13,6 +13,7 @@ H: the many rows that a fitted model is sure of say nothing about its curvature 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,9 @@ EIGEN_WORK = 10
 # A share of the largest second moment that may be a rounding error: of no direction is less believed.
 RESOLUTION = 1e-6
 
+# Where the samples are surer than this, on average, of one class each, the Hessian says nothing about a step.
+SATURATED = 1e-12
+
 # What is added to every entry of a diagonal, as a share of it, for rounding to leave the matrix definite.
 RIDGE = 1e-5
 
@@ -62,9 +66,6 @@ CONSTANT = 100
 
 # The least curvature of a feature whose inverse, and that inverse's square root, are numbers.
 LEAST = 1e-290
-
-# The mean of p (1 − p) below which a model is sure of everything: its curvature is that of one which knows nothing.
-SURE = 1e-12
 
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = 0.003
@@ -86,22 +87,29 @@ class Sample:
     X: NDArray[np.floating[Any]]  # (n_rows, n_features)
     probabilities: Vector  # (n_rows, n_classes)
     weights: Vector  # (n_rows,), w_i over the probability of row i
-    spread: Vector  # (n_rows,), traces of the rows' class matrices, scaled to a sum of one
 
-    @classmethod
-    def of(cls, X: NDArray[np.floating[Any]], probabilities: Vector, weights: Vector) -> "Sample":
-        """Return rows with the model's probabilities, or equal ones where it is wrong or right without any doubt."""
-        traces = weights * trace(probabilities)
-        if not traces.sum() > SURE * weights.sum():
-            probabilities = np.full(probabilities.shape, 1 / probabilities.shape[1])
-            traces = weights if weights.any() else np.ones(len(weights))
-        return cls(X, probabilities, weights, traces / traces.sum())
+    @cached_property
+    def spread(self) -> Vector:
+        """Traces of the rows' class matrices, scaled to a sum of one."""
+        traces = self.weights * trace(self.probabilities)
+        return traces / traces.sum()
 
 
 def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
     """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ, with all its digits."""
     trace: NDArray[np.floating] = np.einsum("ik,ik->i", probabilities, 1 - probabilities)
     return trace
+
+
+def unsaturated(probabilities: NDArray[Any], mass: Vector | None) -> NDArray[Any]:
+    """Return the probabilities, or those of a guess if a model is sure of every sample: of these there is a curvature.
+
+    mass is w_i of the rows, None where all are the same.
+    """
+    unsure = trace(probabilities)
+    if np.average(unsure, weights=mass) > SATURATED:
+        return probabilities
+    return np.full_like(probabilities, 1 / probabilities.shape[1])
 
 
 def sample_rows(n_samples: int) -> int:
@@ -275,12 +283,12 @@ class DiagonalCurvature:
     Parameters
     ----------
     diagonal : (n_params,)
-        Its entries; what is not positive is taken for the smallest that is.
+        Its entries, finite; what is not positive is taken for the smallest that is, and for one if there is none.
     """
 
     def __init__(self, diagonal: Vector) -> None:
-        positive = diagonal > RESOLUTION**2 * diagonal.max()
-        self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min())
+        positive = diagonal > max(RESOLUTION**2 * diagonal.max(), np.finfo(np.float64).tiny)
+        self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min() if positive.any() else 1.0)
 
     def solve(self, v: Vector) -> Vector:
         """Multiply a vector of parameters with M⁻¹."""

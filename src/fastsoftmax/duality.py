@@ -17,7 +17,7 @@ that is a start, and q ← ȳ + c (q − ȳ), c ≤ 1, shrinks V as far as it mu
 import numpy as np
 from numpy.typing import NDArray
 
-from ._validation import FloatArray, Targets
+from ._validation import FloatArray, Targets, overflow_shows
 from ._vectors import largest
 from .features import Features
 
@@ -27,6 +27,7 @@ Vector = NDArray[np.float64]
 MAX_NEWTON, BALANCED = 50, 1e-13
 
 
+@overflow_shows
 def duality_gap(
     X: Features,
     targets: Targets,
@@ -65,7 +66,7 @@ def duality_gap(
     V = X.exact_sums(mass[:, None] * (q - Y))
     if not l2:
         steepest = largest(V)
-        shrink = min(1.0, l1 / steepest) if steepest else 1.0
+        shrink = 1.0 if steepest <= l1 else l1 / steepest
         q = Y + shrink * (q - Y)
     dual = float(mass @ _entropy(q))
     if offset is not None:

@@ -17,7 +17,6 @@ from ._validation import as_generator
 from ._vectors import project
 from .classifier import UNCONVERGED, SoftmaxClassifier, dtype_of, penalty_of, rows_of
 from .fit import SOLVERS, fit, fit_chunk
-from ._vectors import project
 from .functional import standardization
 from .progress import ProgressLine
 from .solvers import SGD, Walk

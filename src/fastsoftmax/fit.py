@@ -52,7 +52,7 @@ class FitState(NamedTuple):
     seconds: float  # since the start
     loss: float  # F, penalty included; a few digits of it while "auto" multiplies roughly
     grad_norm: float  # largest absolute entry of ∂F
-    W: NDArray[np.float64]  # (n_classes, n_features)
+    W: NDArray[np.float64]  # (n_classes, n_features); read-only, and to be copied if it is kept
     b: NDArray[np.float64]  # (n_classes,)
 
 
@@ -122,7 +122,7 @@ def fit(
         strides, memory-mapped or not, or SciPy's CSR of float32 or float64. Other integers are copied to float64,
         other sparse formats to CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
-        Class indices 0, 1, …, or rows of target probabilities or counts.
+        Class indices 0, 1, …, or rows of target probabilities or counts: floats, or whole numbers of equal sums.
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD
         "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one: L-BFGS
         that starts from the curvature of a sample, as "lbfgs" does not; and, for a float32 X and 32 classes or more,
@@ -165,7 +165,7 @@ def fit(
     Raises
     ------
     ValueError
-        If an argument has the wrong shape, type or values.
+        If an argument has the wrong shape, type or values; X must be finite in samples of weight zero too.
     KeyboardInterrupt
         On Ctrl-C before the loss at the start is known, when there are no best parameters yet.
     """
@@ -241,8 +241,10 @@ def solve(
     tol = min(as_number("tol", tol), L1_SHARE * objective.l1 or math.inf)
     with one_blas_thread:
         solution = run(objective, method, theta, tol=tol, max_iter=max_iter, callback=report)
-    # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known.
-    if not np.isfinite(solution.history["loss"][:1]).all():
+    # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known. A sample of
+    # weight zero has no share in the loss; of the gradient, NaN times zero is NaN.
+    first = solution.history[:1]
+    if not (np.isfinite(first["loss"]) & np.isfinite(first["grad_norm"])).all():
         objective.X.check_finite("X")
     if solution.status in ("converged", "max_iter", "rounding"):
         solution = _without_optimum(objective, solution)
@@ -253,7 +255,9 @@ def solve(
     if objective.l1 and np.isfinite(solution.loss):
         with one_blas_thread:
             gap = objective.duality_gap(solution.theta)
-        message += f"; duality gap {gap:.3g}, {gap / solution.loss:.3g} of the loss"
+        message += f"; duality gap {gap:.3g}"
+        if solution.loss:
+            message += f", {gap / solution.loss:.3g} of the loss"
     return FitResult(
         W=W.copy(),
         b=b.copy(),
@@ -269,7 +273,10 @@ def solve(
 
 
 def _state(objective: SoftmaxObjective, progress: Progress) -> FitState:
-    return FitState(*progress[:5], *objective.split(progress.theta))
+    """Return what a callback sees: the solver's own memory, which is not the callback's to write to."""
+    W, b = objective.split(progress.theta)
+    W.flags.writeable = b.flags.writeable = False
+    return FitState(*progress[:5], W, b)
 
 
 def _choice(objective: SoftmaxObjective) -> str:

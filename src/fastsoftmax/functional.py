@@ -4,13 +4,14 @@ import math
 from typing import Literal, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import _kernels
 from ._validation import (
     C_TYPE,
     FloatArray,
     Precision,
+    as_array,
     as_matrix,
     as_number,
     as_parameters,
@@ -18,6 +19,7 @@ from ._validation import (
     as_sample_weight,
     as_targets,
     check_finite,
+    overflow_shows,
 )
 from ._vectors import project
 from .features import AnyMatrix, Features, bind_features
@@ -34,6 +36,7 @@ EXP_WORK = 20
 NEARLY_CONSTANT, MOST_NUMBERS = 1e4, 10_000_000
 
 
+@overflow_shows
 def loss_grad(
     X: AnyMatrix,
     y: ArrayLike,
@@ -58,7 +61,7 @@ def loss_grad(
         strides, or SciPy's CSR of float32 or float64. Other integers are copied to float64, other sparse formats to
         CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
-        Class indices, or rows of target probabilities or counts.
+        Class indices, or rows of target probabilities or counts: floats, or whole numbers of equal sums.
     W, b : array_like of shape (n_classes, n_features) and (n_classes,)
     sample_weight : array_like of shape (n_samples,), optional
         Non-negative; the loss is the weighted mean.
@@ -83,7 +86,8 @@ def loss_grad(
     Raises
     ------
     ValueError
-        If an argument has the wrong shape, type or values, or X, W or b holds NaN or infinity.
+        If an argument has the wrong shape, type or values, or X, W or b holds NaN or infinity, in samples of weight
+        zero too; or if the loss or a gradient overflows its dtype.
     """
     features = bind_features(X, scale, shift)
     W, b = as_parameters(W, b, features.shape[1])
@@ -97,9 +101,12 @@ def loss_grad(
     )
     grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
     loss = objective.write_loss_grad(grad_W, grad_b, W, b)
-    if not np.isfinite(loss):
+    grads = grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
+    # A sample of weight zero has no share in the loss; of the gradients, NaN times zero is NaN.
+    if not (math.isfinite(loss) and _is_finite(grads[0]) and _is_finite(grads[1])):
         _name_the_nonfinite(features, W, b)
-    return loss, grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
+        raise ValueError(f"X, W or y are so large that the loss or its gradient overflows {features.dtype}; scale X")
+    return loss, *grads
 
 
 def predict_proba(
@@ -131,7 +138,8 @@ def predict_proba(
     Raises
     ------
     ValueError
-        If an argument has the wrong shape or type, or X, W or b holds NaN or infinity.
+        If an argument has the wrong shape or type, or X, W or b holds NaN or infinity, or if a logit overflows X's
+        dtype and leaves no probability.
     """
     features = bind_features(X, scale, shift)
     return _predict(features, W, b, probabilities=True, precision=as_precision(precision), num_threads=num_threads)
@@ -145,18 +153,19 @@ def decision_function(
     center: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
-    """Logits of a model, W x_i + b, (n_samples, n_classes): in float64 if W or X is, else in float32.
+    """Logits of a model, W x_i + b, (n_samples, n_classes), all finite: in float64 if W or X is, else in float32.
 
     Arguments and errors as of `predict_proba`. With a center c, (n_features,), they are computed as
     W (x_i − c) + (b + W c): what is left of large numbers near each other is found before it is multiplied.
     """
-    W, b = np.asarray(W), np.asarray(b)
+    features = bind_features(X, shift=None if center is None else -center, dtype=np.asarray(W).dtype)
+    W, b = as_parameters(W, b, features.shape[1])
     if center is not None:
         b = b + project(W.astype(np.float64, copy=False), center)
-    features = bind_features(X, shift=None if center is None else -center, dtype=W.dtype)
     return _predict(features, W, b, probabilities=False, precision=Precision.EXACT, num_threads=num_threads)
 
 
+@overflow_shows
 def standardization(
     X: AnyMatrix,
     *,
@@ -191,8 +200,7 @@ def standardization(
     features = bind_features(X)
     threads = resolve_num_threads(num_threads, features.n_entries)
     weights = as_sample_weight(sample_weight, len(features))
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = features.moments(weights, threads)
+    mean, deviation = features.moments(weights, threads)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         features.check_finite("X")
         raise ValueError(f"X is so large that its variance overflows {features.dtype}; scale its features")
@@ -219,6 +227,7 @@ def _nearly_constant(columns: FloatArray, weights: FloatArray | None) -> tuple[F
     return columns[0] + mean, np.sqrt(variance)
 
 
+@overflow_shows
 def gram(
     X: AnyMatrix,
     sample_weight: ArrayLike | None = None,
@@ -255,10 +264,11 @@ def gram(
     Raises
     ------
     ValueError
-        If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity.
+        If an argument has the wrong shape, type or values, or X or sample_weight holds NaN or infinity, or if the
+        matrix overflows its dtype.
     """
     features = bind_features(X, scale, shift)
-    weights = np.ones(len(features), features.dtype) if sample_weight is None else np.asarray(sample_weight)
+    weights = np.ones(len(features)) if sample_weight is None else as_array("sample_weight", sample_weight)
     single = weights.ndim == 1
     weights = as_matrix("sample_weight", weights[None] if single else weights, dtype=features.dtype)
     if weights.shape[1] != len(features):
@@ -267,9 +277,11 @@ def gram(
         )
     threads = resolve_num_threads(num_threads, features.n_entries * features.shape[1] // 2 * len(weights))
     out = features.gram(np.ascontiguousarray(weights), as_precision(precision), threads)
-    if not np.isfinite(np.einsum("cjj->", out)):
+    # What overflows, or is NaN, shows on the diagonal: |x_j x_k| is at most the larger square.
+    if not _is_finite(np.einsum("cjj->cj", out)):
         features.check_finite("X")
         check_finite("sample_weight", weights)
+        raise ValueError(f"X or sample_weight are so large that their Gram matrix overflows {out.dtype}; scale X")
     return out[0] if single else out
 
 
@@ -288,7 +300,7 @@ def softmax(logits: ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        If logits is not a non-empty matrix of real numbers.
+        If logits is not a non-empty matrix of real numbers, or holds NaN or infinity, or −∞ for all classes of a row.
     """
     return _softmax(logits, log=False)
 
@@ -304,6 +316,7 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike |
     Parameters
     ----------
     logits : array_like of shape (n_samples, n_classes)
+        −∞ rules a class out: the loss is infinite if it is a sample's own.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
         Class indices, or rows of target probabilities or counts.
     sample_weight : array_like of shape (n_samples,), optional
@@ -311,7 +324,7 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike |
     Raises
     ------
     ValueError
-        If an argument has the wrong shape, type or values.
+        If an argument has the wrong shape, type or values; logits as of `softmax`.
     """
     loss, _ = _cross_entropy(logits, y, sample_weight, with_grad=False)
     return loss
@@ -334,6 +347,7 @@ def cross_entropy_grad(
     return loss, cast(FloatArray, grad)
 
 
+@overflow_shows
 def _predict(
     features: Features,
     W: ArrayLike,
@@ -348,18 +362,25 @@ def _predict(
     total = features.predict(
         out, W, b, probabilities, precision, resolve_num_threads(num_threads, features.n_entries * len(W))
     )
-    if not math.isfinite(total):
+    # A logit of −∞, by an overflow, is a probability of zero all the same.
+    if not math.isfinite(total) and not _is_finite(out):
         _name_the_nonfinite(features, W, b)
+        raise ValueError(f"X and W are so large that the logits W x + b overflow {features.dtype}; scale X, or W")
     return out
 
 
+@overflow_shows
 def _softmax(logits: ArrayLike, *, log: bool) -> FloatArray:
     logits = as_matrix("logits", logits)
     out = np.empty(logits.shape, dtype=logits.dtype)
     _kernels.softmax(out, logits, log, resolve_num_threads(None, logits.size * EXP_WORK))
+    # Where a logit is NaN or infinity, so are all results of its row.
+    if np.isnan(out[:, 0].sum()):
+        _check_logits(logits)
     return out
 
 
+@overflow_shows
 def _cross_entropy(
     logits: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, with_grad: bool
 ) -> tuple[float, FloatArray | None]:
@@ -374,7 +395,36 @@ def _cross_entropy(
     )
     if grad is not None:
         grad /= n_samples
+    silent = None if weights is None else weights == 0
+    if np.isnan(loss):
+        _check_logits(logits)
+        raise ValueError(f"y or logits are so large that the loss overflows {logits.dtype}; scale them")
+    if silent is not None and silent.any():
+        # They have no share in the loss.
+        _check_logits(logits, np.flatnonzero(silent))
+    # What overflows is a factor of a sample, and so of all its classes.
+    if grad is not None and not _is_finite(grad[:, 0]):
+        raise ValueError(f"y or sample_weight are so large that the gradient overflows {logits.dtype}; scale y")
     return loss, grad
+
+
+def _check_logits(logits: FloatArray, rows: NDArray[np.intp] | None = None) -> None:
+    """Raise ValueError if logits, or some rows of them, are NaN or infinite, or rule out all classes of a sample."""
+    some = logits if rows is None else logits[rows]
+    top = some.max(axis=1)
+    bad = np.flatnonzero(~np.isfinite(top))
+    if len(bad):
+        row = int(bad[0])
+        found = "-inf in all of" if np.isneginf(top[row]) else f"{top[row]} in"
+        raise ValueError(
+            f"logits must be finite, or -inf for some classes, found {found} row {row if rows is None else rows[row]}"
+        )
+
+
+def _is_finite(array: FloatArray) -> bool:
+    """Whether all entries are finite."""
+    # The sum tells at once, but where it overflows itself.
+    return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
 def _name_the_nonfinite(features: Features, W: FloatArray, b: FloatArray) -> None:

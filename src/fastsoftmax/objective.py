@@ -31,6 +31,7 @@ from .curvature import (
     leading_components,
     sample_rows,
     trace,
+    unsaturated,
 )
 from .duality import duality_gap
 from .features import Features
@@ -384,17 +385,16 @@ class SoftmaxObjective:
                 importance = importance * trace(self._probabilities(theta))
             rows, probability = draw(importance)
             part, factor = self.batch(rows), 1 / probability
-        mass = factor / n_samples if part._mass is None else part._mass * factor / n_samples
-        probabilities = part._probabilities(theta).astype(np.float64)
-        weights = np.broadcast_to(mass, len(probabilities))
-        return Sample.of(np.ascontiguousarray(part.X.values()), probabilities, weights)
+        mass = np.broadcast_to(factor if part._mass is None else part._mass * factor, len(part.X)) / n_samples
+        probabilities = unsaturated(part._probabilities(theta).astype(np.float64), mass)
+        return Sample(np.ascontiguousarray(part.X.values()), probabilities, mass)
 
     def diagonal(self, theta: Vector) -> Vector:
         """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""
         return 1 / self._diagonal(theta).inverse
 
     def _diagonal(self, theta: Vector) -> DiagonalCurvature:
-        probabilities = self._probabilities(theta)
+        probabilities = unsaturated(self._probabilities(theta), self._mass)
         weights = probabilities * (1 - probabilities) / len(self.X)
         if self._mass is not None:
             weights *= self._mass[:, None]
@@ -403,6 +403,9 @@ class SoftmaxObjective:
         of_W[:] = self.X.squares(weights) + self.l2
         of_b[:] = weights.sum(axis=0)
         self._count_pass()
+        if not np.isfinite(diagonal.sum()):
+            self.X.check_finite("X")
+            raise ValueError("X is so large that the squares of its features overflow float64; scale its features")
         return DiagonalCurvature(diagonal)
 
     def _probabilities(self, theta: Vector) -> FloatArray:
@@ -468,7 +471,10 @@ class SoftmaxObjective:
             largest = np.linalg.eigvalsh(matrix)[-1] if np.isfinite(matrix).all() else np.inf
         else:
             start = np.random.default_rng(0).standard_normal(size)
-            if np.isfinite(half_gram(start)).all():
+            image = half_gram(start)
+            if not image.any():
+                largest = 0.0  # X is zero, which is a start that ARPACK refuses
+            elif np.isfinite(image).all():
                 operator = LinearOperator((size, size), matvec=half_gram, dtype=np.float64)
                 largest = eigsh(operator, k=1, v0=start, tol=1e-3, return_eigenvectors=False)[0]
             else:

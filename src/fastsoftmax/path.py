@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validation import as_number
+from ._validation import as_array, as_number
 from .features import AnyMatrix
 from .fit import FitResult, FitState, Init, bind, solve, start
 from .objective import SoftmaxObjective
@@ -191,12 +191,12 @@ def _as_penalties(l2s: ArrayLike | None, l1s: ArrayLike | None) -> list[Penalty]
     l1, l2 = _as_weights("l1s", l1s), _as_weights("l2s", l2s)
     if 1 not in (len(l1), len(l2)) and len(l1) != len(l2):
         raise ValueError(f"l2s and l1s must have the same length, found {len(l2)} and {len(l1)}")
-    return [Penalty(*pair) for pair in np.broadcast(l1, l2)]
+    return [Penalty(*map(float, pair)) for pair in np.broadcast(l1, l2)]
 
 
 def _as_weights(name: str, weights: ArrayLike | None) -> Vector:
     """Return weights of a penalty, zero for None, one or more."""
-    values = np.atleast_1d(np.asarray(0.0 if weights is None else weights))
+    values = np.atleast_1d(as_array(name, 0.0 if weights is None else weights))
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} must be a number or a vector that is not empty, found shape {values.shape}")
     return np.array([as_number(f"{name}[{p}]", value) for p, value in enumerate(values.tolist())])

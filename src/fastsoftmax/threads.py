@@ -14,6 +14,10 @@ from . import _kernels
 # where other processes want the processors too, costs milliseconds.
 SMALL_WORK = 2_000_000
 
+# Threads that a call gets at most, where the machine has no more processors: each costs scratch memory of its own, and
+# gains nothing. More than a small machine has, so that tests there can see that the number of threads changes no bit.
+MOST_THREADS = 64
+
 _IMPORTING_PROCESS = os.getpid()
 
 
@@ -39,11 +43,18 @@ def available_threads() -> int:
     """
     if os.getpid() != _IMPORTING_PROCESS:
         return 1
-    return max(1, math.ceil(min(_kernels.max_threads(), cgroup_quota())))
+    return max(1, math.ceil(min(_kernels.max_threads(), cgroup_quota(), most_threads())))
+
+
+def most_threads() -> int:
+    """Threads that are started at most, however many are asked for."""
+    return max(MOST_THREADS, os.cpu_count() or 1)
 
 
 def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
     """Threads for a call of `work` multiply-adds: num_threads if it is given, else what is available and pays.
+
+    More than `most_threads` are not started; no result depends on their number.
 
     Raises
     ------
@@ -58,7 +69,7 @@ def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
         count = 0
     if count < 1 or isinstance(num_threads, bool):
         raise ValueError(f"num_threads must be a positive integer or None, found {num_threads!r}")
-    return count if os.getpid() == _IMPORTING_PROCESS else 1
+    return min(count, most_threads()) if os.getpid() == _IMPORTING_PROCESS else 1
 
 
 @lru_cache(maxsize=1)

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._validation import FloatArray, Precision, Targets
+from .._validation import FloatArray, Precision, Targets, overflow_shows
 
 Vector = NDArray[np.float64]
 
 
 class Features(ABC):
     """What the objective and the functions need of X.
+
+    Numbers that overflow become infinite without a warning: they show in the results, and whoever asked for these
+    judges them.
 
     Parameters
     ----------
@@ -40,6 +43,7 @@ class Features(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
+    @overflow_shows
     def loss_grad(
         self,
         grad_W_out: FloatArray,
@@ -58,6 +62,7 @@ class Features(ABC):
         self._unfold(grad_W_out, grad_b_out)
         return loss
 
+    @overflow_shows
     def hess_vec(
         self,
         product_W_out: Vector,
@@ -76,6 +81,7 @@ class Features(ABC):
         self._hess_vec(product_W_out, product_b_out, *at, *along, mass, offset, precision, num_threads)
         self._unfold(product_W_out, product_b_out)
 
+    @overflow_shows
     def predict(
         self, out: FloatArray, W: FloatArray, b: FloatArray, probabilities: bool, precision: Precision, num_threads: int
     ) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _kernels
-from .._validation import C_TYPE, as_numbers, check_finite, is_readable
+from .._validation import C_TYPE, as_array, as_numbers, check_finite, check_real, in_dtype, is_readable
 from .base import Features, Vector
 from .dense import DenseFeatures, is_bfloat16
 from .sparse import CsrFeatures
@@ -48,7 +48,13 @@ def bind_features(
         raise ValueError(f"scale must not be zero, found zero at feature {int(np.argmin(factors[0] != 0))}")
     if hasattr(matrix, "tocsr"):
         return CsrFeatures(matrix.astype(np.float64, copy=False) if dtype == np.float64 else matrix, *factors)
-    return DenseFeatures(matrix, *factors, dtype)
+    features = DenseFeatures(matrix, *factors, dtype)
+    if features.center is not None:
+        too_large = np.flatnonzero(~np.isfinite(features.center))
+        if len(too_large):
+            # What is subtracted from the stored numbers: −shift_j / scale_j.
+            raise ValueError(f"shift over scale overflows {features.dtype} at feature {too_large[0]}")
+    return features
 
 
 def is_served(dtype: np.dtype[Any]) -> bool:
@@ -59,29 +65,24 @@ def is_served(dtype: np.dtype[Any]) -> bool:
 def _as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Vector | None:
     if factors is None:
         return None
-    try:
-        values = np.asarray(factors, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must hold numbers, found {factors!r}") from None
+    values = as_array(name, factors)
+    check_real(name, values)
     if values.shape not in ((), (n_features,)):
         raise ValueError(f"{name} must be a number or have shape ({n_features},), found shape {values.shape}")
-    values = np.broadcast_to(values, (n_features,)).copy()
-    check_finite(name, values)
-    return values
+    vector = np.empty(n_features)
+    vector[:] = in_dtype(values, np.float64)
+    check_finite(name, vector)
+    return vector
 
 
 def _as_dense(X: AnyMatrix) -> NDArray[Any]:
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise ValueError(f"X is not an array of numbers: {error}") from None
+    array = as_array("X", X)
     if array.ndim != 2:
         raise ValueError(f"X must be two-dimensional, found shape {array.shape}")
     if 0 in array.shape:
         raise ValueError(f"X must not be empty, found shape {array.shape}")
     if not is_served(array.dtype):
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"X must hold real numbers, found dtype {array.dtype}; served are {SERVED}")
+        check_real("X", array, hint=f"; served are {SERVED}")
         native = array.dtype.newbyteorder("=")
         return as_numbers("X", array, ndim=2, dtype=native if is_served(native) else np.float64)
     return array if is_readable(array) else array.copy()
@@ -107,9 +108,12 @@ def as_csr(X: Any) -> Any:
     if data.dtype not in C_TYPE:
         if data.dtype.kind not in "biuf":
             raise ValueError(f"X must hold real numbers, found a sparse matrix of dtype {data.dtype}")
-        data = data.astype(np.float32 if data.dtype.itemsize <= 2 else np.float64)
+        single = data.dtype.itemsize <= 2 or (data.dtype.kind == "f" and data.dtype.itemsize == 4)
+        data = in_dtype(data, np.float32 if single else np.float64)
     _check_indptr(indptr, X.shape[0], min(len(data), len(indices)))
-    data, indices = np.ascontiguousarray(data), np.ascontiguousarray(indices)
+    # SciPy's routines want as many of one as of the other, and none that belong to no row.
+    data, indices = data[: indptr[-1]], indices[: indptr[-1]]
+    data, indices, indptr = (np.require(part, requirements=["C", "A"]) for part in (data, indices, indptr))
     outside, canonical = _kernels.csr_order(indices.data, indptr.astype(np.intp, copy=False), X.shape[1])
     if outside >= 0:
         row = indices[indptr[outside] : indptr[outside + 1]]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._validation import C_TYPE, FloatArray, Precision, check_finite, in_dtype
+from .._validation import C_TYPE, FloatArray, Precision, check_finite, in_dtype, overflow_shows
 from .base import Features, Vector
 
 # Numbers that are copied to float64 at a time.
@@ -39,7 +39,8 @@ class DenseFeatures(Features):
         self.view = (array.view(np.uint16) if is_bfloat16(array.dtype) else array).data
         self.center: FloatArray | None = None
         if shift is not None:
-            self.center = in_dtype(-shift if scale is None else -shift / scale, self.dtype)
+            with np.errstate(over="ignore"):
+                self.center = in_dtype(-shift if scale is None else -shift / scale, self.dtype)
 
     def rows(self, rows: NDArray[np.intp] | slice) -> "DenseFeatures":
         """As the base class says; a slice is read where it lies."""
@@ -56,6 +57,7 @@ class DenseFeatures(Features):
         """As the base class says."""
         return DenseFeatures(np.ascontiguousarray(self.array[:, columns]), *self._factors(columns), self.dtype)
 
+    @overflow_shows
     def values(self) -> FloatArray:
         """As the base class says."""
         values = self.array.astype(self.dtype, copy=False)
@@ -63,13 +65,17 @@ class DenseFeatures(Features):
             values = values - self.center
         return values if self.scale is None else values * in_dtype(self.scale, self.dtype)
 
+    @overflow_shows
     def squares(self, sample_weight: FloatArray) -> FloatArray:
         """As the base class says."""
         n_samples, n_features = self.shape
         sums = np.zeros((sample_weight.shape[1], n_features))
         for start in range(0, n_samples, 1024):
             block = slice(start, start + 1024)
-            sums += sample_weight[block].T @ self.rows(block).values() ** 2
+            values, weights = self.rows(block).values(), sample_weight[block]
+            part = weights.T @ values**2
+            # float64 has room for the squares of all that float32 has.
+            sums += part if np.isfinite(part.sum()) else weights.T @ values.astype(np.float64) ** 2
         return sums
 
     def serves_rough_products(self, n_classes: int) -> bool:
@@ -79,14 +85,16 @@ class DenseFeatures(Features):
         some = self.rows(np.linspace(0, len(self) - 1, ROUNDED_ROWS, dtype=np.intp)).values().astype(np.float64)
         return bool(np.all(np.mean(some**2, axis=0) <= MOST_SQUARE * some.var(axis=0)))
 
+    @overflow_shows
     def gram(self, sample_weight: FloatArray, precision: Precision, num_threads: int) -> FloatArray:
         """As the base class says."""
         n_features = self.shape[1]
         out = np.empty((len(sample_weight), n_features, n_features), dtype=self.dtype)
         _kernels.gram[self.kind](out, self.view, self.center, sample_weight, precision, num_threads)
         if self.scale is not None:
-            out *= in_dtype(self.scale, self.dtype)
-            out *= in_dtype(self.scale, self.dtype)[:, None]
+            # By scale_j scale_k, which is the same on both sides of the diagonal, as two multiplications are not.
+            for j, factor in enumerate(self.scale):
+                np.multiply(out[:, j], factor * self.scale, out=out[:, j], casting="same_kind")
         return out
 
     def _float64_blocks(self) -> Iterator[tuple[slice, Any]]:

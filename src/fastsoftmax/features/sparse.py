@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .._validation import C_TYPE, FloatArray, Precision, in_dtype
+from .._validation import C_TYPE, FloatArray, Precision, in_dtype, overflow_shows
 from .._vectors import add_scaled, project
 from .base import Features, Vector
 
@@ -41,6 +41,7 @@ class CsrFeatures(Features):
         return cuts
 
     @cached_property
+    @overflow_shows
     def _scaled(self) -> Any:
         """The matrix with the scale, its own data if there is none."""
         if self.scale is None:
@@ -48,15 +49,17 @@ class CsrFeatures(Features):
         return self.matrix.multiply(in_dtype(self.scale, self.dtype)).tocsr()
 
     @cached_property
+    @overflow_shows
     def _row_squares(self) -> FloatArray:
         """‖x_i‖² of every row."""
         squares: FloatArray = np.asarray(self._scaled.multiply(self._scaled).sum(axis=1)).ravel()
         return squares
 
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
-        """Return W's own."""
-        # The gradient is as large as W, which may be larger than X.
-        return W.dtype if W.dtype in C_TYPE else np.dtype(np.float64)
+        """Return W's own, where the kernel's sums are the gradient."""
+        # The gradient is as large as W, which may be larger than X. What a shift adds to the sums may nearly cancel
+        # them: they are rounded after that, and once.
+        return W.dtype if W.dtype in C_TYPE and self.shift is None else np.dtype(np.float64)
 
     def rows(self, rows: NDArray[np.intp] | slice) -> "CsrFeatures":
         """As the base class says."""
@@ -69,6 +72,7 @@ class CsrFeatures(Features):
         """As the base class says."""
         return CsrFeatures(self.matrix[:, columns], *self._factors(columns))
 
+    @overflow_shows
     def values(self) -> FloatArray:
         """As the base class says."""
         values = self.matrix.toarray()
@@ -76,12 +80,15 @@ class CsrFeatures(Features):
             values *= in_dtype(self.scale, self.dtype)
         return values if self.shift is None else values + in_dtype(self.shift, self.dtype)
 
+    @overflow_shows
     def squares(self, sample_weight: FloatArray) -> FloatArray:
         """As the base class says."""
-        X = self._scaled
-        sums = np.asarray((X.multiply(X).T @ sample_weight).T, dtype=np.float64)
+        sums = _weighted_squares(self._scaled, sample_weight)
+        if not np.isfinite(sums.sum()):  # float64 has room for the squares of all that float32 has
+            sums = _weighted_squares(self._scaled.astype(np.float64), sample_weight)
         if self.shift is not None:
-            sums += 2 * self.shift * (X.T @ sample_weight).T + np.outer(sample_weight.sum(axis=0), self.shift**2)
+            linear = np.asarray((self._scaled.T @ sample_weight).T, dtype=np.float64)
+            sums += 2 * self.shift * linear + np.outer(sample_weight.sum(axis=0), self.shift**2)
         return sums
 
     @property
@@ -89,6 +96,7 @@ class CsrFeatures(Features):
         """As the base class says."""
         return self.shift is None
 
+    @overflow_shows
     def dual_ascent(self, W_inout: Vector, b_inout: Vector, *arguments: Any) -> None:
         """As the base class says."""
         probabilities_inout, step, order, intercept, num_threads = arguments
@@ -143,7 +151,7 @@ class CsrFeatures(Features):
     def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         # The scale is left to the kernels, which write all of W anew anyway: it may be larger than X.
         W = np.ascontiguousarray(W if W.dtype in C_TYPE else W.astype(np.float64))
-        b = b.astype(np.float64, copy=False)
+        b = np.ascontiguousarray(b, dtype=np.float64)
         return W, b if self.shift is None else b + project(W, self.shift)
 
     def _unfold(self, grad_W: FloatArray, grad_b: FloatArray) -> None:
@@ -171,3 +179,8 @@ class CsrFeatures(Features):
         return _kernels.csr_predict[C_TYPE[self.dtype], C_TYPE[W.dtype]](
             out, self.matrix.data, self.indices, self.indptr, self.scale, W, b, probabilities, num_threads
         )
+
+
+def _weighted_squares(X: Any, sample_weight: FloatArray) -> FloatArray:
+    """Σ_i w_ik x_ij² for every column of weights."""
+    return np.asarray((X.multiply(X).T @ sample_weight).T, dtype=np.float64)

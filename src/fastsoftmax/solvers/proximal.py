@@ -69,7 +69,8 @@ class ProximalQuasiNewton:
     def init(self, objective: Objective, theta: Vector) -> ProximalState:
         """Evaluate the start."""
         loss, grad = objective.loss_grad(theta)
-        diagonal = objective.diagonal(theta) if np.isfinite(loss) else np.ones(theta.size)
+        known = np.isfinite(loss) and np.isfinite(grad).all()
+        diagonal = objective.diagonal(theta) if known else np.ones(theta.size)
         support = np.flatnonzero(theta)
         return ProximalState(
             theta,

@@ -78,7 +78,7 @@ def minimize_screened(
     try:
         last, slopes = look(theta)
         kept = (slopes >= NEAR * objective.l1) | objective.split(theta)[0].any(axis=0)
-        if not math.isfinite(last.loss) or kept.mean() > MOST:
+        if not math.isfinite(last.loss + last.grad_norm) or kept.mean() > MOST:
             return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
         kept[np.argmax(slopes)] = True  # one at least
         while True:

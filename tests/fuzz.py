@@ -1,0 +1,189 @@
+"""Random calls of every public function: each succeeds and agrees with the reference, or says what is wrong.
+
+    python tests/fuzz.py --seconds 600 --seed 0        many calls
+    python tests/fuzz.py --seed 0 --case 1234          one of them again
+
+A call may raise a ValueError or a TypeError that names an argument. If all its arguments are right and of moderate
+size it must not; its result then agrees with tests/reference.py, in float64. Results are finite in any case, and the
+same bits on any number of threads; arguments stay as they are. All else is a finding, and so are warnings, calls of
+more than a minute, and crashes: the calls run in a child process.
+"""
+
+import argparse
+import faulthandler
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from fuzz_entries import ENTRIES
+from fuzz_values import WILD, Draw
+
+NAMES = (
+    "X W b y logits sample_weight offset scale shift init l2 l1 l2s l1s num_threads precision solver learning_rate tol "
+    "max_iter callback random_state fit_intercept C Cs cv l1_ratio l1_ratios n_jobs classes class_weight standardize"
+)
+NAMED = re.compile(rf"\b({'|'.join(NAMES.split())})\b")
+SLOWEST = 60  # seconds
+
+
+class Finding(Exception):
+    """What no call should do."""
+
+
+def is_refusal(error):
+    """Whether an error is the caller's: of the plain types, or scikit-learn's own of both, and naming an argument."""
+    if type(error).__name__ == "InvalidParameterError":
+        return True
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    named = NAMED.search(str(error)) is not None or "sklearn" in Path(raised_in).parts
+    return type(error) in (ValueError, TypeError) and named
+
+
+def bytes_of(argument):
+    """What must not change of an argument."""
+    if isinstance(argument, np.ndarray):
+        return argument.tobytes() if argument.dtype != object else repr(argument)
+    if sp.issparse(argument) and argument.format == "csr":
+        return tuple(part.tobytes() for part in (argument.data, argument.indices, argument.indptr))
+    return tuple(map(bytes_of, argument)) if isinstance(argument, tuple) else None
+
+
+def attempt(call, *arguments, **keywords):
+    """The result, or None if the arguments were refused."""
+    before = bytes_of(arguments + tuple(keywords.values()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for category in (RuntimeWarning, DeprecationWarning, np.exceptions.ComplexWarning):
+            warnings.simplefilter("error", category)
+        try:
+            result = call(*arguments, **keywords)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            result = None
+            refusal = error
+        else:
+            refusal = None
+    if bytes_of(arguments + tuple(keywords.values())) != before:
+        raise Finding("an argument was written to")
+    return result, refusal
+
+
+def make_case(seed, case):
+    """The name of an entry, and a call of it from the number of the case."""
+    name = list(ENTRIES)[case % len(ENTRIES)]
+    # Half of the calls are meant to succeed.
+    draw = Draw([seed, case], WILD if case // len(ENTRIES) % 2 else 0.0)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return name, draw, ENTRIES[name](draw)
+
+
+def judge(draw, entry):
+    """Make a call, and raise what must not be."""
+    result, refusal = attempt(entry.call, *entry.arguments, **entry.keywords)
+    if refusal is not None:
+        if draw.tame:
+            raise Finding("refused without a cause") from refusal
+        return
+    entry.check_finite(result)
+    if draw.tame:
+        entry.check(result)
+    if entry.threads and draw.chance(0.5):
+        keywords = {**entry.keywords, entry.threads: draw.pick([1, 2, 3, 5])}
+        again, refusal = attempt(entry.call, *entry.arguments, **keywords)
+        if refusal is not None:
+            raise Finding("refused on another number of threads") from refusal
+        for one, other in zip(entry.arrays(result), entry.arrays(again), strict=True):
+            np.testing.assert_array_equal(one, other, err_msg="another number of threads gives another result")
+
+
+def describe(name, draw, entry):
+    """Return a call in words."""
+
+    def words(value):
+        if isinstance(value, np.ndarray):
+            return f"{type(value).__name__}{value.shape} {value.dtype} strides {value.strides}"
+        if sp.issparse(value):
+            return f"{type(value).__name__}{value.shape} {value.dtype}"
+        return f"({', '.join(map(words, value))})" if isinstance(value, tuple) else repr(value)[:80]
+
+    keywords = [f"{key}={words(value)}" for key, value in entry.keywords.items()]
+    return f"{name}({', '.join([*map(words, entry.arguments), *keywords])}){' tame' if draw.tame else ''}"
+
+
+def work(seed, first, until, place):
+    """Run cases, writing down the number of each before it runs; return the number of findings."""
+    faulthandler.enable()
+    findings, case = 0, first
+    with open(place, "r+b", buffering=0) as note:
+        while time.time() < until:
+            note.seek(0)
+            note.write(b"%20d" % case)
+            faulthandler.dump_traceback_later(SLOWEST, exit=True)
+            name, draw, entry = make_case(seed, case)
+            try:
+                judge(draw, entry)
+            except Exception as error:
+                findings += 1
+                print(f"== {describe(name, draw, entry)}\n   again: python tests/fuzz.py --seed {seed} --case {case}")
+                print("".join(traceback.format_exception(error, limit=-4)), flush=True)
+            case += 1
+    faulthandler.cancel_dump_traceback_later()
+    print(f"{case - first} calls", flush=True)
+    return findings
+
+
+def main():
+    """Run calls in a child for some time, in another one where that has died; return 1 if anything was found."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--case", type=int, help="run this one alone")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case is not None:
+        name, draw, entry = make_case(options.seed, options.case)
+        print(describe(name, draw, entry))
+        judge(draw, entry)
+        return 0
+    if options.child:
+        first, until, place = options.child
+        return 1 if work(options.seed, int(first), float(until), place) else 0
+    until, first, found = time.time() + options.seconds, 0, False
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "case"
+        place.write_bytes(b"")
+        while time.time() < until:
+            command = [
+                sys.executable,
+                __file__,
+                f"--seed={options.seed}",
+                "--child",
+                str(first),
+                str(until),
+                str(place),
+            ]
+            # Threads that wait in a busy loop are slow where there are more of them than processors.
+            code = subprocess.run(command, env={**os.environ, "OMP_WAIT_POLICY": "passive"}, check=False).returncode
+            found |= code != 0
+            if code in (0, 1) and time.time() >= until:
+                break
+            case = int(place.read_bytes() or first)
+            print(
+                f"== the process ended with {code}\n   again: python tests/fuzz.py --seed {options.seed} --case {case}"
+            )
+            found, first = True, case + 1
+    return int(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

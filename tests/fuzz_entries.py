@@ -1,0 +1,443 @@
+"""The public functions, for tests/fuzz.py: random arguments of each, and what its result must be."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import reference
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from tolerances import GRADIENT, GRAM, assert_gradient_close, assert_loss_close
+
+import fastsoftmax as fs
+from fastsoftmax.fit import SOLVERS
+from fastsoftmax.functional import decision_function
+
+STATUSES = ("converged", "max_iter", "rounding", "separated", "diverged")
+
+
+def all_finite(*arrays):
+    """Raise AssertionError if a number of a result, whatever the arguments, is NaN or infinite."""
+    for array in arrays:
+        assert np.isfinite(array).all(), "a result is not finite"
+
+
+@dataclass
+class Entry:
+    """A call and its judges."""
+
+    call: Callable
+    arguments: tuple
+    keywords: dict = field(default_factory=dict)
+    check: Callable[[Any], None] = lambda result: None  # the result of right arguments of moderate size
+    check_finite: Callable[[Any], None] = lambda result: all_finite(*arrays_of(result))  # any result
+    threads: str = ""  # keyword of the number of threads, if there is one
+
+    def arrays(self, result):
+        """The numbers of a result, which no number of threads changes."""
+        return arrays_of(result)
+
+
+def arrays_of(result):
+    if isinstance(result, fs.PathResult):
+        return [array for one in result for array in arrays_of(one)]
+    if isinstance(result, fs.FitResult):
+        return [result.W, result.b]
+    return [np.asarray(array) for array in (result if isinstance(result, tuple) else (result,))]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What arguments stand for
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def numbers(value):
+    return np.asarray(value).astype(np.float64)
+
+
+def dense(X, scale=None, shift=None):
+    """X in float64, scaled."""
+    X = numbers(X.toarray() if sp.issparse(X) else X)
+    return X * (1.0 if scale is None else numbers(scale)) + (0.0 if shift is None else numbers(shift))
+
+
+def precision_of(X):
+    """The type that is computed in."""
+    dtype = X.dtype if sp.issparse(X) else np.asarray(X).dtype
+    if dtype.kind in "fV":
+        single = dtype.itemsize <= 4
+    else:
+        single = dtype.itemsize <= 2 if sp.issparse(X) else dtype.itemsize == 1
+    return np.float32 if single else np.float64
+
+
+def rows_of(y, n_classes):
+    """Targets as rows."""
+    y = np.asarray(y)
+    return numbers(y) if y.ndim == 2 else np.eye(n_classes)[y.astype(int)]
+
+
+def share_of(Y, s, z):
+    """What the rounding of a sample's residuals, and of its logits, may be a multiple of."""
+    weight = 1.0 if s is None else len(Y) * numbers(s).max() / numbers(s).sum()
+    return Y.sum(axis=1).max() * weight * (5 + np.abs(z).max())
+
+
+def weights_of(s):
+    return None if s is None else numbers(s)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Functions of X, W and b
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def linear(draw, sparse=0.3):
+    """X, how it is scaled, and W and b that give logits of moderate size."""
+    n, n_features, n_classes = draw.shape()
+    X, scaling = draw.X(n, n_features, sparse), draw.scaling(n_features)
+    size = 1 / max(1, np.linalg.norm(dense(X, **scaling), axis=1).max()) if draw.tame else draw.pick([1, 1e-3, 1e3])
+    W, b = draw.parameters(n_classes, n_features, size)
+    return n, n_classes, X, W, b, scaling
+
+
+def loss_grad(draw):
+    n, n_classes, X, W, b, scaling = linear(draw)
+    y, s, l2 = draw.y(n, n_classes), draw.sample_weight(n), draw.penalty()
+    precision = draw.pick(["exact", "exact", "exact", "fast", "rough"])
+
+    def check(result):
+        if precision != "exact":
+            return
+        full, Y = dense(X, **scaling), rows_of(y, n_classes)
+        expected, *gradients = reference.loss_grad(full, Y, numbers(W), numbers(b), s=weights_of(s), l2=float(l2))
+        share = share_of(Y, s, numbers(b))
+        dtype = precision_of(X)
+        assert_loss_close(result[0], expected, dtype, scale=share)
+        for actual, wanted in zip(result[1:], gradients, strict=True):
+            rounded = np.float32 if np.float32 in (dtype, actual.dtype) else np.float64
+            assert_gradient_close(actual, wanted, full.astype(rounded), share)
+
+    keywords = dict(sample_weight=s, l2=l2, precision=precision, num_threads=draw.num_threads(), **scaling)
+    return Entry(fs.loss_grad, (X, y, W, b), keywords, check, threads="num_threads")
+
+
+def predictions(draw):
+    _, _, X, W, b, scaling = linear(draw)
+    if draw.chance(0.5):
+        call, keywords = decision_function, {}
+    else:
+        call, keywords = fs.predict_proba, dict(precision=draw.pick(["exact", "exact", "rough"]), **scaling)
+
+    def check(result):
+        if keywords.get("precision") == "rough":
+            return
+        Z = dense(X, **(scaling if keywords else {})) @ numbers(W).T + numbers(b)
+        expected = reference.softmax(Z) if keywords else Z
+        eps = np.finfo(precision_of(X)).eps
+        assert result.dtype == precision_of(X)
+        # A few units in the last place of the largest term of any logit.
+        terms = np.abs(dense(X, **(scaling if keywords else {}))) @ np.abs(numbers(W)).T + np.abs(numbers(b))
+        np.testing.assert_allclose(result, expected, rtol=0, atol=100 * eps * (2 + terms.max()))
+
+    return Entry(call, (X, W, b), {**keywords, "num_threads": draw.num_threads()}, check, threads="num_threads")
+
+
+def gram(draw):
+    n, n_features, _ = draw.shape()
+    X, scaling = draw.X(n, n_features, sparse=0.05), draw.scaling(n_features)
+    draw.tame &= not sp.issparse(X)
+    weights = draw.pick([None, (n,), (1, n), (3, n)])
+    if weights is not None:
+        weights = draw.array(draw.rng.standard_normal(weights), dtypes=["f8", "f4", "f2", "longdouble"])
+    precision = draw.pick(["exact", "exact", "fast"])
+
+    def check(result):
+        full, s = dense(X, **scaling), np.ones((1, n)) if weights is None else np.atleast_2d(numbers(weights))
+        # What is stored, as far as a shift takes it away again, is rounded too.
+        stored = np.abs(full) + np.abs(dense(np.zeros((1, n_features)), **scaling))
+        size = np.linalg.norm(reference.gram(stored, np.abs(s)))
+        error = np.linalg.norm(result - reference.gram(full, s).reshape(result.shape))
+        assert error <= GRAM[precision, precision_of(X)] * size, f"{error / size:.2e}"
+        np.testing.assert_array_equal(result, np.swapaxes(result, -1, -2))
+
+    keywords = dict(precision=precision, num_threads=draw.num_threads(), **scaling)
+    return Entry(fs.gram, (X, weights), keywords, check, threads="num_threads")
+
+
+def standardization(draw):
+    n, n_features, _ = draw.shape()
+    X, s, center = draw.X(n, n_features), draw.sample_weight(n), draw.chance(0.7)
+
+    def check(result):
+        full, weights = dense(X), np.ones(n) if s is None else numbers(s)
+        mean = np.average(full, axis=0, weights=weights)
+        deviation = np.sqrt(np.average((full - mean) ** 2, axis=0, weights=weights))
+        told = deviation > 1e-3 * np.abs(mean)
+        rtol = 1e-4 if precision_of(X) == np.float32 else 1e-10
+        np.testing.assert_allclose(result[0][told], 1 / deviation[told], rtol=rtol)
+        expected = -mean[told] / deviation[told] if center else np.zeros(told.sum())
+        np.testing.assert_allclose(result[1][told], expected, rtol=rtol, atol=rtol)
+
+    keywords = dict(sample_weight=s, center=center, num_threads=draw.num_threads())
+    return Entry(fs.standardization, (X,), keywords, check, threads="num_threads")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Functions of logits
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def logits_of(draw):
+    n, _, n_classes = draw.shape()
+    logits = draw.rng.standard_normal((n, n_classes)) * draw.pick([1, 10, 50])
+    if draw.goes_wild(2):
+        logits = np.where(draw.rng.random(logits.shape) < draw.pick([0.1, 0.9]), -np.inf, logits)
+    return n, n_classes, draw.array(logits, dtypes=["f8", "f4", "f2", ">f4", "longdouble", "i4", "i1"])
+
+
+def softmaxes(draw):
+    *_, logits = logits_of(draw)
+    call = draw.pick([fs.softmax, fs.log_softmax])
+
+    def check(result):
+        Z = numbers(logits)
+        expected = reference.softmax(Z) if call is fs.softmax else reference.log_softmax(Z)
+        np.testing.assert_allclose(
+            result, expected, rtol=0, atol=20 * np.finfo(result.dtype).eps * (1 + np.abs(Z).max())
+        )
+
+    def check_finite(result):
+        # The logarithm of zero is -inf.
+        assert not np.isnan(result).any()
+        assert (result <= 1 if call is fs.softmax else result <= 0).all()
+
+    return Entry(call, (logits,), {}, check, check_finite)
+
+
+def cross_entropies(draw):
+    n, n_classes, logits = logits_of(draw)
+    y, s = draw.y(n, n_classes), draw.sample_weight(n)
+    call = draw.pick([fs.cross_entropy, fs.cross_entropy_grad])
+
+    def check(result):
+        Z, Y = numbers(logits), rows_of(y, n_classes)
+        # A layer of W = 1: the gradient of the logits is that of W for samples that are unit vectors.
+        expected, *_ = reference.loss_grad(
+            np.zeros((n, 1)), Y, np.zeros((n_classes, 1)), np.zeros(n_classes), s=weights_of(s), offset=Z
+        )
+        loss, *grad = result if isinstance(result, tuple) else (result,)
+        dtype = (
+            np.float32
+            if np.asarray(logits).dtype.kind == "f" and np.asarray(logits).dtype.itemsize <= 4
+            else np.float64
+        )
+        share = share_of(Y, s, Z)
+        assert_loss_close(loss, expected, dtype, scale=share)
+        if grad:
+            mass = (np.ones(n) if s is None else numbers(s) / numbers(s).sum() * n)[:, None] / n
+            wanted = mass * (reference.softmax(Z) * Y.sum(axis=1, keepdims=True) - Y)
+            np.testing.assert_allclose(grad[0], wanted, rtol=0, atol=10 * GRADIENT[dtype] * share)
+
+    def check_finite(result):
+        loss, *grad = result if isinstance(result, tuple) else (result,)
+        assert not np.isnan(loss)  # infinite where a sample's own class is ruled out
+        all_finite(*grad)
+
+    return Entry(call, (logits, y), {"sample_weight": s}, check, check_finite)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fits
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def problem(draw, most_classes=17):
+    """Data that can be fitted: X, y, how many classes, and what else belongs to the samples."""
+    n, n_features, n_classes = draw.shape()
+    n = max(n, 8)
+    n_classes = min(n_classes, most_classes, n)
+    X = draw.X(n, n_features)
+    return X, draw.y(n, n_classes), n_classes, n, n_features
+
+
+def check_optimum(result, X, Y, s, offset, l2, l1, fit_intercept, tol):
+    """A result's loss is that of its parameters, and where it has converged, they are an optimum."""
+    assert result.status in STATUSES, result.status
+    if result.status == "diverged":
+        return
+    loss, grad_W, grad_b = reference.loss_grad(X, Y, result.W, result.b, s=s, offset=offset, l2=l2)
+    Z = X @ result.W.T + result.b + offset
+    share = share_of(Y, s, Z)
+    assert_loss_close(result.loss, loss + l1 * np.abs(result.W).sum(), np.float32, scale=share)
+    if result.status != "converged":
+        return
+    if l1:
+        grad_W = np.where(
+            result.W != 0, grad_W + l1 * np.sign(result.W), np.sign(grad_W) * np.maximum(np.abs(grad_W) - l1, 0)
+        )
+    norm = max(np.abs(grad_W).max(), np.abs(grad_b).max() if fit_intercept else 0)
+    size = share * np.mean(np.linalg.norm(X, axis=1) + 1)
+    assert norm <= tol + 5 * GRADIENT[np.float32] * size, f"gradient {norm:.2g} at an optimum for tol = {tol:.2g}"
+
+
+def fits(draw):
+    X, y, n_classes, n, n_features = problem(draw)
+    scaling, s, offset = draw.scaling(n_features), draw.sample_weight(n), draw.offset(n, n_classes)
+    solver = draw.pick([*SOLVERS, fs.SGD(batch_size=7), fs.SGD(rule="adam", average=False), fs.SGD(schedule="cosine")])
+    l2, l1 = draw.penalty(), draw.penalty() if solver in ("auto", "proximal") else 0.0
+    keywords: dict = dict(
+        solver=solver,
+        l2=l2,
+        l1=l1,
+        tol=draw.pick([0, 1e-4, 1e-6]),
+        max_iter=draw.pick([0, 1, 5, 30, 100]),
+        sample_weight=s,
+        offset=offset,
+        fit_intercept=draw.chance(0.7),
+        num_threads=draw.num_threads(),
+        random_state=7,
+        **scaling,
+    )
+    if draw.goes_wild():
+        keywords["tol"], keywords["max_iter"] = draw.pick([(np.nan, 5), (-1, 5), (1e-4, -1), ("a", 3), (1e-4, 2.5)])
+    if not isinstance(solver, str) or solver in ("gd", "agd", "sgd"):
+        keywords["learning_rate"] = draw.pick(["auto", "auto", 0.1, 1e-3, 1e10])
+    if draw.chance(0.3):
+        W, b = draw.parameters(n_classes, n_features, 0.1)
+        if draw.goes_wild(3):
+            W, b = np.zeros((n_classes, n_features)), 700.0 * draw.rng.standard_normal(n_classes)
+        keywords["init"] = W, b if keywords["fit_intercept"] else np.zeros(n_classes)
+
+    def check(result):
+        check_optimum(
+            result,
+            dense(X, **scaling),
+            rows_of(y, n_classes),
+            weights_of(s),
+            0.0 if offset is None else numbers(offset),
+            float(l2),
+            float(l1),
+            keywords["fit_intercept"],
+            keywords["tol"],
+        )
+
+    def check_finite(result):
+        all_finite(result.W, result.b)
+        assert result.status in STATUSES, result.status
+        if result.status != "diverged":
+            all_finite(result.loss, result.grad_norm)
+            all_finite(*(result.history[name] for name in ("loss", "grad_norm")))
+
+    return Entry(fs.fit, (X, y), keywords, check, check_finite, threads="num_threads")
+
+
+def paths(draw):
+    X, y, n_classes, n, _ = problem(draw, most_classes=5)
+    s = draw.sample_weight(n)
+    l1 = draw.chance(0.4)
+    penalties = draw.array(draw.pick([[1.0, 0.01], [0.01, 1.0, 0.1], [0.1]]), dtypes=["f8", "f4"])
+    keywords: dict = {
+        "l1s" if l1 else "l2s": penalties,
+        ("l2s" if l1 else "l1s"): draw.pick([None, 0.01 if not l1 else 0]),
+    }
+    if keywords.get("l1s") is None:
+        keywords["solver"] = draw.pick(["auto", "lbfgs", "agd"])
+    keywords |= dict(sample_weight=s, max_iter=draw.pick([1, 30]), num_threads=draw.num_threads())
+
+    def check(result):
+        for one, l1, l2 in zip(result, result.l1s, result.l2s, strict=True):
+            check_optimum(one, dense(X), rows_of(y, n_classes), weights_of(s), 0.0, l2, l1, True, 1e-4)
+
+    return Entry(fs.path, (X, y), keywords, check, threads="num_threads")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The estimators
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def quietly(call):
+    """The call, whose fit need not converge."""
+
+    def quiet(*arguments, **keywords):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return call(*arguments, **keywords)
+
+    return quiet
+
+
+def predicted(model, X):
+    """All that a fitted model says."""
+    labels = model.predict(X)
+    assert set(labels) <= set(model.classes_)
+    return model.coef_, model.intercept_, model.predict_proba(X), model.decision_function(X)
+
+
+@quietly
+def fit_estimator(X, y, sample_weight, **parameters):
+    return predicted(fs.SoftmaxRegression(**parameters).fit(X, y, sample_weight), X)
+
+
+@quietly
+def fit_cv(X, y, sample_weight, **parameters):
+    return predicted(fs.SoftmaxRegressionCV(Cs=2, cv=2, **parameters).fit(X, y, sample_weight), X)
+
+
+@quietly
+def fit_stream(X, y, sample_weight, classes, **parameters):
+    model = fs.SoftmaxRegression(solver="sgd", **parameters)
+    for _ in range(2):
+        model.partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+    return predicted(model, X)
+
+
+def estimators(draw):
+    call = draw.pick([fit_estimator, fit_estimator, fit_cv, fit_stream])
+    X, y, n_classes, n, _ = problem(draw, most_classes=3)
+    s = draw.sample_weight(n)
+    parameters: dict = dict(fit_intercept=draw.chance(0.7), n_jobs=draw.pick([None, 1, 3, -1]), random_state=0)
+    if call is fit_stream:
+        parameters["classes"] = None if np.ndim(y) == 2 else np.arange(n_classes)
+    else:
+        parameters["max_iter"] = draw.pick([1, 20])
+    if call is fit_cv:
+        # A fold needs some samples of every class, with weight, and labels.
+        draw.tame = False
+    if call is fit_estimator:
+        parameters |= dict(
+            C=draw.pick([1.0, 1e-3, 1e3, np.inf]), l1_ratio=draw.pick([0, 0, 0.5]), standardize=draw.chance(0.3)
+        )
+        # Of a class without weight, or of features without a deviation, little can be said.
+        draw.tame &= s is None
+    if draw.goes_wild():
+        parameters |= draw.pick([dict(n_jobs=0), dict(fit_intercept="a"), dict(random_state="b"), dict(n_jobs=2**40)])
+
+    def check(result):
+        coef, intercept, probabilities, scores = result
+        Z = dense(X) @ numbers(coef).T + numbers(intercept)
+        size = 1 + (np.abs(dense(X)) @ np.abs(numbers(coef)).T).max() + np.abs(numbers(intercept)).max()
+        np.testing.assert_allclose(scores.reshape(Z.shape), Z, rtol=0, atol=1e-5 * size)
+        both = np.hstack([-Z / 2, Z / 2]) if Z.shape[1] == 1 else Z
+        np.testing.assert_allclose(probabilities, reference.softmax(both), rtol=0, atol=1e-5 * size)
+
+    return Entry(call, (X, y, s), parameters, check, threads="n_jobs")
+
+
+ENTRIES = {
+    entry.__name__: entry
+    for entry in (
+        loss_grad,
+        predictions,
+        gram,
+        standardization,
+        softmaxes,
+        cross_entropies,
+        fits,
+        paths,
+        estimators,
+    )
+}
