@@ -301,7 +301,7 @@ def test_a_sample_of_weight_zero_must_be_finite_for_a_gram_matrix_too(value):
 
 @pytest.mark.parametrize("call", [fs.predict_proba, decision_function])
 def test_logits_that_overflow_are_refused(call):
-    X, W = (1e30 * P.X).astype(np.float32), np.array([[1e30] * 4, [-1e30] * 4, [0] * 4])
+    X, W = (1e30 * P.X).astype(np.float32), np.array([[1e30] * 4, [-1e30] * 4, [0] * 4], "f4")
     with refused("X and W are so large that the logits W x . b overflow float32; scale X, or W"):
         call(X, W, P.b)
 
@@ -317,7 +317,7 @@ def test_a_logit_of_minus_infinity_by_an_overflow_is_a_probability_of_zero():
     X = np.array([[1e30]], dtype=np.float32)
     np.testing.assert_array_equal(fs.predict_proba(X, [[-1e30], [0]], [0, 0]), [[0, 1]])
     with refused("logits W x . b overflow float32"):
-        decision_function(X, [[-1e30], [0]], [0, 0])
+        decision_function(X, np.array([[-1e30], [0]], np.float32), [0, 0])
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,6 @@ RIDGE = 1e-5
 # Roundings of the mean that may be all that a feature's deviation is: the feature is constant.
 CONSTANT = 100
 
-# The least curvature of a feature whose inverse, and that inverse's square root, are numbers.
-LEAST = 1e-290
-
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = 0.003
 
@@ -303,14 +300,15 @@ def _own_curvature(X: FloatArray, weights: Vector, mean: Vector, l2: float) -> V
     rounded = mean.astype(X.dtype)
     centred = X - rounded
     variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - (mean - rounded) ** 2
-    eps = np.finfo(X.dtype).eps
+    eps, tiny = np.finfo(X.dtype).eps, np.finfo(X.dtype).tiny
     constant = np.sqrt(np.maximum(variance, 0)) <= CONSTANT * eps * np.abs(mean)
     variance[constant] = 0
     own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
-    most = steepest[np.isfinite(steepest)].max(initial=LEAST) + l2
-    # Of a constant feature the penalty is all the curvature; it may be lost in the rounding of the gradient.
-    flat = (own < LEAST) | constant & (l2 <= CONSTANT * eps * most)
-    own = np.where(flat, most if most > LEAST else 1.0, own)
+    most = steepest[np.isfinite(steepest)].max(initial=tiny) + l2
+    # Of a constant feature the penalty is all the curvature; it may be lost in the rounding of the gradient. And of one
+    # whose squares the dtype cannot tell from zero, the inverse would be infinite.
+    flat = (own < tiny) | constant & (l2 <= CONSTANT * eps * most)
+    own = np.where(flat, most if most > tiny else 1.0, own)
     return np.where(np.isfinite(own), own, np.inf)
 
 
