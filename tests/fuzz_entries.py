@@ -269,8 +269,9 @@ def check_optimum(result, X, Y, s, offset, l2, l1, fit_intercept, tol):
     if result.status == "diverged":
         return
     loss, grad_W, grad_b = reference.loss_grad(X, Y, result.W, result.b, s=s, offset=offset, l2=l2)
-    Z = X @ result.W.T + result.b + offset
-    share = share_of(Y, s, Z)
+    # The largest term of a logit, which may be larger than the logits.
+    terms = np.abs(X) @ np.abs(result.W).T + np.abs(result.b) + np.abs(offset)
+    share = share_of(Y, s, terms)
     assert_loss_close(result.loss, loss + l1 * np.abs(result.W).sum(), np.float32, scale=share)
     if result.status != "converged":
         return

@@ -266,6 +266,16 @@ def test_gram_refuses(arguments, message):
         fs.gram(**(dict(X=P.X) | arguments))
 
 
+@pytest.mark.parametrize("model", [fs.SoftmaxRegression(), fs.SoftmaxRegressionCV(Cs=2, cv=2)])
+def test_estimators_refuse_masked_values(model):
+    X, y, s = np.ma.masked_greater(P.X, 1.5), np.ma.masked_equal(P.y, 1), np.ma.masked_equal(P.s, 0)
+    for name, arguments in (("X", (X, P.y)), ("y", (P.X, y)), ("sample_weight", (P.X, P.y, s))):
+        with refused(f"{name} must not have masked values"):
+            model.fit(*arguments)
+    with refused("X must not have masked values"):
+        model.fit(P.X, P.y).predict(X)
+
+
 SILENT = poisoned(np.ones(20), 0, 7)  # weights
 
 CALLS_WITH_A_SILENT_SAMPLE = {

@@ -74,13 +74,18 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """Return an argument as NumPy's array of any dtype; what would lose something on the way is refused."""
     if hasattr(value, "tocsr"):
         raise ValueError(f"{name} is a sparse matrix ({type(value).__name__}); pass {name}.toarray()")
-    n_masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
-    if n_masked:
-        raise ValueError(f"{name} must not have masked values, found {n_masked} of {np.size(value)}")
+    refuse_masked(name, value)
     try:
         return np.asarray(value)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last is a tensor's with a gradient
         raise ValueError(f"{name} is not an array of numbers: {error}") from None
+
+
+def refuse_masked(name: str, value: object) -> None:
+    """Raise ValueError for an array that has masked values: NumPy hands out the numbers that a mask hides."""
+    n_masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
+    if n_masked:
+        raise ValueError(f"{name} must not have masked values, found {n_masked} of {np.size(value)}")
 
 
 def check_real(name: str, array: NDArray[Any], what: str = "real numbers", hint: str = "") -> None:

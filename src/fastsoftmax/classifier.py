@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from ._vectors import project
+from ._validation import refuse_masked
 from .features import as_csr, is_bfloat16
 from .functional import decision_function, log_softmax, softmax
 from .path import Penalty
@@ -54,6 +55,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
 
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        refuse_masked("X", X)
         # SciPy and scikit-learn trust the indices of a sparse matrix: they are checked first.
         if issparse(X):
             X = as_csr(X)
@@ -65,6 +67,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Targets as `fit` takes them, and the classes: those that are known, or all that are found."""
+        refuse_masked("y", y)
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         values = np.asarray(y)
@@ -93,6 +96,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     def _weights(
         self, sample_weight: Any, X: np.ndarray, targets: np.ndarray, classes: np.ndarray
     ) -> np.ndarray | None:
+        refuse_masked("sample_weight", sample_weight)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             if not sample_weight.any():
