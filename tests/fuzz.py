@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from fuzz_entries import ENTRIES
+from fuzz_entries import FUNCTIONS
+from fuzz_fits import FITS
 from fuzz_values import WILD, Draw
 
 NAMES = (
@@ -32,6 +33,8 @@ NAMES = (
 )
 NAMED = re.compile(rf"\b({'|'.join(NAMES.split())})\b")
 SLOWEST = 60  # seconds
+FOUND = 3  # exit code of a child that has lived, and found something
+ENTRIES = (*FUNCTIONS, *FITS)
 
 
 class Finding(Exception):
@@ -57,21 +60,18 @@ def bytes_of(argument):
 
 
 def attempt(call, *arguments, **keywords):
-    """The result, or None if the arguments were refused."""
+    """The result and None, or None and the error that has refused the arguments."""
     before = bytes_of(arguments + tuple(keywords.values()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for category in (RuntimeWarning, DeprecationWarning, np.exceptions.ComplexWarning):
             warnings.simplefilter("error", category)
         try:
-            result = call(*arguments, **keywords)
+            result, refusal = call(*arguments, **keywords), None
         except Exception as error:
             if not is_refusal(error):
                 raise
-            result = None
-            refusal = error
-        else:
-            refusal = None
+            result, refusal = None, error
     if bytes_of(arguments + tuple(keywords.values())) != before:
         raise Finding("an argument was written to")
     return result, refusal
@@ -79,12 +79,12 @@ def attempt(call, *arguments, **keywords):
 
 def make_case(seed, case):
     """The name of an entry, and a call of it from the number of the case."""
-    name = list(ENTRIES)[case % len(ENTRIES)]
+    entry = ENTRIES[case % len(ENTRIES)]
     # Half of the calls are meant to succeed.
     draw = Draw([seed, case], WILD if case // len(ENTRIES) % 2 else 0.0)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return name, draw, ENTRIES[name](draw)
+        return entry.__name__, draw, entry(draw)
 
 
 def judge(draw, entry):
@@ -104,6 +104,11 @@ def judge(draw, entry):
             raise Finding("refused on another number of threads") from refusal
         for one, other in zip(entry.arrays(result), entry.arrays(again), strict=True):
             np.testing.assert_array_equal(one, other, err_msg="another number of threads gives another result")
+
+
+def again(seed, case):
+    """The command that makes a call once more."""
+    return f"python tests/fuzz.py --seed {seed} --case {case}"
 
 
 def describe(name, draw, entry):
@@ -134,7 +139,7 @@ def work(seed, first, until, place):
                 judge(draw, entry)
             except Exception as error:
                 findings += 1
-                print(f"== {describe(name, draw, entry)}\n   again: python tests/fuzz.py --seed {seed} --case {case}")
+                print(f"== {describe(name, draw, entry)}\n   again: {again(seed, case)}")
                 print("".join(traceback.format_exception(error, limit=-4)), flush=True)
             case += 1
     faulthandler.cancel_dump_traceback_later()
@@ -157,31 +162,22 @@ def main():
         return 0
     if options.child:
         first, until, place = options.child
-        return 1 if work(options.seed, int(first), float(until), place) else 0
+        return FOUND if work(options.seed, int(first), float(until), place) else 0
     until, first, found = time.time() + options.seconds, 0, False
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "case"
         place.write_bytes(b"")
         while time.time() < until:
-            command = [
-                sys.executable,
-                __file__,
-                f"--seed={options.seed}",
-                "--child",
-                str(first),
-                str(until),
-                str(place),
-            ]
+            child = ["--child", str(first), str(until), str(place)]
+            command = [sys.executable, __file__, f"--seed={options.seed}", *child]
             # Threads that wait in a busy loop are slow where there are more of them than processors.
             code = subprocess.run(command, env={**os.environ, "OMP_WAIT_POLICY": "passive"}, check=False).returncode
             found |= code != 0
-            if code in (0, 1) and time.time() >= until:
+            if code in (0, FOUND):
                 break
             case = int(place.read_bytes() or first)
-            print(
-                f"== the process ended with {code}\n   again: python tests/fuzz.py --seed {options.seed} --case {case}"
-            )
-            found, first = True, case + 1
+            print(f"== the process ended with {code}\n   again: {again(options.seed, case)}")
+            first = case + 1
     return int(found)
 
 

@@ -81,7 +81,7 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"{name} is not an array of numbers: {error}") from None
 
 
-def refuse_masked(name: str, value: object) -> None:
+def refuse_masked(name: str, value: Any) -> None:
     """Raise ValueError for an array that has masked values: NumPy hands out the numbers that a mask hides."""
     n_masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
     if n_masked:

@@ -14,8 +14,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._vectors import project
 from ._validation import refuse_masked
+from ._vectors import project
 from .features import as_csr, is_bfloat16
 from .functional import decision_function, log_softmax, softmax
 from .path import Penalty
