@@ -158,7 +158,8 @@ def decision_function(
     Arguments and errors as of `predict_proba`. With a center c, (n_features,), they are computed as
     W (x_i − c) + (b + W c): what is left of large numbers near each other is found before it is multiplied.
     """
-    features = bind_features(X, shift=None if center is None else -center, dtype=np.asarray(W).dtype)
+    W = as_matrix("W", W)
+    features = bind_features(X, shift=None if center is None else -center, dtype=W.dtype)
     W, b = as_parameters(W, b, features.shape[1])
     if center is not None:
         b = b + project(W.astype(np.float64, copy=False), center)
