@@ -147,3 +147,20 @@ def test_large_and_small_penalties_of_a_path():
     assert np.isfinite(results.loss).all()
     assert results.loss[0] == pytest.approx(fs.fit(np.zeros((90, 1)), P.y).loss, rel=1e-6)
     np.testing.assert_allclose(results.loss[2], results.loss[3], rtol=SAME)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_a_scale_that_overflows_the_precision_of_the_data_is_named(kind):
+    X = P.X.astype(np.float32)
+    with pytest.raises(ValueError, match="scale or shift is so large that X overflows float32 with them") as caught:
+        fs.fit(sp.csr_matrix(X) if kind == "csr" else X, P.y, scale=1e60)
+    assert caught.type is ValueError
+    # Where no sample is looked at, W times the scale is, and there is a W that it suits.
+    assert fs.fit(X, P.y, scale=1e60, solver="lbfgs", l2=0.1, max_iter=1).status in ("rounding", "max_iter")
+
+
+def test_a_penalty_that_overflows_in_a_screened_fit_is_no_warning():
+    start = 1e200 * np.ones((3, 4)), np.zeros(3)
+    result = fs.fit(P.X, P.y, l1=0.1, l2=1e300, init=start)
+    assert result.status == "diverged"
+    assert np.isfinite(result.W).all()

@@ -16,6 +16,8 @@ GRAM = {
     ("fast", np.float64): 1e-14,
     ("fast", np.float32): 5e-3,
 }
+# Of a Gram matrix of few samples, whose roundings to bfloat16 need not cancel: 2⁻⁸ for each of two factors.
+FAST_GRAM_OF_FEW = 2**-7
 # Of the loss that a hundred epochs of dual ascent lead to, relative to the optimum's.
 ASCENT = {np.float64: 1e-9, np.float32: 1e-6}
 # Units in the last place of a probability.

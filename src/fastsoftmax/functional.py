@@ -425,7 +425,7 @@ def _check_logits(logits: FloatArray, rows: NDArray[np.intp] | None = None) -> N
 def _is_finite(array: FloatArray) -> bool:
     """Whether all entries are finite."""
     # The sum tells at once, but where it overflows itself.
-    return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+    return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
 
 
 def _name_the_nonfinite(features: Features, W: FloatArray, b: FloatArray) -> None:

@@ -8,6 +8,7 @@ A solver knows one float64 vector, theta = (W in C order, then b); W and b are v
 are decided here, at the border to the kernels.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _kernels
-from ._validation import C_TYPE, FloatArray, Precision, Targets
+from ._validation import C_TYPE, FloatArray, Precision, Targets, overflow_shows
 from ._vectors import add_scaled, dot
 from .ascent import EPOCHS, ascend
 from .curvature import (
@@ -193,7 +194,7 @@ class SoftmaxObjective:
             return np.empty(0, np.intp)
         if self._probabilities(theta)[np.arange(n_samples), labels].max() < NEARLY_SURE:
             return np.empty(0, np.intp)
-        inputs = self.X.values().astype(np.float64)
+        inputs = _finite_values(self.X).astype(np.float64)
         self._count_pass()
         if self.fit_intercept:
             inputs = np.hstack([inputs, np.ones((n_samples, 1))])
@@ -233,6 +234,7 @@ class SoftmaxObjective:
         grad = np.empty_like(theta)
         return self.write_loss_grad(*self.split(grad), *self.split(theta)), grad
 
+    @overflow_shows
     def write_loss_grad(self, grad_W_out: FloatArray, grad_b_out: Vector, W: FloatArray, b: FloatArray) -> float:
         """Write ∂F/∂W and ∂F/∂b, in float64 or what `X.gradient_dtype` allows, and return F; one pass over X."""
         loss = self.X.loss_grad(
@@ -387,7 +389,7 @@ class SoftmaxObjective:
             part, factor = self.batch(rows), 1 / probability
         mass = np.broadcast_to(factor if part._mass is None else part._mass * factor, len(part.X)) / n_samples
         probabilities = unsaturated(part._probabilities(theta).astype(np.float64), mass)
-        return Sample(np.ascontiguousarray(part.X.values()), probabilities, mass)
+        return Sample(np.ascontiguousarray(_finite_values(part.X)), probabilities, mass)
 
     def diagonal(self, theta: Vector) -> Vector:
         """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""
@@ -500,3 +502,19 @@ class SoftmaxObjective:
             return self.sample_weight
         mass = self.targets.rows.sum(axis=1, dtype=np.float64)
         return mass if self.sample_weight is None else mass * self.sample_weight
+
+
+@overflow_shows
+def _finite_values(X: Features) -> FloatArray:
+    """X itself, dense, scaled and shifted, of which what is stored has been found finite.
+
+    Raises
+    ------
+    ValueError
+        If the scale or the shift makes it infinite.
+    """
+    values = X.values()
+    # A sum may overflow though all terms are finite.
+    if not (math.isfinite(values.sum()) or np.isfinite(values).all()):
+        raise ValueError(f"scale or shift is so large that X overflows {values.dtype} with them")
+    return values
