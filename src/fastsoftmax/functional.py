@@ -33,7 +33,7 @@ EXP_WORK = 20
 
 # Roundings of its mean that a feature's deviation may be made of, beyond which it is what it says; and numbers of such
 # features that are looked at together.
-NEARLY_CONSTANT, MOST_NUMBERS = 1e4, 10_000_000
+NEARLY_CONSTANT, MOST_NUMBERS = 1e4, 1_000_000
 
 
 @overflow_shows
