@@ -86,6 +86,20 @@ class TestTextInParquet:
             assert y.dtype == object
             assert y[0] is y[3]
 
+    def test_a_long_text_that_occurs_often_is_held_once(self, tmp_path):
+        """A file of a few kB, and 200 MB of text if it is written out."""
+        labels = pa.DictionaryArray.from_arrays(np.arange(2000) % 2, pa.array(["x" * 200_000, "y"]))
+        parquet.write_table(pa.table({"a": np.arange(2000), "t": labels}), tmp_path / "d.parquet", store_schema=False)
+        pool = pa.default_memory_pool()
+        watched = pa.proxy_memory_pool(pool)
+        pa.set_memory_pool(watched)
+        try:
+            y = read_table(tmp_path / "d.parquet", "t").y
+        finally:
+            pa.set_memory_pool(pool)
+        assert set(y) == {"x" * 200_000, "y"}
+        assert 0 < watched.max_memory() < 2**25
+
     def test_as_polars_writes_it(self, tmp_path):
         polars = pytest.importorskip("polars")
         labels = ["u", "v", "u"]
