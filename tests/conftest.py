@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 
@@ -8,3 +9,28 @@ def digits():
 
     X, y = load_digits(return_X_y=True)
     return X / 16, y
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Return a working directory with iris.csv and digits.npz."""
+    from sklearn.datasets import load_digits, load_iris
+
+    from fastsoftmax.data_file import write_table
+
+    monkeypatch.chdir(tmp_path)
+    iris = load_iris()
+    columns = dict(zip(["sl", "sw", "pl", "pw"], iris.data.T, strict=True))
+    write_table("iris.csv", {**columns, "species": iris.target_names[iris.target]})
+    digits = load_digits()
+    np.savez("digits.npz", X=(digits.data / 16).astype(np.float32), y=digits.target)
+    return tmp_path
+
+
+@pytest.fixture
+def model(here):
+    """Return model.safetensors, fitted to iris.csv, in the directory of `here`."""
+    from command_line import succeed
+
+    succeed("fit", "iris.csv", "--target", "species")
+    return here / "model.safetensors"

@@ -11,53 +11,14 @@ import time
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from command_line import MAIN, one_line, run, succeed
 from sklearn.datasets import dump_svmlight_file, load_digits
 
 import fastsoftmax as fs
+from fastsoftmax import commands, data_file, model_file
 
-pytest.importorskip("typer")
-testing = pytest.importorskip("typer.testing")
-commands = pytest.importorskip("fastsoftmax.commands")
-data_file = pytest.importorskip("fastsoftmax.data_file")
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
-model_file = pytest.importorskip("fastsoftmax.model_file")
-
-MAIN = [sys.executable, "-c", "from fastsoftmax.cli import main; main()"]
-
-
-def run(*arguments):
-    return testing.CliRunner().invoke(commands.app, [str(argument) for argument in arguments])
-
-
-def succeed(*arguments):
-    result = run(*arguments)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def one_line(text):
-    return re.sub(r"\s+", " ", text)
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """Return an empty working directory with iris.csv and digits.npz."""
-    from sklearn.datasets import load_digits, load_iris
-
-    monkeypatch.chdir(tmp_path)
-    iris = load_iris()
-    columns = dict(zip(["sl", "sw", "pl", "pw"], iris.data.T, strict=True))
-    data_file.write_table("iris.csv", {**columns, "species": iris.target_names[iris.target]})
-    digits = load_digits()
-    np.savez("digits.npz", X=(digits.data / 16).astype(np.float32), y=digits.target)
-    return tmp_path
-
-
-@pytest.fixture
-def model(here):
-    succeed("fit", "iris.csv", "--target", "species")
-    return here / "model.safetensors"
 
 
 class TestFit:
@@ -331,7 +292,7 @@ class TestProcess:
         ours = [name for name in ("typer", "rich", "matplotlib", "safetensors") if importlib.util.find_spec(name)]
         code = f"""if True:
             import sys, fastsoftmax
-            modules = ("atomic", "cli", "commands", "data_file", "demo", "metrics", "model_file", "plot")
+            modules = "atomic cli commands data_file demo metrics model_file npz_file outputs plot".split()
             unwanted = {{f"fastsoftmax.{{name}}" for name in modules}} | set({ours!r})
             assert not unwanted & set(sys.modules), unwanted & set(sys.modules)
         """

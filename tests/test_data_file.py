@@ -302,6 +302,11 @@ class TestSparseNpz:
             ({"indptr": np.array([0, 3, 2, 5], np.int32)}, "X.indptr must never decrease"),
             ({"shape": np.array([3])}, r"array 'shape' .* must be two positive numbers, found \[3\]"),
             ({"data": np.array([1, np.nan, 1, 1, 1])}, "X contains NaN at row 1, column 0"),
+            ({"data": np.ones((5, 1))}, r"array 'data' .* must be a vector of numbers, found shape \(5, 1\)"),
+            ({"indices": np.array(["a"])}, "array 'indices' .* must be a vector of numbers, .* dtype <U1"),
+            ({"shape": np.array([10**15, 2])}, "'indptr' .* must have 1000000000000001 entries .*, found 4"),
+            ({"shape": np.array([3, 10**15])}, "1000000000000000 features: the parameters .* half of this machine's"),
+            ({"format": np.array(7)}, r"array 'format' .* must be a word, found shape \(\), dtype int64"),
         ],
     )
     def test_damaged(self, tmp_path, change, message):

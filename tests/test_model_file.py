@@ -3,6 +3,11 @@
 import json
 import os
 import stat
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +52,53 @@ def test_round_trip(tmp_path, classes, names):
     np.testing.assert_array_equal(model.classes, expected, strict=True)
     assert model.feature_names == names
     assert os.listdir(tmp_path) == ["m.safetensors"]
+
+
+def test_equal_models_make_equal_files(tmp_path):
+    """In other processes too, whose sets and maps have another order."""
+    code = (
+        "import sys, numpy as np; from fastsoftmax.model_file import Model, save_model\n"
+        "model = Model(np.ones((2, 3)), np.zeros(2), np.array(['a', 'b']), ('u', 'v', 'ü'))\n"
+        "for path in sys.argv[1:]: save_model(path, model)"
+    )
+    paths = [str(tmp_path / f"{seed}{letter}") for seed in range(3) for letter in "abcd"]
+    for seed in range(3):
+        environment = os.environ | {"PYTHONHASHSEED": str(seed)}
+        subprocess.run([sys.executable, "-c", code, *paths[4 * seed : 4 * seed + 4]], env=environment, check=True)
+    assert len({Path(path).read_bytes() for path in paths}) == 1
+    # As the format has it: numbers begin at a multiple of eight.
+    assert int.from_bytes(Path(paths[0]).read_bytes()[:8], "little") % 8 == 0
+    assert load_model(paths[0]).feature_names == ("u", "v", "ü")
+
+
+def test_one_long_class_does_not_make_all_long(tmp_path):
+    classes = np.array([f"class {k}" for k in range(5000)] + ["x" * 100_000], dtype=object)
+    save_model(tmp_path / "m", Model(np.zeros((5001, 1)), np.zeros(5001), classes))
+    tracemalloc.start()
+    try:
+        model = load_model(tmp_path / "m")
+        predicted = model.predict(np.zeros((3, 1)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # All as long as the longest would take 2 GB.
+    assert peak < 2**24
+    assert predicted.tolist() == ["class 0"] * 3
+    np.testing.assert_array_equal(model.classes, classes, strict=True)
+
+
+@pytest.mark.parametrize("classes", [["a", 1, "b"], ["a", None, "b"]])
+def test_objects_that_are_no_strings_are_no_classes(classes):
+    with pytest.raises(ValueError, match="classes (must hold strings, found 1|has 1 missing value)"):
+        Model(W, B, np.array(classes, dtype=object))
+
+
+def test_many_feature_names_are_compared_quickly():
+    names = [f"feature {j}" for j in range(200_000)]
+    started = time.perf_counter()
+    with pytest.raises(ValueError, match="feature name 'feature 199999' appears more than once"):
+        Model(np.zeros((2, 200_001)), np.zeros(2), np.arange(2), (*names, names[-1]))
+    assert time.perf_counter() - started < 10
 
 
 def test_boolean_classes(tmp_path):

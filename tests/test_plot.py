@@ -207,3 +207,11 @@ class TestMetrics:
 
     def test_labels_that_are_equal_are_the_same(self):
         assert class_indices(np.array([1.0, 0.0, 1.0]), np.array([1, 0])).tolist() == [0, 1, 0]
+
+
+def test_our_pictures_are_known(tmp_path):
+    figure = matplotlib.figure.Figure()
+    plot.save_figure(tmp_path / "ours.png", figure)
+    figure.savefig(tmp_path / "other.png")
+    (tmp_path / "text.png").write_text("fastsoftmax")
+    assert [plot.holds_picture(tmp_path / f"{name}.png") for name in ("ours", "other", "text")] == [True, False, False]

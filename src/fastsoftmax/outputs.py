@@ -43,8 +43,8 @@ def check_output(option: str, path: Path, kind: Kind, *, sources: Iterable[Path 
     for source in sources:
         if source is not None and source.exists() and os.path.samefile(source, destination):
             same = "" if source == path else f", which is the same file as {source}"
-            raise ValueError(f"{option} must not be a file that is read, found {path}{same}")
+            raise ValueError(f"{option} must not be a file that the command reads, found {path}{same}")
     if not force and destination.stat().st_size and not kind.recognises(path):
         raise ValueError(
-            f"{option} must be a new file or {kind.words}, found {path}, another file; --force overwrites it"
+            f"{option} must be a new file or {kind.words}, found {path}, which is neither; --force overwrites it"
         )
