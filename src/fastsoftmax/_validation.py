@@ -155,23 +155,30 @@ def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DType
 
 
 def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
-    with np.errstate(invalid="ignore"):
-        labels = np.require(values, np.intp, ["C_CONTIGUOUS", "ALIGNED"])
+    labels = _as_indices(values)
     # A copy in another dtype may differ: fractions, NaN, and integers that are too large.
-    differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
+    differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else ()
     if len(differ):
         found = values[differ[0]].item()
         if np.isfinite(found) and found == np.floor(found):
             _refuse_label(name, found, int(differ[0]), n_classes, len(values))
         raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found} at row {differ[0]}")
-    lowest, highest = int(labels.min()), int(labels.max())
+    highest = int(labels.view(np.uintp).max())  # a negative label is larger than all others
     bound = n_classes if n_classes is not None else max(FEW_CLASSES, MOST_CLASSES * len(labels))
-    if lowest < 0 or highest >= bound:
+    if highest >= bound:
         row = int(np.argmax((labels < 0) | (labels >= bound)))
         _refuse_label(name, int(labels[row]), row, n_classes, len(labels))
-    if n_classes is None and lowest == highest:
-        raise ValueError(f"{name} must hold at least two classes, found only class {lowest}")
+    if n_classes is None and labels.min() == highest:
+        raise ValueError(f"{name} must hold at least two classes, found only class {highest}")
     return Targets(labels, None, n_classes if n_classes is not None else highest + 1)
+
+
+def _as_indices(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Return whole numbers, aligned and next to each other, without a copy where they are."""
+    if values.dtype == np.intp and values.flags.c_contiguous and values.flags.aligned:
+        return values
+    with np.errstate(invalid="ignore"):
+        return np.require(values, np.intp, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _refuse_label(name: str, label: float, row: int, n_classes: int | None, n_samples: int) -> NoReturn:

@@ -102,8 +102,8 @@ def loss_grad(
     grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
     loss = objective.write_loss_grad(grad_W, grad_b, W, b)
     grads = grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
-    # A sample of weight zero has no share in the loss; of the gradients, NaN times zero is NaN.
-    if not (math.isfinite(loss) and _is_finite(grads[0]) and _is_finite(grads[1])):
+    # A sample of weight zero has no share in the loss; of the gradients it has one, NaN times zero.
+    if not (math.isfinite(loss) and _is_finite(grads[0])):
         _name_the_nonfinite(features, W, b)
         raise ValueError(f"X, W or y are so large that the loss or its gradient overflows {features.dtype}; scale X")
     return loss, *grads

@@ -229,12 +229,12 @@ class SoftmaxObjective:
         b = theta[n_classes * n_features :] if self.fit_intercept else np.zeros(n_classes)
         return W, b
 
+    @overflow_shows
     def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
         """F and ∂F/∂theta at theta; one pass over X."""
         grad = np.empty_like(theta)
         return self.write_loss_grad(*self.split(grad), *self.split(theta)), grad
 
-    @overflow_shows
     def write_loss_grad(self, grad_W_out: FloatArray, grad_b_out: Vector, W: FloatArray, b: FloatArray) -> float:
         """Write ∂F/∂W and ∂F/∂b, in float64 or what `X.gradient_dtype` allows, and return F; one pass over X."""
         loss = self.X.loss_grad(
@@ -388,18 +388,18 @@ class SoftmaxObjective:
             rows, probability = draw(importance)
             part, factor = self.batch(rows), 1 / probability
         mass = np.broadcast_to(factor if part._mass is None else part._mass * factor, len(part.X)) / n_samples
-        probabilities = unsaturated(part._probabilities(theta).astype(np.float64), mass)
-        return Sample(np.ascontiguousarray(_finite_values(part.X)), probabilities, mass)
+        probabilities, traces = unsaturated(part._probabilities(theta).astype(np.float64), mass)
+        X = np.ascontiguousarray(_finite_values(part.X))
+        return Sample(X, probabilities, mass, traces / traces.sum())
 
     def diagonal(self, theta: Vector) -> Vector:
         """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""
         return 1 / self._diagonal(theta).inverse
 
     def _diagonal(self, theta: Vector) -> DiagonalCurvature:
-        probabilities = unsaturated(self._probabilities(theta), self._mass)
-        weights = probabilities * (1 - probabilities) / len(self.X)
-        if self._mass is not None:
-            weights *= self._mass[:, None]
+        mass = np.ones(len(self.X)) if self._mass is None else self._mass
+        probabilities, _ = unsaturated(self._probabilities(theta), mass)
+        weights = probabilities * (1 - probabilities) * (mass / len(self.X))[:, None]
         diagonal = np.empty_like(theta)
         of_W, of_b = self.split(diagonal)
         of_W[:] = self.X.squares(weights) + self.l2

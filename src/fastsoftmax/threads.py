@@ -46,6 +46,7 @@ def available_threads() -> int:
     return max(1, math.ceil(min(_kernels.max_threads(), cgroup_quota(), most_threads())))
 
 
+@lru_cache(maxsize=1)
 def most_threads() -> int:
     """Threads that are started at most, however many are asked for."""
     return max(MOST_THREADS, os.cpu_count() or 1)

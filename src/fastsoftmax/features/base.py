@@ -43,7 +43,6 @@ class Features(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    @overflow_shows
     def loss_grad(
         self,
         grad_W_out: FloatArray,

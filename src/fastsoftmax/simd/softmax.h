@@ -51,28 +51,26 @@ INLINE double NAME(total)(dvec v) {
 /* The elements in float64, in which all sums over the samples of a pass are kept. */
 INLINE dvec NAME(as_double)(vec v) { return __builtin_convertvector(v, dvec); }
 
-/* A sum over the classes: of SUM_CLASSES in one variable, of the blocks with what rounding loses (Kahan, Communications of
- * the ACM 8, 1965). Of some terms it is what a plain sum is, and of a hundred thousand it is as exact. */
+/* A sum over the classes, of SUM_CLASSES at a time in the dtype alone, of these blocks with what their rounding loses (Kahan,
+ * Communications of the ACM 8, 1965): of a hundred thousand classes it is as exact as of some. */
 typedef struct {
-    vec block, sum, lost;
+    vec total, lost;
 } NAME(class_sum);
 
-INLINE void NAME(add_block)(NAME(class_sum) *total) {
-    const vec term = total->block - total->lost, sum = total->sum + term;
-    total->lost = (sum - total->sum) - term;
-    total->sum = sum;
-    total->block = (vec){0};
+/* Add the block from class `first` on, those before it coming first. */
+INLINE void NAME(add_block)(NAME(class_sum) *sum, ptrdiff_t first, vec block) {
+    if (first == 0) {
+        sum->total = block;
+        return;
+    }
+    const vec term = block - sum->lost, total = sum->total + term;
+    sum->lost = (total - sum->total) - term;
+    sum->total = total;
 }
 
-/* Add the term of class k; those before it came before. */
-INLINE void NAME(add_class)(NAME(class_sum) *total, ptrdiff_t k, vec term) {
-    total->block += term;
-    if ((k + 1) % SUM_CLASSES == 0) NAME(add_block)(total);
-}
-
-INLINE vec NAME(sum_of_classes)(NAME(class_sum) *total) {
-    NAME(add_block)(total);
-    return total->sum;
+/* Where the block of classes from `first` on ends. */
+INLINE ptrdiff_t NAME(block_end)(ptrdiff_t first, ptrdiff_t n_classes) {
+    return n_classes - first < SUM_CLASSES ? n_classes : first + SUM_CLASSES;
 }
 
 /* w_i of a vector of samples: zero past the last one. */
@@ -118,15 +116,20 @@ static double NAME(label_residual)(real *z_inout, const ptrdiff_t *labels, const
         const ivec label = NAME(labels)(labels, i, rows);
         vec below_y = zero;
         NAME(class_sum) sum = {0};
-        for (ptrdiff_t k = 0; k < n_classes; k++) {
-            const ivec is_label = label == (integer)k;
-            const vec below = load(z_inout + k * ldz + i) - peak[v];
-            const vec e = NAME(exp)(below);
-            below_y = NAME(select)(is_label, below, below_y);
-            NAME(add_class)(&sum, k, NAME(select)(is_label, zero, e));
-            store(z_inout + k * ldz + i, e);
+        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
+            vec block = zero;
+            end = NAME(block_end)(first, n_classes);
+            for (ptrdiff_t k = first; k < end; k++) {
+                const ivec is_label = label == (integer)k;
+                const vec below = load(z_inout + k * ldz + i) - peak[v];
+                const vec e = NAME(exp)(below);
+                below_y = NAME(select)(is_label, below, below_y);
+                block += NAME(select)(is_label, zero, e);
+                store(z_inout + k * ldz + i, e);
+            }
+            NAME(add_block)(&sum, first, block);
         }
-        others[v] = NAME(sum_of_classes)(&sum);
+        others[v] = sum.total;
         z_y[v] = below_y;
     }
     for (ptrdiff_t i = 0, v = 0; i < rows; i += LANES, v++) {
@@ -155,17 +158,22 @@ static double NAME(target_residual)(real *z_inout, const real *targets, const do
         const vec peak = NAME(peak)(z, n_classes, ldz);
         vec loss_i = zero;
         NAME(class_sum) exponentials = {0}, targets_sum = {0};
-        for (ptrdiff_t k = 0; k < n_classes; k++) {
-            const vec y_k = load(y + k * ldz), below = load(z + k * ldz) - peak;
-            const vec e = NAME(exp)(below);
-            /* A class ruled out by a logit of -infinity costs nothing where its target is zero: 0 · ∞ = 0 here. */
-            loss_i -= NAME(select)(y_k == zero, zero, y_k * below);
-            NAME(add_class)(&targets_sum, k, y_k);
-            NAME(add_class)(&exponentials, k, e);
-            store(z + k * ldz, e);
+        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
+            vec block = zero, y_block = zero;
+            end = NAME(block_end)(first, n_classes);
+            for (ptrdiff_t k = first; k < end; k++) {
+                const vec y_k = load(y + k * ldz), below = load(z + k * ldz) - peak;
+                const vec e = NAME(exp)(below);
+                /* A class ruled out by a logit of -infinity costs nothing where its target is zero: 0 · ∞ = 0 here. */
+                loss_i -= NAME(select)(y_k == zero, zero, y_k * below);
+                y_block += y_k;
+                block += e;
+                store(z + k * ldz, e);
+            }
+            NAME(add_block)(&exponentials, first, block);
+            NAME(add_block)(&targets_sum, first, y_block);
         }
-        const vec total = NAME(sum_of_classes)(&exponentials), mass = NAME(sum_of_classes)(&targets_sum);
-        const vec coefficient = weight * mass / total;
+        const vec total = exponentials.total, mass = targets_sum.total, coefficient = weight * mass / total;
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             store(z + k * ldz, load(z + k * ldz) * coefficient - weight * load(y + k * ldz));
         }
@@ -182,14 +190,19 @@ static void NAME(curvature_residual)(real *z_inout, const real *u, const double 
         const vec weight = NAME(weights)(sample_weight, i, rows);
         const vec peak = NAME(peak)(z, n_classes, ldz);
         NAME(class_sum) exponentials = {0}, weighted = {0};
-        for (ptrdiff_t k = 0; k < n_classes; k++) {
-            const vec e = NAME(exp)(load(z + k * ldz) - peak);
-            NAME(add_class)(&exponentials, k, e);
-            NAME(add_class)(&weighted, k, e * load(u + k * ldz + i));
-            store(z + k * ldz, e);
+        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
+            vec block = {0}, u_block = {0};
+            end = NAME(block_end)(first, n_classes);
+            for (ptrdiff_t k = first; k < end; k++) {
+                const vec e = NAME(exp)(load(z + k * ldz) - peak);
+                block += e;
+                u_block += e * load(u + k * ldz + i);
+                store(z + k * ldz, e);
+            }
+            NAME(add_block)(&exponentials, first, block);
+            NAME(add_block)(&weighted, first, u_block);
         }
-        const vec total = NAME(sum_of_classes)(&exponentials), coefficient = weight / total;
-        const vec mean = NAME(sum_of_classes)(&weighted) / total;
+        const vec total = exponentials.total, coefficient = weight / total, mean = weighted.total / total;
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             store(z + k * ldz, coefficient * load(z + k * ldz) * (load(u + k * ldz + i) - mean));
         }
@@ -209,12 +222,17 @@ static void NAME(softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_cl
         real *z = z_inout + i;
         const vec peak = NAME(peak)(z, n_classes, ldz);
         NAME(class_sum) exponentials = {0};
-        for (ptrdiff_t k = 0; k < n_classes; k++) {
-            const vec below = load(z + k * ldz) - peak, e_k = NAME(exp)(below);
-            NAME(add_class)(&exponentials, k, e_k);
-            store(z + k * ldz, log ? below : e_k);
+        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
+            vec block = {0};
+            end = NAME(block_end)(first, n_classes);
+            for (ptrdiff_t k = first; k < end; k++) {
+                const vec below = load(z + k * ldz) - peak, e_k = NAME(exp)(below);
+                block += e_k;
+                store(z + k * ldz, log ? below : e_k);
+            }
+            NAME(add_block)(&exponentials, first, block);
         }
-        const vec total = NAME(sum_of_classes)(&exponentials);
+        const vec total = exponentials.total;
         const vec log_total = NAME(log1p)(total - 1);
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             const vec z_k = load(z + k * ldz);
