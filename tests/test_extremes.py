@@ -159,8 +159,9 @@ def test_a_scale_that_overflows_the_precision_of_the_data_is_named(kind):
     assert fs.fit(X, P.y, scale=1e60, solver="lbfgs", l2=0.1, max_iter=1).status in ("rounding", "max_iter")
 
 
-def test_a_penalty_that_overflows_in_a_screened_fit_is_no_warning():
-    start = 1e200 * np.ones((3, 4)), np.zeros(3)
+@pytest.mark.parametrize("size", [1e200, 1e308])
+def test_a_penalty_that_overflows_in_a_screened_fit_is_no_warning(size):
+    start = size * np.ones((3, 4)), np.zeros(3)
     result = fs.fit(P.X, P.y, l1=0.1, l2=1e300, init=start)
     assert result.status == "diverged"
     assert np.isfinite(result.W).all()

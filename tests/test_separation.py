@@ -86,3 +86,11 @@ def test_the_scale_of_a_column_hardly_matters(factor, dtype):
         return near.n_passes
 
     assert 0.5 * passes(X) < passes(scaled) < 1.5 * passes(X)
+
+
+def test_a_program_that_takes_too_long_tells_nothing(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    inputs = np.hstack([X, np.ones((150, 1))])
+    assert len(separated_classes(inputs, y, 3))
+    monkeypatch.setattr("fastsoftmax.separation.MOST_ITERATIONS", 1)
+    assert not len(separated_classes(inputs, y, 3))

@@ -20,6 +20,11 @@ NEARLY_SURE = 0.99
 # Coefficients of the linear program beyond which it is not solved: it takes seconds.
 MOST_COEFFICIENTS = 2_000_000
 
+# Steps of the simplex method at most. Programs of that size take some hundreds, and a few take a minute's worth.
+MOST_ITERATIONS = 3_000
+
+OPTIMAL = 0  # SciPy's status
+
 # A margin of the program's solution, whose entries are at most one for features of size one, that is not zero.
 MARGIN = 1e-6
 
@@ -30,7 +35,9 @@ def program_size(n_samples: int, n_inputs: int, n_classes: int) -> int:
 
 
 def separated_classes(inputs: Vector, labels: NDArray[np.intp], n_classes: int) -> NDArray[np.intp]:
-    """Return the classes that some direction tells from another class without an exception, none if there is none.
+    """Return the classes that some direction tells from another class without an exception.
+
+    None if there is none, or if it would take too long to tell.
 
     Parameters
     ----------
@@ -53,8 +60,15 @@ def separated_classes(inputs: Vector, labels: NDArray[np.intp], n_classes: int) 
     values = np.hstack([inputs[samples], -inputs[samples]])
     indptr = np.arange(len(samples) + 1) * 2 * n_inputs
     margins = csr_array((values.ravel(), indices.ravel(), indptr), shape=(len(samples), n_classes * n_inputs))
-    solution = linprog(-margins.sum(axis=0), A_ub=-margins, b_ub=np.zeros(len(samples)), bounds=(-1, 1))
-    if solution.x is None:
+    solution = linprog(
+        -margins.sum(axis=0),
+        A_ub=-margins,
+        b_ub=np.zeros(len(samples)),
+        bounds=(-1, 1),
+        method="highs-ds",
+        options={"maxiter": MOST_ITERATIONS},
+    )
+    if solution.status != OPTIMAL:
         return np.empty(0, np.intp)
     apart = margins @ solution.x > MARGIN
     return np.unique(np.concatenate([labels[samples[apart]], others[apart]]))

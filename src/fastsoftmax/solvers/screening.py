@@ -58,6 +58,7 @@ def minimize_screened(
     history = History(objective)
     last = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
+    @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss, as in `minimize`
     def look(theta: Vector) -> tuple[Progress, NDArray[np.float64]]:
         """Find loss and gradient at theta, and the largest slope of each feature; one pass over all of X."""
         loss, grad = objective.loss_grad(theta)
