@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING
 from ._build_config import version as __version__
 from .config import show_config
 from .fit import FitResult, fit
-from .functional import (
-    cross_entropy,
-    cross_entropy_grad,
-    gram,
-    log_softmax,
-    loss_grad,
-    predict_proba,
-    softmax,
-    standardization,
-)
+from .functional import gram, loss_grad, predict_proba, standardization
+from .logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
 from .path import PathResult, path
 from .solvers import SGD
 

@@ -6,6 +6,7 @@ integers and booleans become float64, float16 becomes float32.
 
 import functools
 import itertools
+import math
 import numbers
 import operator
 import reprlib
@@ -123,6 +124,12 @@ def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
         return array.astype(dtype)
 
 
+def is_finite(array: FloatArray) -> bool:
+    """Whether all entries are finite."""
+    # The sum tells at once, but where it overflows itself.
+    return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
+
+
 def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
     """Raise ValueError, naming the place counted from first_row, if a vector or a matrix holds NaN or infinity."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -157,7 +164,7 @@ def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DType
 def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
     labels = _as_indices(values)
     # A copy in another dtype may differ: fractions, NaN, and integers that are too large.
-    differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else ()
+    differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
     if len(differ):
         found = values[differ[0]].item()
         if np.isfinite(found) and found == np.floor(found):

@@ -17,7 +17,8 @@ from sklearn.utils.validation import (
 from ._validation import refuse_masked
 from ._vectors import project
 from .features import as_csr, is_bfloat16
-from .functional import decision_function, log_softmax, softmax
+from .functional import decision_function
+from .logits import log_softmax, softmax
 from .path import Penalty
 from .threads import available_threads
 

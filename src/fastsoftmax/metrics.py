@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._columns import listed
-from .functional import cross_entropy, softmax
+from .logits import cross_entropy, softmax
 from .model_file import Model
 
 N_BINS = 15

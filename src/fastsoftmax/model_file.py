@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._columns import as_texts, shown
 from ._validation import FloatArray
 from .atomic import atomic_path, check_source
-from .functional import decision_function, softmax
+from .functional import decision_function
+from .logits import softmax
 from .outputs import Kind
 
 FORMAT = "fastsoftmax.model"

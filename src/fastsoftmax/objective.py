@@ -229,7 +229,6 @@ class SoftmaxObjective:
         b = theta[n_classes * n_features :] if self.fit_intercept else np.zeros(n_classes)
         return W, b
 
-    @overflow_shows
     def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
         """F and ∂F/∂theta at theta; one pass over X."""
         grad = np.empty_like(theta)
