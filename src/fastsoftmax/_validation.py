@@ -82,7 +82,7 @@ def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
             value = "NaN" if np.isnan(array[place]) else "infinity"
             place = (first_row + place[0], *place[1:])
             where = "row {}, column {}" if array.ndim == 2 else "entry {}"
-            raise ValueError(f"{name} contains {value} at {where.format(*place)}")
+            raise ValueError(f"Input {name} contains {value} at {where.format(*place)}")
 
 
 def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y") -> Targets:
