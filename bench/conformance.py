@@ -34,7 +34,9 @@ DEPRECATED = "a warning about a parameter, a default or an attribute that scikit
 MESSAGE = "the warning says the same in our words, with the gradient's norm and without the name of a solver of theirs"
 MEMORY = "a quasi-Newton method remembers its steps: two at once are not one and one, as Newton's are"
 COARSE = "compares fits to more digits than their tol leaves; with tol=1e-9 ours and scikit-learn's agree"
-NAMESPACE = "arrays of every library in the CPU's memory are read, and answers are NumPy's, for the library to take back"
+NAMESPACE = (
+    "arrays of every library in the CPU's memory are read, and answers are NumPy's, for the library to take back"
+)
 DEVICE = "data in the memory of another device are refused, to be copied by whom they belong to"
 
 CHOICES = (
@@ -42,7 +44,9 @@ CHOICES = (
     Choice(r"test_liblinear_multiclass_raises\[.*", LIMIT),
     Choice(r"test_liblinear_with_large_values", LIMIT),
     Choice(r"test_large_sparse_matrix\[.*-(liblinear|sag|saga)\]", LIMIT),
-    Choice(r"test_dtype_match\[.*-liblinear\]", "float32 stays float32 with every solver, where liblinear makes float64"),
+    Choice(
+        r"test_dtype_match\[.*-liblinear\]", "float32 stays float32 with every solver, where liblinear makes float64"
+    ),
     Choice(r"test_liblinear_dual_random_state\[.*", "no solver of ours that is meant here takes its order from chance"),
     Choice(r"test_penalty_deprecated\[.*", DEPRECATED),
     Choice(r"test_lr_penalty_l1ratio_incompatible\[.*", DEPRECATED),
@@ -75,6 +79,7 @@ class Recorder:
         self.failures: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what came of a test, and of what is before and after it where that fails."""
         if report.when != "call" and report.outcome == "passed":
             return
         name = report.nodeid.split("::", 1)[1]
@@ -109,12 +114,14 @@ def judge(outcomes: dict[str, str], choices: tuple[Choice, ...]) -> tuple[dict[C
     unused = set(choices)
     for name, outcome in outcomes.items():
         choice = next((choice for choice in choices if re.fullmatch(choice.tests, name)), None)
+        if choice is None:
+            if outcome == "failed":
+                failing[name] = "fails"
+            continue
         unused.discard(choice)
-        if outcome == "failed" and choice is None:
-            failing[name] = "fails"
-        elif outcome == "failed":
+        if outcome == "failed":
             differing[choice].append(name)
-        elif outcome == "passed" and choice is not None:
+        elif outcome == "passed":
             failing[name] = f"passes, and is said to differ: {choice.reason}"
     failing |= {choice.tests: "names no test" for choice in unused}
     return differing, failing

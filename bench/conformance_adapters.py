@@ -5,7 +5,7 @@ While they fit, parameters that we lack are put in our words; those that have no
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.metrics import get_scorer
@@ -31,9 +31,12 @@ L1_RATIO = {"l1": 1.0, "l2": 0.0}  # by the deprecated penalty
 class Adapter:
     """What the two adapters share."""
 
+    solver: Any
+    tol: float
+
     # Parameters of ours that theirs have not.
-    standardize = False
-    learning_rate = "auto"
+    standardize: Any = False
+    learning_rate: Any = "auto"
 
     @contextmanager
     def _in_our_words(self, **ours: Any) -> Iterator[None]:
@@ -69,7 +72,7 @@ class LogisticRegression(Adapter, fs.SoftmaxRegression):
     ) -> None:
         super().__init__(
             C=C,
-            l1_ratio=l1_ratio,
+            l1_ratio=cast(float, l1_ratio),
             tol=tol,
             fit_intercept=fit_intercept,
             class_weight=class_weight,
@@ -148,11 +151,15 @@ class LogisticRegressionCV(Adapter, fs.SoftmaxRegressionCV):
         return get_scorer("accuracy") if self.scoring == "warn" else super()._get_scorer()
 
     def _restore_former_attributes(self, one_ratio: bool) -> None:
-        """Make dictionaries by class, (n_folds, n_cs, n_l1_ratios), of what are arrays, (n_folds, n_l1_ratios, n_cs)."""
+        """Make dictionaries by class, (n_folds, n_cs, n_l1_ratios), of arrays, (n_folds, n_l1_ratios, n_cs)."""
         names = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         places = (slice(None), slice(None), 0) if one_ratio else ()
         paths = np.moveaxis(self.coefs_paths_.swapaxes(1, 2), 3, 0)
-        self.coefs_paths_ = {name: path[places] for name, path in zip(names, paths, strict=True)}
-        self.scores_ = dict.fromkeys(names, self.scores_.swapaxes(1, 2)[places])
-        self.n_iter_ = self.n_iter_.swapaxes(1, 2)[places][None]
-        self.C_, self.l1_ratio_ = np.full(len(names), self.C_), np.full(len(names), self.l1_ratio_)
+        former = {
+            "coefs_paths_": {name: path[places] for name, path in zip(names, paths, strict=True)},
+            "scores_": dict.fromkeys(names, self.scores_.swapaxes(1, 2)[places]),
+            "n_iter_": self.n_iter_.swapaxes(1, 2)[places][None],
+            "C_": np.full(len(names), self.C_),
+            "l1_ratio_": np.full(len(names), self.l1_ratio_),
+        }
+        self.__dict__.update(former)

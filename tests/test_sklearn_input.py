@@ -35,8 +35,14 @@ NO_NUMBERS = {
     "text among numbers": (replaced(P.X, "1.5", 4, 2), "found '1.5' at row 4, column 2"),
     "dates": (DATES, r"found dtype datetime64\[ms\]"),
     "durations": (DATES - DATES[0], r"found dtype timedelta64\[ms\]"),
-    "a date among numbers": (replaced(P.X, datetime.date(2026, 1, 2), 1, 0), r"found datetime.date\(2026, 1, 2\) at row 1"),
-    "NumPy's date among numbers": (replaced(P.X, np.datetime64(7, "s"), 1, 0), "found .*datetime64.* at row 1, column 0"),
+    "a date among numbers": (
+        replaced(P.X, datetime.date(2026, 1, 2), 1, 0),
+        r"found datetime.date\(2026, 1, 2\) at row 1",
+    ),
+    "NumPy's date among numbers": (
+        replaced(P.X, np.datetime64(7, "s"), 1, 0),
+        "found .*datetime64.* at row 1, column 0",
+    ),
     "frame of dates": (pd.DataFrame(DATES, columns=["a", "b", "c"]), "found dtype datetime64.* in column 'a'"),
     "frame with dates": (pd.DataFrame({"a": P.X[:, 0], "d": DATES[:, 0]}), "found dtype datetime64.* in column 'd'"),
     "frame with a time zone": (
@@ -221,7 +227,9 @@ def test_text_of_any_length_is_a_label(estimator):
 
 @each
 def test_lengths_that_differ_are_named(estimator):
-    with pytest.raises(ValueError, match="Found input variables with inconsistent numbers of samples: y must .* found 5"):
+    with pytest.raises(
+        ValueError, match="Found input variables with inconsistent numbers of samples: y must .* found 5"
+    ):
         estimator.fit(P.X, P.y[:5])
 
 
@@ -232,8 +240,8 @@ BAD_WEIGHTS = {
     "nan": (P.y, {1: np.nan}, "class_weight must hold finite numbers, not negative, found nan for 1"),
     "infinite": (P.y, {1: np.inf}, "class_weight must hold finite numbers, not negative, found inf for 1"),
     "no number": (P.y, {1: "2"}, "class_weight must hold finite numbers, not negative, found '2' for 1"),
-    "text for integers": (P.y, {"1": 2.0}, "class_weight must have labels as its keys, found '1', .* class 0"),
-    "integers for text": (FIGURES, {1: 2.0}, "class_weight must have labels as its keys, found 1, .* class '0'"),
+    "text for integers": (P.y, {"1": 2.0}, "class_weight must have labels as its keys, found '1' .* class 0"),
+    "integers for text": (FIGURES, {1: 2.0}, "class_weight must have labels as its keys, found 1 .* class '0'"),
     "zero": (P.y, {0: 0.0, 1: 0.0, 2: 0.0}, "class_weight must leave finite weights .* not all zero"),
     "overflow": (P.y, {0: 1e308}, "class_weight must leave finite weights"),
 }

@@ -24,7 +24,7 @@ OTHER_THAN_NUMBERS = (
 
 
 def as_local(name: str, array: Any) -> Any:
-    """Return an array of another library, a torch tensor for one, as one of NumPy, in the same memory; all else as it is.
+    """Return an array of another library, torch for one, as one of NumPy, in the same memory; all else as it is.
 
     Raises
     ------
@@ -95,7 +95,8 @@ def weights_of_classes(
     left_out = [label for label in labels if label not in class_weight]
     if unknown and left_out:
         raise ValueError(
-            f"class_weight must have labels as its keys, found {unknown[0]!r}, but no weight of the class {left_out[0]!r}"
+            f"class_weight must have labels as its keys, found {unknown[0]!r} "
+            f"and no weight of the class {left_out[0]!r}"
         )
     for key, weight in class_weight.items():
         try:
@@ -121,6 +122,6 @@ def _check_values(values: NDArray[Any], where: str = "") -> None:
 def _is_missing(label: object) -> bool:
     """Whether a label is None, NaN, NaT or the NA of pandas: all but the first do not equal themselves."""
     try:
-        return label is None or not label == label
+        return label is None or bool(label != label)
     except TypeError:  # NA does not tell
         return True

@@ -189,7 +189,7 @@ def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -
     # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
     # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
     rows_share_penalty = 2 if n_classes == 2 else 1
-    inverse = float(C) * total_weight
+    inverse = float(C) * float(total_weight)
     strength = 1 / inverse if inverse else np.inf
     if rows_share_penalty * strength == np.inf:
         raise ValueError(f"C must not be so small that 1/(C · Σ sample_weight) overflows, found {C} · {total_weight}")

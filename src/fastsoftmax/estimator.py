@@ -199,7 +199,9 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
         if hasattr(self, "_skl_callbacks"):
 
             def of_state(state: FitState) -> dict[str, Any]:
-                return fitted_attributes(*_unscaled(state.W, state.b, scale, shift), state.iteration, classes, dtype_of(X))
+                return fitted_attributes(
+                    *_unscaled(state.W, state.b, scale, shift), state.iteration, classes, dtype_of(X)
+                )
 
             metadata = None if sample_weight is None else {"sample_weight": sample_weight}
             tasks = FitTasks(self, of_state, {"X": X, "y": y, "metadata": metadata}, self.max_iter)
@@ -217,8 +219,7 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
             fit_intercept=self.fit_intercept,
             scale=scale,
             shift=shift,
-            # All are called, whoever stops.
-            callback=(lambda state: any([watch(state) for watch in watchers])) if watchers else None,
+            callback=(lambda state: any(watch(state) for watch in watchers)) if watchers else None,
             random_state=self.random_state,
             num_threads=num_threads,
         )
