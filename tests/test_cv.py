@@ -9,12 +9,13 @@ import pytest
 import scipy.sparse as sp
 from problems import make_problem
 from reference import ONE_BLAS_THREAD
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.metrics import make_scorer, recall_score
-from sklearn.model_selection import ShuffleSplit, StratifiedKFold
+from sklearn.metrics import get_scorer, make_scorer, recall_score
+from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from test_process import run
 
@@ -236,3 +237,34 @@ def test_bad_input_is_named(case):
     parameters, arguments, message = BAD[case]
     with warnings.catch_warnings(), pytest.raises(ValueError, match=message):
         SoftmaxRegressionCV(**parameters).fit(**{"X": P.X, "y": P.y, **arguments})
+
+
+def test_scorers_are_passed_what_they_request():
+    p = make_problem(300, 4, 2)
+    s = np.random.default_rng(0).integers(1, 9, 300).astype(float)
+    arguments = dict(Cs=[0.1, 1.0], cv=3)
+    with config_context(enable_metadata_routing=True):
+        wanting, refusing = (get_scorer("accuracy").set_score_request(sample_weight=asks) for asks in (True, False))
+        weighted = SoftmaxRegressionCV(scoring=wanting, **arguments).fit(p.X, p.y, sample_weight=s)
+        plain = SoftmaxRegressionCV(scoring=refusing, **arguments).fit(p.X, p.y, sample_weight=s)
+        assert weighted.score(p.X, p.y, sample_weight=s) != plain.score(p.X, p.y)
+        with pytest.raises(
+            TypeError, match=r"SoftmaxRegressionCV.score got unexpected argument\(s\) {'sample_weight'}"
+        ):
+            plain.score(p.X, p.y, sample_weight=s)
+    without_routing = SoftmaxRegressionCV(**arguments).fit(p.X, p.y, sample_weight=s)
+    np.testing.assert_array_equal(weighted.scores_, without_routing.scores_)
+    assert (plain.scores_ != weighted.scores_).any()
+    np.testing.assert_array_equal(plain.coefs_paths_, weighted.coefs_paths_)
+
+
+def test_splitters_are_passed_groups():
+    p = make_problem(90, 4, 3)
+    groups = np.arange(90) % 3
+    folds = list(GroupKFold(3).split(p.X, p.y, groups))
+    expected = SoftmaxRegressionCV(Cs=[0.1, 1.0], cv=folds).fit(p.X, p.y)
+    with pytest.raises(ValueError, match="only supported if enable_metadata_routing=True"):
+        SoftmaxRegressionCV(cv=GroupKFold(3)).fit(p.X, p.y, groups=groups)
+    with config_context(enable_metadata_routing=True):
+        model = SoftmaxRegressionCV(Cs=[0.1, 1.0], cv=GroupKFold(3)).fit(p.X, p.y, groups=groups)
+    np.testing.assert_array_equal(model.scores_, expected.scores_)

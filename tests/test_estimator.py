@@ -377,3 +377,42 @@ def test_a_float64_model_predicts_in_float64(dtype, form):
 
     assert logits.dtype == np.float64
     np.testing.assert_allclose(logits, model.decision_function(rows.astype(float)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_coefficients_may_be_sparse(n_classes):
+    p = make_problem(100, 6, n_classes)
+    model = SoftmaxRegression(l1_ratio=1.0, C=0.1, warm_start=True).fit(p.X, p.y)
+    coef, probabilities = model.coef_, model.predict_proba(p.X)
+    for sparse in (model.sparsify(), pickle.loads(pickle.dumps(model))):
+        assert sp.issparse(sparse.coef_)
+        for X in (p.X, sp.csr_matrix(p.X)):
+            np.testing.assert_allclose(sparse.predict_proba(X), probabilities, rtol=1e-12)
+            np.testing.assert_allclose(sparse.predict_log_proba(X), np.log(probabilities), rtol=1e-10)
+        np.testing.assert_array_equal(sparse.predict(p.X), sparse.classes_[probabilities.argmax(axis=1)])
+    np.testing.assert_array_equal(model.densify().coef_, coef)
+    assert model.sparsify().fit(p.X, p.y).n_iter_[0] == 0
+    stream = SoftmaxRegression(random_state=0).fit(p.X, p.y).sparsify().partial_fit(p.X, p.y)
+    assert isinstance(stream.coef_, np.ndarray)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("intercept", [0.0, 0, np.float32(0)])
+def test_an_intercept_may_be_a_number(n_classes, intercept):
+    p = make_problem(100, 6, n_classes)
+    model = SoftmaxRegression().fit(p.X, p.y)
+    model.intercept_ = intercept
+    scores = (p.X @ model.coef_.T).squeeze()
+    np.testing.assert_allclose(model.decision_function(p.X), scores, atol=1e-12)
+    model.set_params(warm_start=True).fit(p.X, p.y)
+    assert model.intercept_.shape == (1 if n_classes == 2 else n_classes,)
+
+
+def test_parameters_set_by_hand_are_named():
+    model = SoftmaxRegression().fit(P.X, P.y)
+    model.coef_ = np.ones((3, 9))
+    with pytest.raises(ValueError, match=r"coef_ must have a column for each of the 4 features, found shape \(3, 9\)"):
+        model.predict(P.X)
+    model.coef_, model.intercept_ = np.ones((3, 4)), np.ones(2)
+    with pytest.raises(ValueError, match=r"intercept_ must have shape \(3,\)"):
+        model.predict(P.X)

@@ -141,7 +141,7 @@ def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
         if len(bad):
             place = (start + int(bad[0][0]), *map(int, bad[0][1:]))
             value = "NaN" if np.isnan(array[place]) else "infinity"
-            raise ValueError(f"{name} contains {value}{_where((first_row + place[0], *place[1:]))}")
+            raise ValueError(f"Input {name} contains {value}{_where((first_row + place[0], *place[1:]))}")
 
 
 def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y") -> Targets:

@@ -9,14 +9,22 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    column_or_1d,
-)
+from sklearn.utils.validation import column_or_1d
 
+from ._sklearn_input import as_local, check_labels
 from ._validation import as_generator
 from ._vectors import project
-from .classifier import UNCONVERGED, SoftmaxClassifier, dtype_of, penalty_of, rows_of
-from .fit import SOLVERS, fit, fit_chunk
+from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from .classifier import (
+    UNCONVERGED,
+    SoftmaxClassifier,
+    dtype_of,
+    fitted_attributes,
+    penalty_of,
+    rows_of,
+    total_of,
+)
+from .fit import SOLVERS, FitState, fit, fit_chunk
 from .functional import standardization
 from .progress import ProgressLine
 from .solvers import SGD, Walk
@@ -32,14 +40,28 @@ class Stream(NamedTuple):
     random: np.random.Generator | None = None
 
 
-def _is_stochastic(estimator: "SoftmaxRegression") -> bool:
-    """Whether partial_fit can serve the solver."""
-    if isinstance(estimator.solver, SGD) or estimator.solver in ("auto", "sgd"):
-        return True
-    raise AttributeError(f'solver must be "auto", "sgd" or an SGD for partial_fit, found {estimator.solver!r}')
+def _serves_streams(estimator: "SoftmaxRegression") -> bool:
+    """Whether partial_fit can serve the parameters."""
+    solver = estimator.solver
+    if not (isinstance(solver, SGD) or solver in ("auto", "sgd")):
+        raise AttributeError(f'solver must be "auto", "sgd" or an SGD for partial_fit, found {solver!r}')
+    if isinstance(solver, SGD) and solver.schedule == "cosine":
+        raise AttributeError("schedule must not be \"cosine\" for partial_fit: a stream has no end, found 'cosine'")
+    if estimator.l1_ratio:
+        raise AttributeError(
+            f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {estimator.l1_ratio!r}"
+        )
+    if estimator.standardize:
+        raise AttributeError("standardize must be False for partial_fit: a stream's deviations are unknown, found True")
+    if isinstance(estimator.class_weight, str):
+        raise AttributeError(
+            f"class_weight must be a dict or None for partial_fit, found {estimator.class_weight!r}; "
+            "compute_class_weight('balanced', classes=classes, y=y) of a large sample gives the numbers"
+        )
+    return True
 
 
-class SoftmaxRegression(SoftmaxClassifier):
+class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
     """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
 
     Minimises Σ_i s_i L_i + (1/C) · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) over the samples, as ``LogisticRegression``
@@ -140,6 +162,7 @@ class SoftmaxRegression(SoftmaxClassifier):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftmaxRegression":
         """Fit to labels, or to rows of target probabilities.
 
@@ -167,13 +190,23 @@ class SoftmaxRegression(SoftmaxClassifier):
         X = self._validate_X(X, reset=True)
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
-        total_weight = X.shape[0] if weights is None else weights.sum()
+        total_weight = float(X.shape[0]) if weights is None else total_of(weights)
         penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes))
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
             scale, shift = standardization(X, sample_weight=weights, center=self.fit_intercept, num_threads=num_threads)
         line = ProgressLine() if self.verbose else None
+        tasks = None
+        if hasattr(self, "_skl_callbacks"):
+
+            def of_state(state: FitState) -> dict[str, Any]:
+                W, b, center = _of_stored(state.W, state.b, scale, shift)
+                return fitted_attributes(W, b, state.iteration, classes, dtype_of(X), center)
+
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            tasks = FitTasks(self, of_state, {"X": X, "y": y, "metadata": metadata}, self.max_iter)
+        watchers = [watcher for watcher in (line, tasks) if watcher is not None]
         result = fit(
             X,
             targets,
@@ -187,33 +220,35 @@ class SoftmaxRegression(SoftmaxClassifier):
             fit_intercept=self.fit_intercept,
             scale=scale,
             shift=shift,
-            callback=line,
+            callback=(lambda state: any(watch(state) for watch in watchers)) if watchers else None,
             random_state=self.random_state,
             num_threads=num_threads,
         )
-        W, b, center = result.W, result.b, None
-        if scale is not None and shift is not None:
-            W, center = result.W * scale, -shift / scale if shift.any() else None
-            result = replace(result, W=W, b=b if center is None else b - project(W, center))
+        W, b, center = _of_stored(result.W, result.b, scale, shift)
+        result = replace(result, W=W, b=b if center is None else b - project(W, center))
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         self.result_ = result
-        self._keep(W, b, result.n_iter, classes, dtype_of(X), center)
+        self.__dict__.update(fitted_attributes(W, b, result.n_iter, classes, dtype_of(X), center))
         self._stream = Stream(X.shape[0], total_weight)
+        if tasks is not None:
+            tasks.close()
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
         if result.status in UNCONVERGED:
             warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
         return self
 
-    @available_if(_is_stochastic)
+    @available_if(_serves_streams)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "SoftmaxRegression":
         """Take an epoch of mini-batch steps over a part of the data, from where the last call, or `fit`, has led.
 
         The objective is that of `fit` for all samples seen so far: l2 = 1/(C · their total weight), and a part whose
         weights are larger on average than theirs takes larger steps. Samples that come again count again. Steps go by
         `solver`, which must be "auto", "sgd" or an SGD; changing that, or the learning rate, starts without momentum.
-        `tol`, `max_iter` and `verbose` are for `fit` alone.
+        `tol`, `max_iter` and `verbose` are for `fit` alone. There is no such method, `hasattr` says so, with another
+        solver, the schedule "cosine", an l1_ratio, standardize or class_weight="balanced": these need to know the
+        data or their end, or steps that are not of a gradient.
 
         Parameters
         ----------
@@ -232,24 +267,10 @@ class SoftmaxRegression(SoftmaxClassifier):
         Raises
         ------
         ValueError
-            If an argument has the wrong shape, type or values, or a parameter is not served by streams: standardize,
-            class_weight="balanced", and the schedule "cosine", which need to know the data or their end.
+            If an argument has the wrong shape, type or values.
         """
         self._validate_params()
-        if self.l1_ratio:
-            raise ValueError(
-                f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {self.l1_ratio!r}"
-            )
         options = self.solver if isinstance(self.solver, SGD) else SGD()
-        if options.schedule == "cosine":
-            raise ValueError("schedule must not be \"cosine\" for partial_fit: a stream has no end, found 'cosine'")
-        if self.standardize:
-            raise ValueError("standardize must be False for partial_fit: a stream's deviations are unknown, found True")
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight must be a dict or None for partial_fit, found 'balanced'; "
-                "compute_class_weight('balanced', classes=classes, y=y) of a large sample gives the numbers"
-            )
         first = not hasattr(self, "coef_")
         known = self._known_classes(classes, y)
         X = self._validate_X(X, reset=first)
@@ -257,7 +278,7 @@ class SoftmaxRegression(SoftmaxClassifier):
         weights = self._weights(sample_weight, X, targets, known)
         seen = Stream(0, 0.0) if first else self._stream
         n_samples = seen.n_samples + X.shape[0]
-        weight = seen.weight + (X.shape[0] if weights is None else weights.sum())
+        weight = seen.weight + (X.shape[0] if weights is None else total_of(weights))
         settings = (options, self.learning_rate, self.fit_intercept)
         random = seen.random if seen.random is not None else as_generator("random_state", self.random_state)
         walk, W, b = fit_chunk(
@@ -280,7 +301,7 @@ class SoftmaxRegression(SoftmaxClassifier):
                 f"learning_rate must be smaller: the coefficients overflowed and those before are kept, "
                 f"found {self.learning_rate!r}"
             )
-        self._keep(W, b, 1, known, dtype_of(X))
+        self.__dict__.update(fitted_attributes(W, b, 1, known, dtype_of(X)))
         self._stream = Stream(n_samples, weight, settings, walk, random)
         if hasattr(self, "result_"):
             del self.result_
@@ -289,6 +310,8 @@ class SoftmaxRegression(SoftmaxClassifier):
     def _known_classes(self, classes: Any, y: Any) -> np.ndarray | None:
         """Classes of the previous call, or those given; None where the columns of y are classes."""
         if classes is not None:
+            classes = as_local("classes", classes)
+            check_labels("classes", np.ravel(classes))
             classes = np.unique(column_or_1d(classes))
             if len(classes) < 2:
                 raise ValueError(f"classes must hold at least two classes, found {classes.tolist()!r}")
@@ -322,5 +345,16 @@ class SoftmaxRegression(SoftmaxClassifier):
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray]:
         """Return W and b with a row for each class."""
-        intercept = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
-        return rows_of(self.coef_.astype(np.float64), intercept.astype(np.float64))
+        coef, intercept = self._coefficients()
+        if not self.fit_intercept:
+            intercept = np.zeros_like(intercept)
+        return rows_of(coef.astype(np.float64), intercept.astype(np.float64))
+
+
+def _of_stored(
+    W: np.ndarray, b: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the coefficients of X as it is stored, and the intercept where X is the center, which is the third."""
+    if scale is None or shift is None:
+        return W, b, None
+    return W * scale, b, -shift / scale if shift.any() else None

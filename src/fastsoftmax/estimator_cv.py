@@ -16,11 +16,30 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
 
+from ._sklearn_input import as_local
 from ._validation import as_number, as_sample_weight
-from .classifier import UNCONVERGED, SoftmaxClassifier, coefficients_of, dtype_of, penalty_of, rows_of
+from .classifier import (
+    UNCONVERGED,
+    SoftmaxClassifier,
+    coefficients_of,
+    dtype_of,
+    fitted_attributes,
+    penalty_of,
+    rows_of,
+    total_of,
+)
 from .estimator import SoftmaxRegression
 from .fit import FitResult, bind, solve, start
 from .objective import SoftmaxObjective
@@ -52,7 +71,8 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
     cv : int, cross-validation splitter or iterable, default=None
         How many folds, stratified by class, 5 for None; or what yields indices of training and of test samples.
     scoring : str or callable, default=None
-        ``scorer(estimator, X, y)`` or the name of one; None for accuracy. It is passed sample_weight if `fit` is.
+        ``scorer(estimator, X, y)`` or the name of one; None for accuracy. It is passed sample_weight if `fit` is; where
+        scikit-learn routes metadata (``enable_metadata_routing=True``), what it has requested.
     tol : float, default=1e-4
         Each fit has converged when no entry of the gradient of the mean loss is larger in absolute value.
     max_iter : int, default=100
@@ -92,6 +112,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
     result_ : FitResult
         What the solver returned for all samples, where refit is true.
     """
+
+    # The scorer's, none of ours.
+    __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": UNUSED}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SoftmaxRegression._parameter_constraints,
@@ -137,7 +160,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         self.verbose = verbose
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftmaxRegressionCV":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "SoftmaxRegressionCV":
         """Find the best C and l1_ratio for labels, and the coefficients for them.
 
         Parameters
@@ -148,6 +171,8 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             Labels of any kind.
         sample_weight : array_like of shape (n_samples,), optional
             For the fits and for the scores.
+        **params
+            What the splitter, groups for one, and the scorer have requested, where scikit-learn routes metadata.
 
         Returns
         -------
@@ -160,6 +185,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         KeyboardInterrupt
             On Ctrl-C; what was fitted before stays.
         """
+        _raise_for_params(params, self, "fit")
         self._validate_params()
         Cs, l1_ratios = self._grid()
         X = self._validate_X(X, reset=True)
@@ -168,13 +194,16 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             raise ValueError(f"y must hold a label for each sample, to be scored, found shape {labels.shape}")
         y = classes[labels]
         weights = self._weights(sample_weight, X, labels, classes)
+        total_weight = float(X.shape[0]) if weights is None else total_of(weights)
         whole = bind(
             X, labels, sample_weight=weights, fit_intercept=self.fit_intercept, num_threads=self._num_threads()
         )
         weights = np.ones(X.shape[0]) if weights is None else weights
-        folds = [
-            _fold(whole, weights, train, test) for train, test in check_cv(self.cv, y, classifier=True).split(X, y)
-        ]
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(as_local("sample_weight", sample_weight), X, dtype=np.float64)
+        routed = self._routed("fit", sample_weight, params)
+        splits = check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split)
+        folds = [_fold(whole, weights, train, test) for train, test in splits]
         line = ProgressLine() if self.verbose else None
         settings: dict[str, Any] = {
             "solver": self.solver,
@@ -195,18 +224,18 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             n_iter[place] = result.n_iter
             unconverged += [result] if result.status in UNCONVERGED else []
 
-        scores = self._scores(X, y, sample_weight, folds, coefs, intercepts)
+        scores = self._scores(X, y, routed.scorer.score, folds, coefs, intercepts)
         if self.refit:
             # Of equal scores, that of the first C and then of the first l1_ratio, as scikit-learn has it.
             c, r = np.unravel_index(scores.sum(axis=0).T.argmax(), shape[:0:-1])
             C, l1_ratio = float(Cs[c]), float(l1_ratios[r])
-            penalty = penalty_of(C, l1_ratio, weights.sum(), len(classes))
+            penalty = penalty_of(C, l1_ratio, total_weight, len(classes))
             problem = whole.variant(penalty.l2, penalty.l1, whole.sample_weight)
             mean = coefs[:, r, c].mean(axis=0, dtype=np.float64), intercepts[:, r, c].mean(axis=0, dtype=np.float64)
             result = _checked(solve(problem, start(rows_of(*mean), problem), **settings))
             unconverged += [result] if result.status in UNCONVERGED else []
             self.result_ = result
-            self._keep(result.W, result.b, result.n_iter, classes, dtype_of(X))
+            self.__dict__.update(fitted_attributes(result.W, result.b, result.n_iter, classes, dtype_of(X)))
         else:
             best = scores.transpose(0, 2, 1).reshape(len(folds), -1).argmax(axis=1)
             c, r = np.unravel_index(best, shape[:0:-1])
@@ -229,10 +258,31 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             )
         return self
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Score of predictions for X, by `scoring`."""
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return get_scorer(self.scoring or "accuracy")(self, X, y, **weight)
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
+        """Score of predictions for X, by `scoring`; `params` are what it has requested, as of `fit`."""
+        _raise_for_params(params, self, "score")
+        return self._get_scorer()(self, X, y, **self._routed("score", sample_weight, params).scorer.score)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Who takes what of the metadata: `fit` itself, the splitter and the scorer."""
+        to_score = MethodMapping().add(caller="fit", callee="score").add(caller="score", callee="score")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+            .add(scorer=self._get_scorer(), method_mapping=to_score)
+        )
+
+    def _get_scorer(self) -> Any:
+        return get_scorer(self.scoring or "accuracy")
+
+    def _routed(self, method: str, sample_weight: Any, params: dict[str, Any]) -> Bunch:
+        """Return what the splitter and the scorer are passed."""
+        if sample_weight is not None:
+            params = {"sample_weight": sample_weight, **params}
+        if _routing_enabled():
+            return process_routing(self, method, **params)
+        return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=params))
 
     def _grid(self) -> tuple[np.ndarray, np.ndarray]:
         """C and l1_ratio as vectors."""
@@ -250,25 +300,24 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         self,
         X: Any,
         y: np.ndarray,
-        sample_weight: Any,
+        params: dict[str, Any],
         folds: list[Fold],
         coefs: np.ndarray,
         intercepts: np.ndarray,
     ) -> np.ndarray:
         """Score every fit on the samples that its fold holds out, (n_folds, n_l1_ratios, n_cs)."""
         classes = np.unique(y)
-        scorer = _told_classes(get_scorer(self.scoring or "accuracy"), classes)
+        scorer = _told_classes(self._get_scorer(), classes)
         model = SoftmaxRegression(fit_intercept=self.fit_intercept, n_jobs=self.n_jobs)
         model.classes_, model.n_features_in_ = classes, X.shape[1]
-        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         scores = np.empty(coefs.shape[:3])
         for f, fold in enumerate(folds):
             # One fold's copy at a time.
             X_test, y_test = X[fold.test], y[fold.test]
-            weight = {} if weights is None else {"sample_weight": weights[fold.test]}
+            told = _check_method_params(X, params, indices=fold.test)
             for place in np.ndindex(scores.shape[1:]):
                 model.coef_, model.intercept_ = coefs[f][place], intercepts[f][place]
-                scores[f][place] = scorer(model, X_test, y_test, **weight)
+                scores[f][place] = scorer(model, X_test, y_test, **told)
         return scores
 
 

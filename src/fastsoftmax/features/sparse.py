@@ -146,7 +146,7 @@ class CsrFeatures(Features):
         if len(bad):
             row = int(np.searchsorted(self.indptr, bad[0], side="right")) - 1
             value = "NaN" if np.isnan(self.matrix.data[bad[0]]) else "infinity"
-            raise ValueError(f"{name} contains {value} at row {row}, column {self.matrix.indices[bad[0]]}")
+            raise ValueError(f"Input {name} contains {value} at row {row}, column {self.matrix.indices[bad[0]]}")
 
     def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         # The scale is left to the kernels, which write all of W anew anyway: it may be larger than X.
