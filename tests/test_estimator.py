@@ -416,3 +416,11 @@ def test_parameters_set_by_hand_are_named():
     model.coef_, model.intercept_ = np.ones((3, 4)), np.ones(2)
     with pytest.raises(ValueError, match=r"intercept_ must have shape \(3,\)"):
         model.predict(P.X)
+
+
+def test_two_columns_of_labels_are_no_counts():
+    labels = np.column_stack([P.y % 2 + 1, P.y % 2 + 1])
+    labels[0] = 1, 2
+    with pytest.raises(ValueError, match="a column of labels must stand alone"):
+        SoftmaxRegression().fit(P.X, labels)
+    SoftmaxRegression().fit(P.X, labels.astype(float))

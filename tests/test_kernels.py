@@ -5,8 +5,8 @@ import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import make_problem, one_hot, problems
-from tolerances import FAST, GRAM, ROUGH, SAME, ULPS, assert_gradient_close, assert_loss_close
+from problems import DTYPES, make_problem, one_hot, problems
+from tolerances import FAST, GRAM, ROUGH, SAME, SUM_TO_ONE, ULPS, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
 from fastsoftmax._validation import Targets
@@ -448,3 +448,19 @@ def test_many_rows_lose_no_accuracy(dtype):
     expected, expected_W, _ = reference.loss_grad(X, one_hot(y, 2), W, b)
     assert loss == pytest.approx(expected, rel=1e-7 if dtype == np.float32 else 1e-13)
     np.testing.assert_allclose(grad_W, expected_W, rtol=1e-6 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [31, 32, 33, 64, 97, 20_000])
+def test_probabilities_add_up_to_one_whatever_the_number_of_classes(dtype, n_classes):
+    rng = np.random.default_rng(0)
+    logits = (3 * rng.standard_normal((20, n_classes))).astype(dtype)
+    eps = np.finfo(dtype).eps
+    proba = fs.predict_proba(np.ones((20, 1), dtype), logits[0][:, None], np.zeros(n_classes, dtype))
+    for probabilities in (fs.softmax(logits), proba):
+        assert np.abs(probabilities.sum(axis=1, dtype=np.longdouble) - 1).max() <= SUM_TO_ONE * eps
+    for y in (rng.integers(0, n_classes, 20), rng.random((20, n_classes)).astype(dtype)):
+        loss, grad = fs.cross_entropy_grad(logits, y)
+        mass = 1 if y.ndim == 1 else y.sum(axis=1).max()
+        assert np.abs(20 * grad.sum(axis=1, dtype=np.longdouble)).max() <= 2 * SUM_TO_ONE * eps * mass
+        assert_loss_close(loss, fs.cross_entropy(logits.astype(float), y), dtype, scale=mass * 20)

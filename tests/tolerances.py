@@ -22,6 +22,8 @@ FAST_GRAM_OF_FEW = 2**-7
 ASCENT = {np.float64: 1e-9, np.float32: 1e-6}
 # Units in the last place of a probability.
 ULPS = 8
+# Roundings of one that the sum of a row of probabilities may be off, whatever the number of classes.
+SUM_TO_ONE = 4
 # float64 quantities that are the same up to the order of their sums.
 SAME = 1e-12
 

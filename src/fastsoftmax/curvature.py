@@ -218,9 +218,10 @@ class PrincipalCurvature:
         if n_leading and classes is not None:
             leading = self.components_T[-n_leading:]
             hessian = _hessian(sample, classes, _product(Z, leading, num_threads), num_threads)
+            alone = (leading * basis.penalty) @ leading.T
+            alone[np.diag_indices(n_leading)] += flat[-n_leading:] * moments.max() * spread.max()
             for c in range(len(spread)):
-                hessian[c, :, c] += (leading * basis.penalty) @ leading.T
-                hessian[c, :, c] += np.diag(flat[-n_leading:] * moments.max() * spread.max())
+                hessian[c, :, c] += alone
             self.leading_factor = Cholesky.of(hessian.reshape(len(spread) * n_leading, -1))
 
     def solve(self, v: Vector) -> Vector:

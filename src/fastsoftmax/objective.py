@@ -8,7 +8,6 @@ A solver knows one float64 vector, theta = (W in C order, then b); W and b are v
 are decided here, at the border to the kernels.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _kernels
-from ._validation import C_TYPE, FloatArray, Precision, Targets, overflow_shows
+from ._validation import C_TYPE, FloatArray, Precision, Targets, is_finite, overflow_shows
 from ._vectors import add_scaled, dot
 from .ascent import EPOCHS, ascend
 from .curvature import (
@@ -182,6 +181,7 @@ class SoftmaxObjective:
         # Half of log 2, for the rounding of the loss.
         return 0.5 * np.log(2) * float(smallest) / len(self.X)
 
+    @overflow_shows
     def separated_classes(self, theta: Vector) -> NDArray[np.intp]:
         """Classes that are separated; none where a penalty gives an optimum, or where it would take too long to tell.
 
@@ -513,7 +513,6 @@ def _finite_values(X: Features) -> FloatArray:
         If the scale or the shift makes it infinite.
     """
     values = X.values()
-    # A sum may overflow though all terms are finite.
-    if not (math.isfinite(values.sum()) or np.isfinite(values).all()):
+    if (X.scale is not None or X.shift is not None) and not is_finite(values):
         raise ValueError(f"scale or shift is so large that X overflows {values.dtype} with them")
     return values

@@ -80,7 +80,6 @@ class Features(ABC):
         self._hess_vec(product_W_out, product_b_out, *at, *along, mass, offset, precision, num_threads)
         self._unfold(product_W_out, product_b_out)
 
-    @overflow_shows
     def predict(
         self, out: FloatArray, W: FloatArray, b: FloatArray, probabilities: bool, precision: Precision, num_threads: int
     ) -> float:

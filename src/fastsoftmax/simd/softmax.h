@@ -51,24 +51,14 @@ INLINE double NAME(total)(dvec v) {
 /* The elements in float64, in which all sums over the samples of a pass are kept. */
 INLINE dvec NAME(as_double)(vec v) { return __builtin_convertvector(v, dvec); }
 
-/* A sum over the classes, of SUM_CLASSES at a time in the dtype alone, of these blocks with what their rounding loses (Kahan,
- * Communications of the ACM 8, 1965): of a hundred thousand classes it is as exact as of some. */
-typedef struct {
-    vec total, lost;
-} NAME(class_sum);
-
-/* Add the block from class `first` on, those before it coming first. */
-INLINE void NAME(add_block)(NAME(class_sum) *sum, ptrdiff_t first, vec block) {
-    if (first == 0) {
-        sum->total = block;
-        return;
-    }
-    const vec term = block - sum->lost, total = sum->total + term;
-    sum->lost = (total - sum->total) - term;
-    sum->total = total;
+/* A sum over the classes is one of blocks of SUM_CLASSES. Those after the first are added with what rounding has lost (Kahan,
+ * Communications of the ACM 8, 1965): the sum of a hundred thousand classes is as exact as that of some. */
+INLINE void NAME(add_block)(vec *total, vec *lost, vec block) {
+    const vec term = block - *lost, sum = *total + term;
+    *lost = (sum - *total) - term;
+    *total = sum;
 }
 
-/* Where the block of classes from `first` on ends. */
 INLINE ptrdiff_t NAME(block_end)(ptrdiff_t first, ptrdiff_t n_classes) {
     return n_classes - first < SUM_CLASSES ? n_classes : first + SUM_CLASSES;
 }
@@ -99,6 +89,23 @@ INLINE vec NAME(peak)(const real *z, ptrdiff_t n_classes, ptrdiff_t ldz) {
     return peak;
 }
 
+/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns Σ_{k≠y} e_k, and z_y - m in its
+ * place if y is one of them. */
+INLINE vec NAME(label_block)(real *z, vec *below_y, ivec label, vec peak, ptrdiff_t first, ptrdiff_t end,
+                             ptrdiff_t ldz) {
+    const vec zero = {0};
+    vec sum = zero;
+    for (ptrdiff_t k = first; k < end; k++) {
+        const ivec is_label = label == (integer)k;
+        const vec below = load(z + k * ldz) - peak;
+        const vec e = NAME(exp)(below);
+        *below_y = NAME(select)(is_label, below, *below_y);
+        sum += NAME(select)(is_label, zero, e);
+        store(z + k * ldz, e);
+    }
+    return sum;
+}
+
 /* With y the label and e_k = exp(z_k - m), the sum over the OTHER classes is kept apart:
  *
  *     L = (m - z_y) + log1p(Σ_{k≠y} e_k + (e_y - 1)),     r_y = -Σ_{k≠y} e_k / Σ_k e_k
@@ -109,27 +116,20 @@ static double NAME(label_residual)(real *z_inout, const ptrdiff_t *labels, const
                                    ptrdiff_t n_classes, ptrdiff_t ldz) {
     /* Three short loops over the samples: each has many independent iterations for the processor to overlap. */
     const vec zero = {0};
+    const ptrdiff_t end = NAME(block_end)(0, n_classes);
     dvec loss = {0};
     vec peak[FS_MAX_TILE_ROWS / LANES], others[FS_MAX_TILE_ROWS / LANES], z_y[FS_MAX_TILE_ROWS / LANES];
     for (ptrdiff_t i = 0, v = 0; i < rows; i += LANES, v++) peak[v] = NAME(peak)(z_inout + i, n_classes, ldz);
     for (ptrdiff_t i = 0, v = 0; i < rows; i += LANES, v++) {
         const ivec label = NAME(labels)(labels, i, rows);
-        vec below_y = zero;
-        NAME(class_sum) sum = {0};
-        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
-            vec block = zero;
-            end = NAME(block_end)(first, n_classes);
-            for (ptrdiff_t k = first; k < end; k++) {
-                const ivec is_label = label == (integer)k;
-                const vec below = load(z_inout + k * ldz + i) - peak[v];
-                const vec e = NAME(exp)(below);
-                below_y = NAME(select)(is_label, below, below_y);
-                block += NAME(select)(is_label, zero, e);
-                store(z_inout + k * ldz + i, e);
-            }
-            NAME(add_block)(&sum, first, block);
+        real *z = z_inout + i;
+        vec below_y = zero, lost = zero;
+        vec sum = NAME(label_block)(z, &below_y, label, peak[v], 0, end, ldz);
+        for (ptrdiff_t k = end; k < n_classes; k += SUM_CLASSES) {
+            const ptrdiff_t next = NAME(block_end)(k, n_classes);
+            NAME(add_block)(&sum, &lost, NAME(label_block)(z, &below_y, label, peak[v], k, next, ldz));
         }
-        others[v] = sum.total;
+        others[v] = sum;
         z_y[v] = below_y;
     }
     for (ptrdiff_t i = 0, v = 0; i < rows; i += LANES, v++) {
@@ -147,33 +147,42 @@ static double NAME(label_residual)(real *z_inout, const ptrdiff_t *labels, const
     return NAME(total)(loss);
 }
 
+/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns their sum, adds that of the targets
+ * to mass, and Σ_k y_k (m - z_k) to the loss. */
+INLINE vec NAME(target_block)(real *z, vec *mass, vec *loss, const real *y, vec peak, ptrdiff_t first, ptrdiff_t end,
+                              ptrdiff_t ldz) {
+    const vec zero = {0};
+    vec sum = zero, y_sum = zero;
+    for (ptrdiff_t k = first; k < end; k++) {
+        const vec y_k = load(y + k * ldz), below = load(z + k * ldz) - peak;
+        const vec e = NAME(exp)(below);
+        /* A class ruled out by a logit of -infinity costs nothing where its target is zero: 0 · ∞ = 0 here. */
+        *loss -= NAME(select)(y_k == zero, zero, y_k * below);
+        y_sum += y_k;
+        sum += e;
+        store(z + k * ldz, e);
+    }
+    *mass += y_sum;
+    return sum;
+}
+
 /* L = Σ_k y_k (m - z_k) + Σ_k y_k · log Σ_k exp(z_k - m): no term is negative, so none cancels another. */
 static double NAME(target_residual)(real *z_inout, const real *targets, const double *sample_weight, ptrdiff_t rows,
                                     ptrdiff_t n_classes, ptrdiff_t ldz) {
     dvec loss = {0};
+    const ptrdiff_t end = NAME(block_end)(0, n_classes);
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
         real *z = z_inout + i;
         const real *y = targets + i;
         const vec weight = NAME(weights)(sample_weight, i, rows), zero = {0};
         const vec peak = NAME(peak)(z, n_classes, ldz);
-        vec loss_i = zero;
-        NAME(class_sum) exponentials = {0}, targets_sum = {0};
-        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
-            vec block = zero, y_block = zero;
-            end = NAME(block_end)(first, n_classes);
-            for (ptrdiff_t k = first; k < end; k++) {
-                const vec y_k = load(y + k * ldz), below = load(z + k * ldz) - peak;
-                const vec e = NAME(exp)(below);
-                /* A class ruled out by a logit of -infinity costs nothing where its target is zero: 0 · ∞ = 0 here. */
-                loss_i -= NAME(select)(y_k == zero, zero, y_k * below);
-                y_block += y_k;
-                block += e;
-                store(z + k * ldz, e);
-            }
-            NAME(add_block)(&exponentials, first, block);
-            NAME(add_block)(&targets_sum, first, y_block);
+        vec mass = zero, loss_i = zero, lost = zero;
+        vec total = NAME(target_block)(z, &mass, &loss_i, y, peak, 0, end, ldz);
+        for (ptrdiff_t k = end; k < n_classes; k += SUM_CLASSES) {
+            const ptrdiff_t next = NAME(block_end)(k, n_classes);
+            NAME(add_block)(&total, &lost, NAME(target_block)(z, &mass, &loss_i, y, peak, k, next, ldz));
         }
-        const vec total = exponentials.total, mass = targets_sum.total, coefficient = weight * mass / total;
+        const vec coefficient = weight * mass / total;
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             store(z + k * ldz, load(z + k * ldz) * coefficient - weight * load(y + k * ldz));
         }
@@ -183,26 +192,36 @@ static double NAME(target_residual)(real *z_inout, const real *targets, const do
     return NAME(total)(loss);
 }
 
+/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns their sum, and writes Σ_k e_k u_k. */
+INLINE vec NAME(curvature_block)(real *z, vec *weighted_out, const real *u, vec peak, ptrdiff_t first, ptrdiff_t end,
+                                 ptrdiff_t ldz) {
+    vec sum = {0}, weighted = {0};
+    for (ptrdiff_t k = first; k < end; k++) {
+        const vec e = NAME(exp)(load(z + k * ldz) - peak);
+        sum += e;
+        weighted += e * load(u + k * ldz);
+        store(z + k * ldz, e);
+    }
+    *weighted_out = weighted;
+    return sum;
+}
+
 static void NAME(curvature_residual)(real *z_inout, const real *u, const double *sample_weight, ptrdiff_t rows,
                                      ptrdiff_t n_classes, ptrdiff_t ldz) {
+    const ptrdiff_t end = NAME(block_end)(0, n_classes);
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
         real *z = z_inout + i;
         const vec weight = NAME(weights)(sample_weight, i, rows);
         const vec peak = NAME(peak)(z, n_classes, ldz);
-        NAME(class_sum) exponentials = {0}, weighted = {0};
-        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
-            vec block = {0}, u_block = {0};
-            end = NAME(block_end)(first, n_classes);
-            for (ptrdiff_t k = first; k < end; k++) {
-                const vec e = NAME(exp)(load(z + k * ldz) - peak);
-                block += e;
-                u_block += e * load(u + k * ldz + i);
-                store(z + k * ldz, e);
-            }
-            NAME(add_block)(&exponentials, first, block);
-            NAME(add_block)(&weighted, first, u_block);
+        vec mean, lost = {0}, mean_lost = {0}, block;
+        vec total = NAME(curvature_block)(z, &mean, u + i, peak, 0, end, ldz);
+        for (ptrdiff_t k = end; k < n_classes; k += SUM_CLASSES) {
+            const ptrdiff_t next = NAME(block_end)(k, n_classes);
+            NAME(add_block)(&total, &lost, NAME(curvature_block)(z, &block, u + i, peak, k, next, ldz));
+            NAME(add_block)(&mean, &mean_lost, block);
         }
-        const vec total = exponentials.total, coefficient = weight / total, mean = weighted.total / total;
+        const vec coefficient = weight / total;
+        mean /= total;
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             store(z + k * ldz, coefficient * load(z + k * ldz) * (load(u + k * ldz + i) - mean));
         }
@@ -217,22 +236,27 @@ static void NAME(sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, 
     }
 }
 
+/* exp(z_k - m), or z_k - m, in the place of z_k, for the classes from `first` to `end`; returns Σ_k exp(z_k - m). */
+INLINE vec NAME(softmax_block)(real *z, int log, vec peak, ptrdiff_t first, ptrdiff_t end, ptrdiff_t ldz) {
+    vec sum = {0};
+    for (ptrdiff_t k = first; k < end; k++) {
+        const vec below = load(z + k * ldz) - peak, e_k = NAME(exp)(below);
+        sum += e_k;
+        store(z + k * ldz, log ? below : e_k);
+    }
+    return sum;
+}
+
 static void NAME(softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz) {
+    const ptrdiff_t end = NAME(block_end)(0, n_classes);
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
         real *z = z_inout + i;
         const vec peak = NAME(peak)(z, n_classes, ldz);
-        NAME(class_sum) exponentials = {0};
-        for (ptrdiff_t first = 0, end; first < n_classes; first = end) {
-            vec block = {0};
-            end = NAME(block_end)(first, n_classes);
-            for (ptrdiff_t k = first; k < end; k++) {
-                const vec below = load(z + k * ldz) - peak, e_k = NAME(exp)(below);
-                block += e_k;
-                store(z + k * ldz, log ? below : e_k);
-            }
-            NAME(add_block)(&exponentials, first, block);
+        vec lost = {0}, total = NAME(softmax_block)(z, log, peak, 0, end, ldz);
+        for (ptrdiff_t k = end; k < n_classes; k += SUM_CLASSES) {
+            const ptrdiff_t next = NAME(block_end)(k, n_classes);
+            NAME(add_block)(&total, &lost, NAME(softmax_block)(z, log, peak, k, next, ldz));
         }
-        const vec total = exponentials.total;
         const vec log_total = NAME(log1p)(total - 1);
         for (ptrdiff_t k = 0; k < n_classes; k++) {
             const vec z_k = load(z + k * ldz);
