@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from problems import make_problem
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 
@@ -287,3 +288,12 @@ def test_weights_and_penalties_that_overflow_are_named(estimator):
         estimator.fit(P.X, P.y, sample_weight=np.full(60, 1e308))
     with pytest.raises(ValueError, match=r"C must not be so small that .* overflows, found "):
         estimator.fit(P.X, P.y, sample_weight=np.full(60, 5e-321))
+
+
+@each
+def test_only_X_may_be_sparse(estimator):
+    for y in (csr_array(np.eye(3)[P.y]), csr_array(P.y[None])):
+        with pytest.raises(ValueError, match=r"y is a sparse matrix \(csr_array\); pass y.toarray\(\)"):
+            estimator.fit(P.X, y)
+    with pytest.raises(ValueError, match="sample_weight is a sparse matrix"):
+        estimator.fit(P.X, P.y, csr_array(np.ones((60, 1))))

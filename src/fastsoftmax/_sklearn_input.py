@@ -29,8 +29,10 @@ def as_local(name: str, array: Any) -> Any:
     Raises
     ------
     ValueError
-        If it lies in another memory, that of a GPU for one, or is of a type that NumPy does not have.
+        If it lies in another memory, that of a GPU for one, or is of a type that NumPy does not have, or is sparse.
     """
+    if hasattr(array, "tocsr"):
+        raise ValueError(f"{name} is a sparse matrix ({type(array).__name__}); pass {name}.toarray()")
     if isinstance(array, np.ndarray) or not hasattr(array, "__dlpack__"):
         return array
     try:
