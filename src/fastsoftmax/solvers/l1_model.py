@@ -60,6 +60,10 @@ class L1Model:
             products = _gram(self.P, 1 / diagonal)  # SᵀDS, SᵀY and YᵀD⁻¹Y
             curvature = np.diag(products[:m, m:])
             ratios = np.diag(products[m:, m:]) / curvature
+            if not (ratios > 0).all():
+                # So small that their squares are zero: they tell nothing.
+                self.P, self.M = self.P[:, :0], self.M[:0, :0]
+                return
             factor = ratios[-1]
             # B grows by no more than y yᵀ/⟨s, y⟩ with a pair.
             self.bound += ratios.sum() / factor
