@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 import fastsoftmax as fs
-from fastsoftmax import numpy_baseline
+from fastsoftmax.cli import numpy_baseline
 
 from .problems import Problem
 

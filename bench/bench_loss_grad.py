@@ -8,7 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
-from fastsoftmax import numpy_baseline
+from fastsoftmax.cli import numpy_baseline
 
 from .agreement import check_against_numpy, check_threads
 from .environment import all_threads

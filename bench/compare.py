@@ -11,8 +11,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
-from fastsoftmax import _kernels, numpy_baseline
-from fastsoftmax.functional import PrecisionName
+from fastsoftmax import _kernels
+from fastsoftmax.cli import numpy_baseline
+from fastsoftmax.fitting.passes import PrecisionName
 
 from . import usual_numpy
 from .agreement import DisagreementError, check_against_numpy, check_threads

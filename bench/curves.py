@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fastsoftmax.fit import FitState
+from fastsoftmax.fitting.fit import FitState
 
 from .environment import all_threads
 from .fit_problems import FitProblem

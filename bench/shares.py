@@ -8,9 +8,9 @@ from time import perf_counter
 from typing import Any
 from unittest.mock import patch
 
-from fastsoftmax.curvature import PrincipalCurvature
-from fastsoftmax.features import CsrFeatures, DenseFeatures
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.features import CsrFeatures, DenseFeatures
+from fastsoftmax.problem.curvature import PrincipalCurvature
+from fastsoftmax.problem.objective import SoftmaxObjective
 
 from .comparison import Comparison
 from .curves import JUDGED

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 testing = pytest.importorskip("typer.testing")
-commands = pytest.importorskip("fastsoftmax.commands")
+commands = pytest.importorskip("fastsoftmax.cli.commands")
 
-MAIN = [sys.executable, "-c", "from fastsoftmax.cli import main; main()"]
+MAIN = [sys.executable, "-c", "from fastsoftmax.cli.entry import main; main()"]
 
 
 def run(*arguments):

@@ -26,7 +26,7 @@ def here(tmp_path, monkeypatch):
     """Return a working directory with iris.csv and digits.npz."""
     from sklearn.datasets import load_digits, load_iris
 
-    from fastsoftmax.data_file import write_table
+    from fastsoftmax.files.data_file import write_table
 
     monkeypatch.chdir(tmp_path)
     iris = load_iris()

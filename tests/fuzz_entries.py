@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from tolerances import FAST_GRAM_OF_FEW, GRADIENT, GRAM, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax.functional import decision_function
+from fastsoftmax.fitting.passes import decision_function
 
 
 def all_finite(*arrays):

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tolerances import GRADIENT, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax.fit import SOLVERS
+from fastsoftmax.fitting.fit import SOLVERS
 
 STATUSES = ("converged", "max_iter", "rounding", "separated", "diverged")
 

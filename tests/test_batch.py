@@ -8,9 +8,9 @@ import scipy.sparse as sp
 from problems import make_problem
 from tolerances import assert_gradient_close, assert_loss_close
 
-from fastsoftmax._validation import Targets
-from fastsoftmax.features import bind_features
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.arguments import Targets
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.problem.objective import SoftmaxObjective
 
 STORED = {
     "float64": lambda X: X,

@@ -15,7 +15,8 @@ from command_line import MAIN, one_line, run, succeed
 from sklearn.datasets import dump_svmlight_file, load_digits
 
 import fastsoftmax as fs
-from fastsoftmax import commands, data_file, model_file
+from fastsoftmax.cli import commands
+from fastsoftmax.files import data_file, model_file
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -280,7 +281,7 @@ class TestProcess:
 
     @pytest.mark.parametrize("package", ["typer", "rich", "matplotlib", "pyarrow", "safetensors"])
     def test_a_missing_extra_is_one_line(self, tmp_path, package):
-        code = f"import sys; sys.modules[{package!r}] = None; from fastsoftmax.cli import main; main()"
+        code = f"import sys; sys.modules[{package!r}] = None; from fastsoftmax.cli.entry import main; main()"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
         assert result.returncode == 1
         assert 'pip install "fastsoftmax[cli]"' in result.stderr
@@ -292,16 +293,16 @@ class TestProcess:
         ours = [name for name in ("typer", "rich", "matplotlib", "safetensors") if importlib.util.find_spec(name)]
         code = f"""if True:
             import sys, fastsoftmax
-            modules = "atomic cli commands data_file demo metrics model_file npz_file outputs plot".split()
-            unwanted = {{f"fastsoftmax.{{name}}" for name in modules}} | set({ours!r})
-            assert not unwanted & set(sys.modules), unwanted & set(sys.modules)
+            rooms = "fastsoftmax.cli", "fastsoftmax.files", "fastsoftmax.estimators"
+            unwanted = {{name for name in sys.modules if name.startswith(rooms)}} | set({ours!r}) & set(sys.modules)
+            assert not unwanted, unwanted
         """
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 class TestDemo:
     def test_runs_without_a_terminal(self, tmp_path, monkeypatch):
-        from fastsoftmax import demo
+        from fastsoftmax.cli import demo
 
         monkeypatch.setattr(demo, "LARGE", (2000, 50, 10))
         output = succeed("demo", "--out", tmp_path / "new" / "out")
@@ -315,7 +316,7 @@ class TestDemo:
         assert all(len(line) <= 80 for line in output.splitlines() if not line.startswith("wrote"))
 
     def test_numpy_computes_the_same(self):
-        from fastsoftmax import numpy_baseline
+        from fastsoftmax.cli import numpy_baseline
 
         rng = np.random.default_rng(0)
         X, y = rng.normal(size=(30, 7)), rng.integers(0, 4, 30)
@@ -324,7 +325,7 @@ class TestDemo:
             np.testing.assert_allclose(found, expected, rtol=1e-12)
 
     def test_loss_curve(self):
-        from fastsoftmax.demo import loss_curve
+        from fastsoftmax.cli.demo import loss_curve
 
         lines = loss_curve([np.e**2, np.e, 1.0], width=5, height=2, blocks=" ab")
         assert lines == [

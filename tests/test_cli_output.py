@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from command_line import MAIN, run, succeed
 
-from fastsoftmax import atomic
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.files import atomic
+from fastsoftmax.problem.objective import SoftmaxObjective
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -22,7 +22,7 @@ LIMITED = [
     sys.executable,
     "-c",
     "import resource, fastsoftmax; fastsoftmax.softmax([[0.0, 1.0]]); "
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from fastsoftmax.cli import main; main()",
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from fastsoftmax.cli.entry import main; main()",
 ]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="descriptors and limits as POSIX has them")
@@ -92,7 +92,7 @@ class TestOverwriting:
     @pytest.mark.parametrize("name", ["model.safetensors", "training.png"])
     def test_demo(self, here, name, monkeypatch):
         (here / name).write_text("mine")
-        monkeypatch.setattr("fastsoftmax.demo.fit", lambda *_, **__: pytest.fail("trained"))
+        monkeypatch.setattr("fastsoftmax.cli.demo.fit", lambda *_, **__: pytest.fail("trained"))
         result = run("demo", "--out", here)
         assert result.exit_code == 1
         assert f"{name}, which is neither; --force overwrites it" in result.stderr
@@ -259,10 +259,10 @@ class TestNothingFitted:
     def test_ctrl_c_while_the_command_is_imported(self, here):
         code = (
             "import builtins, sys\n"
-            "from fastsoftmax.cli import main\n"
+            "from fastsoftmax.cli.entry import main\n"
             "class Interrupt:\n"
             "    def find_spec(self, name, *_):\n"
-            "        if name == 'fastsoftmax.commands': raise KeyboardInterrupt\n"
+            "        if name == 'fastsoftmax.cli.commands': raise KeyboardInterrupt\n"
             "sys.meta_path.insert(0, Interrupt())\n"
             "main()"
         )

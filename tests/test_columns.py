@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastsoftmax._columns import target_column
-from fastsoftmax.data_file import read_table
+from fastsoftmax.files.columns import target_column
+from fastsoftmax.files.data_file import read_table
 
 pa = pytest.importorskip("pyarrow")
 pytest.importorskip("pyarrow.csv")
@@ -93,7 +93,7 @@ class TestTextInParquet:
         labels = pa.DictionaryArray.from_arrays(np.arange(2000) % 2, pa.array(["x" * 200_000, "y"]))
         parquet.write_table(pa.table({"a": np.arange(2000), "t": labels}), tmp_path / "d.parquet", store_schema=False)
         code = (
-            "import sys, pyarrow; from fastsoftmax.data_file import read_table\n"
+            "import sys, pyarrow; from fastsoftmax.files.data_file import read_table\n"
             "labels = read_table(sys.argv[1], 't').y\n"
             "assert set(labels) == {'x' * 200_000, 'y'}\n"
             "print(pyarrow.default_memory_pool().max_memory())"

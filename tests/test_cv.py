@@ -21,8 +21,8 @@ from test_process import run
 
 import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegressionCV
-from fastsoftmax.features import DenseFeatures
-from fastsoftmax.progress import ProgressLine
+from fastsoftmax.data.features import DenseFeatures
+from fastsoftmax.estimators.progress import ProgressLine
 
 EXACT = dict(tol=1e-7, max_iter=5000)
 CS = [1e-3, 1e-1, 10.0]

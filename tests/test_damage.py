@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import dump_svmlight_file
 
-from fastsoftmax.data_file import read_table, write_table
+from fastsoftmax.files.data_file import read_table, write_table
 
 pytest.importorskip("pyarrow")
 

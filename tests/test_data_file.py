@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from fastsoftmax import data_file
-from fastsoftmax.data_file import read_table, write_table
+from fastsoftmax.files import data_file
+from fastsoftmax.files.data_file import read_table, write_table
 
 pa = pytest.importorskip("pyarrow")
 pytest.importorskip("pyarrow.csv")

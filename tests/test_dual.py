@@ -6,8 +6,8 @@ import scipy.sparse
 from tolerances import ASCENT
 
 import fastsoftmax as fs
-from fastsoftmax.ascent import EPOCHS
-from fastsoftmax.fit import bind
+from fastsoftmax.families.ascent import EPOCHS
+from fastsoftmax.fitting.fit import bind
 
 
 def sparse_problem(dtype=np.float64, n=400, n_features=1500, n_classes=5):

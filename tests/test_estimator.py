@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegression
-from fastsoftmax.progress import ProgressLine
+from fastsoftmax.estimators.progress import ProgressLine
 
 
 @parametrize_with_checks(

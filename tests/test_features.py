@@ -11,9 +11,9 @@ from problems import SIZES, make_problem, one_hot
 from tolerances import GRAM, SAME, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax._validation import as_offset, as_sample_weight, as_targets
-from fastsoftmax.features import bind_features
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.arguments import as_offset, as_sample_weight, as_targets
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.problem.objective import SoftmaxObjective
 
 STORED = {
     "float64": np.float64,

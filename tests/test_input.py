@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from problems import make_problem
 
 import fastsoftmax as fs
-from fastsoftmax.fit import SOLVERS
-from fastsoftmax.functional import decision_function
+from fastsoftmax.fitting.fit import SOLVERS
+from fastsoftmax.fitting.passes import decision_function
 
 P = make_problem(20, 4, 3)
 

@@ -13,7 +13,7 @@ from tolerances import assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels
-from fastsoftmax._validation import Precision
+from fastsoftmax.runtime.precision import Precision
 
 CONFIG = fs.show_config("dicts")
 AVAILABLE = CONFIG["instruction sets available"].split(", ")

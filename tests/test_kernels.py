@@ -9,9 +9,9 @@ from problems import DTYPES, make_problem, one_hot, problems
 from tolerances import FAST, GRAM, ROUGH, SAME, SUM_TO_ONE, ULPS, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax._validation import Targets
-from fastsoftmax.features import bind_features
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.arguments import Targets
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.problem.objective import SoftmaxObjective
 
 
 def logit_scale(p):

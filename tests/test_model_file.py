@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastsoftmax import atomic, predict_proba
-from fastsoftmax.model_file import Model, load_model, save_model
+from fastsoftmax import predict_proba
+from fastsoftmax.files import atomic
+from fastsoftmax.files.model_file import Model, load_model, save_model
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
@@ -57,7 +58,7 @@ def test_round_trip(tmp_path, classes, names):
 def test_equal_models_make_equal_files(tmp_path):
     """In other processes too, whose sets and maps have another order."""
     code = (
-        "import sys, numpy as np; from fastsoftmax.model_file import Model, save_model\n"
+        "import sys, numpy as np; from fastsoftmax.files.model_file import Model, save_model\n"
         "model = Model(np.ones((2, 3)), np.zeros(2), np.array(['a', 'b']), ('u', 'v', 'ü'))\n"
         "for path in sys.argv[1:]: save_model(path, model)"
     )

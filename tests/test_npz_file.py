@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from fastsoftmax import npz_file
-from fastsoftmax.data_file import read_table
+from fastsoftmax.files import npz_file
+from fastsoftmax.files.data_file import read_table
 
 X = np.arange(6.0).reshape(3, 2)
 

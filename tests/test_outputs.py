@@ -7,8 +7,8 @@ import stat
 import numpy as np
 import pytest
 
-from fastsoftmax import atomic
-from fastsoftmax.outputs import Kind, check_output
+from fastsoftmax.files import atomic
+from fastsoftmax.files.outputs import Kind, check_output
 
 OURS = Kind("one of ours", lambda path: path.read_text().startswith("ours"))
 
@@ -116,8 +116,8 @@ def test_a_failed_write_names_the_file_that_was_asked_for(folder, number, name):
 
 
 def test_the_kinds_know_what_is_written(folder):
-    from fastsoftmax.data_file import PREDICTIONS, write_table
-    from fastsoftmax.model_file import MODEL, Model, save_model
+    from fastsoftmax.files.data_file import PREDICTIONS, write_table
+    from fastsoftmax.files.model_file import MODEL, Model, save_model
 
     pytest.importorskip("pyarrow")
     pytest.importorskip("safetensors")

@@ -7,7 +7,7 @@ from problems import make_problem
 from tolerances import SAME
 
 import fastsoftmax as fs
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.problem.objective import SoftmaxObjective
 
 L2S = np.geomspace(1e-1, 1e-5, 9)
 P = make_problem(500, 8, 4, seed=1)
@@ -80,7 +80,7 @@ def test_without_an_intercept():
 
 
 def test_components_of_a_similar_penalty_are_shared(monkeypatch, digits):
-    from fastsoftmax.curvature import Basis
+    from fastsoftmax.problem.curvature import Basis
 
     found = []
     of = Basis.of.__func__

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import fastsoftmax as fs
-from fastsoftmax.metrics import calibration, class_indices, evaluate
-from fastsoftmax.model_file import Model
+from fastsoftmax.cli.metrics import calibration, class_indices, evaluate
+from fastsoftmax.files.model_file import Model
 
 matplotlib = pytest.importorskip("matplotlib")
 image = pytest.importorskip("matplotlib.image")
-plot = pytest.importorskip("fastsoftmax.plot")
+plot = pytest.importorskip("fastsoftmax.cli.plot")
 
 
 def fitted(n_classes, n_features=16, names=None):
@@ -153,7 +153,7 @@ def test_no_global_state(tmp_path):
     code = """if True:
         import sys, matplotlib
         before = matplotlib.rcParams.copy()
-        from fastsoftmax import plot
+        from fastsoftmax.cli import plot
         plot.save_figure(sys.argv[1], plot._figure((2, 2)))
         assert "matplotlib.pyplot" not in sys.modules
         # To ask for the backend would choose one.

@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import fastsoftmax as fs
-from fastsoftmax.threads import SMALL_WORK, available_threads, resolve_num_threads
+from fastsoftmax.runtime.threads import SMALL_WORK, available_threads, resolve_num_threads
 
 OPENMP = fs.show_config("dicts")["OpenMP"] == "yes"
 

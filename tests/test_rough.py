@@ -7,10 +7,10 @@ from tolerances import LOSS, SAME
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels
-from fastsoftmax._validation import Precision
-from fastsoftmax.features import DenseFeatures
-from fastsoftmax.fit import bind
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.features import DenseFeatures
+from fastsoftmax.fitting.fit import bind
+from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.runtime.precision import Precision
 
 MANY = make_problem(1500, 24, 40, dtype=np.float32)
 L2 = 1e-3

@@ -8,8 +8,8 @@ from problems import make_problem
 from scipy.sparse import csr_matrix
 
 import fastsoftmax as fs
-from fastsoftmax.fit import bind
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.fitting.fit import bind
+from fastsoftmax.problem.objective import SoftmaxObjective
 from fastsoftmax.solvers import screening
 
 P = make_problem(120, 300, 3, seed=2)

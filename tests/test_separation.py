@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 import fastsoftmax as fs
-from fastsoftmax.separation import separated_classes
+from fastsoftmax.families.separation import separated_classes
 
 
 @pytest.mark.parametrize("solver", ["gd", "lbfgs", "preconditioned-lbfgs"])
@@ -92,5 +92,5 @@ def test_a_program_that_takes_too_long_tells_nothing(monkeypatch):
     X, y = load_iris(return_X_y=True)
     inputs = np.hstack([X, np.ones((150, 1))])
     assert len(separated_classes(inputs, y, 3))
-    monkeypatch.setattr("fastsoftmax.separation.MOST_ITERATIONS", 1)
+    monkeypatch.setattr("fastsoftmax.families.separation.MOST_ITERATIONS", 1)
     assert not len(separated_classes(inputs, y, 3))

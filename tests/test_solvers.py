@@ -12,11 +12,11 @@ from scipy.optimize import minimize
 from tolerances import SAME
 
 import fastsoftmax as fs
-from fastsoftmax._validation import Targets
-from fastsoftmax.curvature import draw, sample_rows
-from fastsoftmax.features import bind_features
-from fastsoftmax.fit import bind
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.arguments import Targets
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.fitting.fit import bind
+from fastsoftmax.problem.curvature import draw, sample_rows
+from fastsoftmax.problem.objective import SoftmaxObjective
 from fastsoftmax.solvers.inverse_hessian import InverseHessian
 from fastsoftmax.solvers.line_search import satisfies_wolfe, strong_wolfe
 
@@ -391,7 +391,7 @@ def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     theta = np.zeros(objective.n_params)
     direction = -objective.loss_grad(theta)[1]
     assert objective.sample_line(theta, direction) is None  # a pass is as short
-    monkeypatch.setattr("fastsoftmax.objective.LINE_WORK", 0)
+    monkeypatch.setattr("fastsoftmax.problem.objective.LINE_WORK", 0)
     passes = objective.n_passes
     phi, estimate = objective.line(theta, direction), objective.sample_line(theta, direction)
     assert objective.n_passes == passes + 2  # one and a part of one

@@ -15,9 +15,9 @@ from tolerances import SAME
 
 import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegression
-from fastsoftmax._validation import Targets, as_generator
-from fastsoftmax.features import bind_features
-from fastsoftmax.objective import SoftmaxObjective
+from fastsoftmax.data.arguments import Targets, as_generator
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.problem.objective import SoftmaxObjective
 from fastsoftmax.solvers import StochasticGradient, Walk
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
-from fastsoftmax import numpy_baseline
+from fastsoftmax.cli import numpy_baseline
 
 from ..ceilings import Ceilings, CeilingsError, compile_library
 from ..problems import Array, Shape, make_problem

@@ -7,16 +7,16 @@ classifiers, are imported when they are first asked for.
 from typing import TYPE_CHECKING
 
 from ._build_config import version as __version__
-from .config import show_config
-from .fit import FitResult, fit
-from .functional import gram, loss_grad, predict_proba, standardization
-from .logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
-from .path import PathResult, path
+from .fitting.fit import FitResult, fit
+from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
+from .fitting.passes import gram, loss_grad, predict_proba, standardization
+from .fitting.path import PathResult, path
+from .runtime.config import show_config
 from .solvers import SGD
 
 if TYPE_CHECKING:
-    from .estimator import SoftmaxRegression
-    from .estimator_cv import SoftmaxRegressionCV
+    from .estimators.softmax_regression import SoftmaxRegression
+    from .estimators.softmax_regression_cv import SoftmaxRegressionCV
 
 __all__ = [
     "SGD",
@@ -41,11 +41,11 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name == "SoftmaxRegression":
-        from .estimator import SoftmaxRegression
+        from .estimators.softmax_regression import SoftmaxRegression
 
         return SoftmaxRegression
     if name == "SoftmaxRegressionCV":
-        from .estimator_cv import SoftmaxRegressionCV
+        from .estimators.softmax_regression_cv import SoftmaxRegressionCV
 
         return SoftmaxRegressionCV
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

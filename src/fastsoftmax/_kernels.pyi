@@ -136,6 +136,9 @@ class _CsrPredict(Protocol):
         num_threads: int,
     ) -> float: ...
 
+EXACT: int
+FAST: int
+ROUGH: int
 AMD: int
 OTHERS: int
 

@@ -41,8 +41,8 @@ from ._layout cimport (
     pack_parameters, packed_feature, stored, strided, vector,
 )
 from ._simd cimport (
-    FS_AMD, FS_MAX_TILE_ROWS, FS_N_PRECISIONS, FS_OTHERS, FS_VECTORS, fs_active, fs_active_use, fs_parts,
-    fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor, gram_block, gram_pack,
+    FS_AMD, FS_EXACT, FS_FAST, FS_MAX_TILE_ROWS, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_VECTORS, fs_active,
+    fs_active_use, fs_parts, fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor, gram_block, gram_pack,
     lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
 from ._sparse cimport csr_gradient_pass, csr_predict_tile
@@ -61,7 +61,8 @@ cdef extern from *:
     """
     int fs_max_threads() nogil
 
-# Makers of processors, for `products_of`.
+# How exact products must be, and makers of processors, for `products_of`.
+EXACT, FAST, ROUGH = FS_EXACT, FS_FAST, FS_ROUGH
 AMD, OTHERS = FS_AMD, FS_OTHERS
 
 cdef enum:

@@ -43,6 +43,9 @@ cdef extern from "simd.h" nogil:
     const fs_simd* fs_active
     const fs_use* fs_active_use
     enum:
+        FS_EXACT
+        FS_FAST
+        FS_ROUGH
         FS_N_PRECISIONS
         FS_VECTORS
         FS_AMD

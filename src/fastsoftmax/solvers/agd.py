@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from math import sqrt
 
-from .._vectors import dot
+from ..runtime.vectors import dot
 from .gd import settle
 from .loop import Objective, State, Vector
 

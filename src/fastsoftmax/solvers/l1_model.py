@@ -9,9 +9,9 @@ P = [D S, Y] has two columns a pair. What is a principal part of B has the same 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._validation import Precision
-from .._vectors import dot, largest
-from ..features import DenseFeatures
+from ..data.features import DenseFeatures
+from ..runtime.precision import Precision
+from ..runtime.vectors import dot, largest
 from .loop import Vector
 
 # The model is minimised to this share of the subgradient at its start, or that many times as near as can be.

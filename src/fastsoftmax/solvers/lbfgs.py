@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._vectors import dot
+from ..runtime.vectors import dot
 from .inverse_hessian import InverseHessian
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import NO_PROGRESS, Lowest, Objective, Preconditioner, State, Vector

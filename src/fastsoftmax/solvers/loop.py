@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .._vectors import largest
+from ..runtime.vectors import largest
 
 Vector = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._vectors import dot
+from ..runtime.vectors import dot
 from .l1_model import L1Model, subgradient
 from .line_search import MAX_TRIALS, ROUNDING, SUFFICIENT_DECREASE
 from .loop import NO_PROGRESS, Lowest, Objective, State, Vector

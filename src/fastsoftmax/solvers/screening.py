@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .._vectors import largest
+from ..runtime.vectors import largest
 from .loop import History, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
 from .proximal import least_subgradient
 

@@ -7,7 +7,7 @@ from math import cos, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from .._vectors import add_scaled
+from ..runtime.vectors import add_scaled
 from .loop import Objective, State, Vector
 
 RULES = ("momentum", "adam")

@@ -1,0 +1,384 @@
+"""The commands: fit, predict, evaluate, demo, config. What they compute is in other modules."""
+
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+from scipy.sparse import issparse
+from typer.core import TyperGroup
+
+from .. import __version__, show_config
+from ..estimators.softmax_regression import SoftmaxRegression
+from ..files.columns import shown
+from ..files.data_file import (
+    PREDICTION,
+    PREDICTIONS,
+    PROBABILITY,
+    check_table_suffix,
+    read_table,
+    write_csv,
+    write_table,
+)
+from ..files.model_file import MODEL, Model, load_model, save_model
+from ..files.outputs import check_output
+from ..fitting.fit import SOLVERS, FitResult
+from .entry import INTERRUPTED
+from .metrics import Evaluation, evaluate
+
+# The most classes whose confusion matrix fits a terminal of 80 columns.
+PRINTED_CLASSES = 10
+
+
+class Commands(TyperGroup):
+    """Commands whose expected errors end in one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError, MemoryError) as error:
+            _say("error", _describe(error), "bold red")
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt as interrupt:
+            _say("interrupted", str(interrupt) or "ended by Ctrl-C before it was done", "bold yellow")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Softmax (multinomial logistic) regression on CPUs.",
+)
+
+FITTED = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
+DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
+TARGET = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with the classes; in .npz an array, 'y' if not given; for .npy a file; not for .svm.",
+    ),
+]
+THREADS = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
+]
+FORCE = Annotated[bool, typer.Option("--force", help="Overwrite files of other kinds too, but never one that is read.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fastsoftmax {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Softmax (multinomial logistic) regression on CPUs."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where model.safetensors and training.png go.")] = Path(
+        "fastsoftmax-demo"
+    ),
+    force: FORCE = False,
+) -> None:
+    """Learn handwritten digits, and compare the speed with NumPy on this machine."""
+    from .demo import run
+
+    run(out, _console(), force=force)
+
+
+@app.command("fit")
+def fit_command(
+    data: DATA,
+    target: TARGET = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the model goes; an older model is overwritten.")
+    ] = Path("model.safetensors"),
+    force: FORCE = False,
+    C: Annotated[
+        float,
+        typer.Option(
+            "--C", metavar="NUMBER", help="Inverse strength of the penalty, as in scikit-learn; inf for none."
+        ),
+    ] = 1.0,
+    solver: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(SOLVERS)}.")] = "auto",
+    max_iter: Annotated[int, typer.Option(min=0, metavar="N", help="The most iterations.")] = 1000,
+    tol: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Converged when no entry of the gradient is larger.")
+    ] = 1e-4,
+    no_intercept: Annotated[bool, typer.Option("--no-intercept", help="Hold the intercepts at zero.")] = False,
+    standardize: Annotated[
+        bool, typer.Option("--standardize", help="Train on features of mean 0 and standard deviation 1.")
+    ] = False,
+    class_weight: Annotated[
+        str | None, typer.Option(metavar="NAME", help="'balanced' gives every class the same total weight.")
+    ] = None,
+    threads: THREADS = None,
+) -> None:
+    """Fit a model to a table and write it to a file. Ctrl-C keeps the best model so far."""
+    check_output("--out", out, MODEL, sources=_sources(data, target), force=force)
+    _check_choice("--solver", solver, SOLVERS)
+    _check_choice("--class-weight", class_weight, (None, "balanced"))
+    table = read_table(data, target)
+    classes = np.unique(np.asarray(table.y))
+    if len(classes) < 2:
+        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
+    n_samples, n_features = table.X.shape
+    console = _console()
+    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
+    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {stored}")
+    estimator = SoftmaxRegression(
+        C=C,
+        solver=solver,
+        max_iter=max_iter,
+        tol=tol,
+        fit_intercept=not no_intercept,
+        standardize=standardize,
+        class_weight=class_weight,
+        random_state=0,  # the same table makes the same file
+        n_jobs=threads,
+        verbose=sys.stderr.isatty(),
+    )
+    result = _fit_until_interrupted(estimator, table.X, table.y)
+    model = Model(result.W, result.b, estimator.classes_, table.feature_names)
+    _save(out, model)
+    accuracy = float(np.mean(model.predict(table.X, num_threads=threads) == table.y))
+    console.print(_fit_report(result, tol, accuracy, out))
+    if result.status == "interrupted":
+        _say("interrupted", f"{out} holds the best model so far", "bold yellow")
+        raise typer.Exit(INTERRUPTED)
+    if result.status != "converged":
+        _say("warning", f"not converged: {result.message}", "bold yellow")
+
+
+@app.command()
+def predict(
+    model: FITTED,
+    data: DATA,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output if not given.",
+        ),
+    ] = None,
+    force: FORCE = False,
+    threads: THREADS = None,
+) -> None:
+    """Write the class of every row, and the probability of each class."""
+    if out is not None:
+        check_table_suffix(out)
+        check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)
+    fitted = load_model(model)
+    table = read_table(data, labelled=False, feature_names=fitted.feature_names, n_features=fitted.n_features)
+    columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)}
+    probabilities = fitted.predict_proba(table.X, num_threads=threads)
+    for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
+        columns[f"{PROBABILITY}{label}"] = column
+    if out is None:
+        write_csv(sys.stdout.buffer, columns)
+    else:
+        write_table(out, columns)
+        _console().print(f"wrote {table.X.shape[0]} predictions to {out}", markup=False, soft_wrap=True)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    model: FITTED,
+    data: DATA,
+    target: TARGET = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
+    ] = None,
+    force: FORCE = False,
+    threads: THREADS = None,
+) -> None:
+    """Judge a model on labelled data: accuracy, log-loss, calibration, confusion."""
+    if plot is not None:
+        if plot.suffix.lower() != ".png":
+            raise ValueError(f"--plot must end in .png, found {str(plot)!r}")
+        from .plot import PICTURE, evaluation_figure, save_figure
+
+        check_output("--plot", plot, PICTURE, sources=(model, *_sources(data, target)), force=force)
+    fitted = load_model(model)
+    table = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
+    evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
+    console = _console()
+    console.print(_evaluation_report(evaluation))
+    console.print("\nCalibration", style="bold")
+    console.print(_calibration_report(evaluation))
+    if len(evaluation.classes) <= PRINTED_CLASSES:
+        console.print("\nConfusion: row = true class, column = predicted class", style="bold")
+        console.print(_confusion_report(evaluation))
+    if plot is not None:
+        save_figure(plot, evaluation_figure(evaluation))
+        console.print(f"wrote {plot}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def config() -> None:
+    """Show the version, the compiler, the instruction sets and the threads in use."""
+    show_config()
+
+
+def _sources(data: Path, target: str | None) -> list[Path]:
+    """Return the files that a labelled table is read from."""
+    return [data] if target is None or data.suffix.lower() != ".npy" else [data, Path(target)]
+
+
+def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
+    """Fit; after Ctrl-C return the best so far, if an iteration was finished."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            estimator.fit(X, y)
+        except KeyboardInterrupt:
+            # The best after none is the start: a model of zeros.
+            if not hasattr(estimator, "result_") or not estimator.result_.n_iter:
+                raise KeyboardInterrupt("ended by Ctrl-C before anything was fitted; no model was written") from None
+    for warning in caught:
+        # The report says whether it converged.
+        if not issubclass(warning.category, ConvergenceWarning):
+            _say("warning", str(warning.message), "bold yellow")
+    result = estimator.result_
+    if not np.isfinite(result.loss):
+        raise ValueError(f"nothing was fitted and no model was written: {result.message}")
+    return result
+
+
+def _save(out: Path, model: Model) -> None:
+    """Save a model; where that fails, in the directory of temporary files, for the fit may have taken long."""
+    try:
+        save_model(out, model)
+    except (OSError, ValueError) as error:
+        raise OSError(f"{_describe(error)}; {_keep(out.name, model)}") from error
+
+
+def _keep(name: str, model: Model) -> str:
+    """Save a model in a new temporary directory; return in words where it is, or why it is nowhere."""
+    try:
+        directory = tempfile.mkdtemp(prefix="fastsoftmax-")
+        try:
+            save_model(Path(directory, name), model)
+        except OSError:
+            Path(directory).rmdir()
+            raise
+    except OSError as error:
+        return f"nor could the fitted model be kept in a temporary directory: {_describe(error)}"
+    return f"the fitted model is in {Path(directory, name)}: copy it from there"
+
+
+def _fit_report(result: FitResult, tol: float, accuracy: float, out: Path) -> Grid:
+    seconds = result.history["seconds"][-1]
+    return _two_columns(
+        {
+            "status": result.status,
+            "loss": f"{result.loss:.6g} nats a sample, penalty included",
+            "gradient norm": f"{result.grad_norm:.3g}, tol {tol:g}",
+            "iterations": f"{result.n_iter}",
+            "passes over the data": f"{result.n_passes}",
+            "time": f"{seconds:.3g} s",
+            "training accuracy": f"{accuracy:.2%}",
+            "model": str(out),
+        }
+    )
+
+
+def _evaluation_report(evaluation: Evaluation) -> Grid:
+    return _two_columns(
+        {
+            "samples": str(evaluation.n_samples),
+            "accuracy": f"{evaluation.accuracy:.2%}",
+            "log-loss": f"{evaluation.log_loss:.6g} nats",
+            "calibration error": f"{evaluation.calibration_error:.4f}",
+        }
+    )
+
+
+def _two_columns(rows: dict[str, str]) -> Grid:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        grid.add_row(name, Text(_plain(value)))
+    return grid
+
+
+def _calibration_report(evaluation: Evaluation) -> Grid:
+    bins = evaluation.bins
+    edges = np.linspace(0, 1, len(bins) + 1)
+    grid = Grid(box=None)
+    for heading in ("confidence", "mean confidence", "accuracy", "samples"):
+        grid.add_column(heading, justify="right", header_style="dim")
+    for lower, upper, row in zip(edges, edges[1:], bins, strict=False):
+        if row["count"]:
+            grid.add_row(
+                f"{lower:.2f} to {upper:.2f}",
+                f"{row['confidence']:.4f}",
+                f"{row['accuracy']:.4f}",
+                str(row["count"]),
+            )
+    return grid
+
+
+def _confusion_report(evaluation: Evaluation) -> Grid:
+    labels = [Text(_plain(str(label)), overflow="ellipsis") for label in evaluation.classes]
+    grid = Grid(box=None)
+    grid.add_column("", style="dim", justify="right", max_width=14, no_wrap=True)
+    for label in labels:
+        grid.add_column(label, header_style="dim", justify="right", max_width=14, no_wrap=True)
+    for k, label in enumerate(labels):
+        cells = [
+            Text(str(count), style="bold" if j == k else "" if count else "dim")
+            for j, count in enumerate(evaluation.confusion[k])
+        ]
+        grid.add_row(label, *cells)
+    return grid
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        served = ", ".join(choice for choice in choices if choice is not None)
+        raise ValueError(f"{name} must be one of: {served}; found {value!r}")
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    return str(error)
+
+
+def _say(kind: str, message: str, style: str) -> None:
+    """One line on standard error."""
+    line = Text.assemble((f"{kind}: ", style), (_plain(message), style.removeprefix("bold ")))
+    Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """Text in one line without control characters, which files may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _console() -> Console:
+    return Console(highlight=False)

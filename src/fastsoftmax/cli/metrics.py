@@ -1,0 +1,128 @@
+"""How good a model is on labelled data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..files.columns import listed
+from ..files.model_file import Model
+from ..fitting.logits import cross_entropy, softmax
+
+N_BINS = 15
+
+BIN_DTYPE = np.dtype([("confidence", np.float64), ("accuracy", np.float64), ("count", np.int64)])
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Numbers that judge a model on labelled samples.
+
+    Attributes
+    ----------
+    n_samples : int
+    accuracy : float
+        Share of samples whose likeliest class is right.
+    log_loss : float
+        Mean of −log p of the true class, in nats.
+    calibration_error : float
+        Expected calibration error: mean over the samples of |accuracy − confidence| of their bin.
+    bins : structured ndarray of shape (15,)
+        Samples by the probability of their likeliest class, in bins of equal width, closed on the right: mean
+        confidence, accuracy (both NaN where there are none) and count.
+    confusion : ndarray of shape (n_classes, n_classes)
+        Counts; row = true class, column = predicted class.
+    classes : ndarray of shape (n_classes,)
+    """
+
+    n_samples: int
+    accuracy: float
+    log_loss: float
+    calibration_error: float
+    bins: NDArray[np.void]
+    confusion: NDArray[np.int64]
+    classes: NDArray[Any]
+
+
+def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | None = None) -> Evaluation:
+    """Judge a model on labelled data.
+
+    Parameters
+    ----------
+    model : Model
+    X : array_like of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Labels, all among the model's classes.
+    num_threads : int, optional
+
+    Raises
+    ------
+    ValueError
+        If y has labels that the model does not know, or X does not fit the model.
+    """
+    from sklearn.metrics import accuracy_score, confusion_matrix
+
+    truth = class_indices(y, model.classes)
+    logits = model.logits(X, num_threads=num_threads)
+    probabilities = softmax(logits)
+    predicted = logits.argmax(axis=1)
+    bins, calibration_error = calibration(probabilities.max(axis=1), predicted == truth)
+    return Evaluation(
+        n_samples=len(truth),
+        accuracy=float(accuracy_score(truth, predicted)),
+        # Not scikit-learn's log_loss, which takes probabilities and so must bound those that round to zero.
+        log_loss=cross_entropy(logits, truth),
+        calibration_error=calibration_error,
+        bins=bins,
+        confusion=confusion_matrix(truth, predicted, labels=np.arange(len(model.classes))),
+        classes=model.classes,
+    )
+
+
+def class_indices(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the position of every label among the classes.
+
+    Raises
+    ------
+    ValueError
+        If a label is not among them; "1" is not 1.
+    """
+    position = {label: k for k, label in enumerate(classes.tolist())}
+    labels, inverse = np.unique(y, return_inverse=True)
+    unknown = [label for label in labels.tolist() if label not in position]
+    if unknown:
+        raise ValueError(
+            f"the data have {'a label' if len(unknown) == 1 else f'{len(unknown)} labels'} that the "
+            f"model does not know: {listed(unknown)}; its classes are {listed(classes.tolist())}"
+        )
+    return np.array([position[label] for label in labels.tolist()], dtype=np.intp)[inverse]
+
+
+def calibration(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) -> tuple[NDArray[np.void], float]:
+    """Compare how sure predictions are with how often they are right, in bins of equal width.
+
+    After Guo et al., "On calibration of modern neural networks", 2017, equations 2 and 3.
+
+    Parameters
+    ----------
+    confidence : ndarray of shape (n_samples,)
+        Probability of the likeliest class.
+    correct : ndarray of shape (n_samples,)
+        Whether it is the true one.
+
+    Returns
+    -------
+    bins : structured ndarray, as of `Evaluation`
+    calibration_error : float
+    """
+    confidence = confidence.astype(np.float64)
+    # Bin m holds confidences in (m / N_BINS, (m + 1) / N_BINS].
+    which = np.clip(np.ceil(confidence * N_BINS).astype(np.intp) - 1, 0, N_BINS - 1)
+    bins = np.empty(N_BINS, dtype=BIN_DTYPE)
+    bins["count"] = np.bincount(which, minlength=N_BINS)
+    with np.errstate(invalid="ignore"):
+        for field, values in (("confidence", confidence), ("accuracy", correct)):
+            bins[field] = np.bincount(which, values, minlength=N_BINS) / bins["count"]
+    gap = np.abs(bins["accuracy"] - bins["confidence"])
+    return bins, float(np.nansum(gap * bins["count"]) / len(confidence))

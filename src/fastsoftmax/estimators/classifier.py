@@ -1,0 +1,226 @@
+"""What the scikit-learn classifiers share: data as scikit-learn's users have them, predictions, coefficients."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from ..data.arguments import FloatArray, as_parameters, refuse_masked
+from ..data.features import as_csr, is_bfloat16
+from ..fitting.logits import log_softmax, softmax
+from ..fitting.passes import decision_function
+from ..fitting.path import Penalty
+from ..runtime.threads import available_threads
+from ..runtime.vectors import project
+from .sklearn_input import as_local, check_labels, check_numbers, weights_of_classes
+
+UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
+
+
+class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
+    """A fitted softmax regression; how it is fitted is the subclass's."""
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits, (n_samples, n_classes); for two classes those of the second, (n_samples,)."""
+        check_is_fitted(self)
+        X = self._validate_X(X, reset=False)
+        center = None if issparse(X) else getattr(self, "_center", None)
+        logits = decision_function(X, *self._coefficients(), center=center, num_threads=self._num_threads())
+        return logits.ravel() if logits.shape[1] == 1 else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, (n_samples, n_classes), columns in the order of classes_."""
+        return softmax(self._class_logits(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of `predict_proba`, exact where a probability is too small to be written."""
+        return log_softmax(self._class_logits(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest class of every sample, (n_samples,)."""
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[best]
+
+    def _class_logits(self, X: Any) -> np.ndarray:
+        """Logits with a column for each class, for two classes too."""
+        scores = self.decision_function(X)
+        return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
+
+    def _coefficients(self) -> tuple[FloatArray, FloatArray]:
+        """Return coef_ and intercept_ as vectors of numbers, which a user may have made sparse, or a number."""
+        coef = self.coef_.toarray() if issparse(self.coef_) else as_local("coef_", self.coef_)
+        intercept = as_local("intercept_", self.intercept_)
+        if np.ndim(intercept) == 0:
+            intercept = np.full(len(coef), intercept)
+        return as_parameters(coef, intercept, self.n_features_in_, ("coef_", "intercept_"))
+
+    def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        refuse_masked("X", X)
+        # SciPy and scikit-learn trust the indices of a sparse matrix: they are checked first.
+        if issparse(X):
+            X = as_csr(X)
+        else:
+            X = np.asarray(X) if isinstance(X, (list, tuple)) else as_local("X", X)
+            check_numbers(X)
+        dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
+        if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
+            dtypes.append(X.dtype)
+        # Whether all is finite is asked once, by what X is passed on to, which also says where it is not.
+        try:
+            return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
+        except TypeError as error:
+            raise TypeError(f"X must hold real numbers: {error}") from None
+
+    def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Targets as `fit` takes them, and the classes: those that are known, or all that are found."""
+        refuse_masked("y", y)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        y = as_local("y", y)
+        values = np.asarray(y)
+        if values.ndim == 2 and values.shape[1] > 1:
+            columns = np.arange(values.shape[1])
+            if known is not None and not np.array_equal(known, columns):
+                raise ValueError(
+                    f"y must have a column for each of the classes {known.tolist()!r}, found {values.shape}"
+                )
+            return values, columns
+        check_labels("y", values.ravel())
+        if values.dtype.kind == "T":  # NumPy's text of any length, which scikit-learn does not know
+            y = values.astype(object)
+        y = column_or_1d(y, warn=True)
+        with np.errstate(invalid="ignore"):  # it casts all floats to integers
+            check_classification_targets(y)
+        if len(y) != n_samples:
+            raise ValueError(
+                "Found input variables with inconsistent numbers of samples: "
+                f"y must have one label for each of the {n_samples} samples, found {len(y)}"
+            )
+        classes, labels = np.unique(y, return_inverse=True)
+        if known is not None:
+            unknown = classes[~np.isin(classes, known)]
+            if len(unknown):
+                raise ValueError(f"y must hold the classes {known.tolist()!r}, found {unknown[0]!r}")
+            return np.searchsorted(known, classes)[labels], known
+        if len(classes) < 2:
+            raise ValueError(f"y must hold at least two classes, found one class only: {classes[0]!r}")
+        return labels, classes
+
+    def _weights(
+        self, sample_weight: Any, X: np.ndarray, targets: np.ndarray, classes: np.ndarray
+    ) -> np.ndarray | None:
+        refuse_masked("sample_weight", sample_weight)
+        if sample_weight is not None:
+            sample_weight = as_local("sample_weight", sample_weight)
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            if not sample_weight.any():
+                raise ValueError("sample_weight must not be zero for all samples")
+        if self.class_weight is None:
+            return sample_weight
+        if targets.ndim == 2:
+            raise ValueError("class_weight must be None where y holds probabilities; weigh their columns instead")
+        weights = weights_of_classes(self.class_weight, classes, targets, sample_weight)[targets]
+        if sample_weight is not None:
+            with np.errstate(over="ignore", under="ignore"):
+                weights = sample_weight * weights
+        if not (weights.any() and np.isfinite(weights).all()):
+            raise ValueError(
+                f"class_weight must leave finite weights to the samples, not all zero, found {self.class_weight!r}"
+            )
+        return weights
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _num_threads(self) -> int | None:
+        if self.n_jobs is None:
+            return None
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
+        # As everywhere in scikit-learn: -1 is all, -2 all but one.
+        return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
+
+
+def fitted_attributes(
+    W: np.ndarray,
+    b: np.ndarray,
+    n_iter: int,
+    classes: np.ndarray,
+    dtype: np.dtype,
+    center: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Return what `predict` needs, by its name; b is the intercept where x is the center, or zero without one.
+
+    What rounding the coefficients changes far from zero, the intercept makes good: it is float64 then.
+    """
+    coef, intercept = coefficients_of(W, b)
+    coef = coef.astype(dtype)
+    return {
+        "classes_": classes,
+        "n_iter_": np.array([n_iter], dtype=np.int32),
+        "coef_": coef,
+        "intercept_": intercept.astype(dtype) if center is None else intercept - project(coef, center),
+        "_center": center,
+    }
+
+
+def total_of(weights: np.ndarray) -> float:
+    """Return the sum of finite weights.
+
+    Raises
+    ------
+    ValueError
+        If it overflows.
+    """
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    if total == np.inf:
+        raise ValueError(f"sample_weight must have a finite sum, found weights of up to {weights.max()}")
+    return total
+
+
+def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> Penalty:
+    """Return the weights of the penalty of the mean loss that has scikit-learn's parameters.
+
+    Raises
+    ------
+    ValueError
+        If one overflows.
+    """
+    # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
+    # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
+    rows_share_penalty = 2 if n_classes == 2 else 1
+    inverse = float(C) * float(total_weight)
+    strength = 1 / inverse if inverse else np.inf
+    if rows_share_penalty * strength == np.inf:
+        raise ValueError(f"C must not be so small that 1/(C · Σ sample_weight) overflows, found {C} · {total_weight}")
+    return Penalty(l1=l1_ratio * strength, l2=(1 - l1_ratio) * rows_share_penalty * strength)
+
+
+def coefficients_of(W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters as scikit-learn has them, with one row for two classes."""
+    return (W[1:] - W[:1], b[1:] - b[:1]) if len(W) == 2 else (W, b)
+
+
+def rows_of(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return parameters with a row for each class."""
+    if len(coef) > 1:
+        return coef, intercept
+    return np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+
+
+def dtype_of(X: Any) -> np.dtype:
+    """Return what the coefficients are returned in."""
+    return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)

@@ -1,0 +1,360 @@
+"""SoftmaxRegression: the scikit-learn classifier. Parameters and names, no mathematics."""
+
+import warnings
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import column_or_1d
+
+from ..data.arguments import as_generator
+from ..fitting.fit import SOLVERS, FitState, fit, fit_chunk
+from ..fitting.passes import standardization
+from ..runtime.vectors import project
+from ..solvers import SGD, Walk
+from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from .classifier import (
+    UNCONVERGED,
+    SoftmaxClassifier,
+    dtype_of,
+    fitted_attributes,
+    penalty_of,
+    rows_of,
+    total_of,
+)
+from .progress import ProgressLine
+from .sklearn_input import as_local, check_labels
+
+
+class Stream(NamedTuple):
+    """What one call of partial_fit leaves to the next."""
+
+    n_samples: int  # seen so far
+    weight: float  # of these
+    settings: tuple[Any, ...] = ()  # that the walk goes by
+    walk: Walk | None = None
+    random: np.random.Generator | None = None
+
+
+def _serves_streams(estimator: "SoftmaxRegression") -> bool:
+    """Whether partial_fit can serve the parameters."""
+    solver = estimator.solver
+    if not (isinstance(solver, SGD) or solver in ("auto", "sgd")):
+        raise AttributeError(f'solver must be "auto", "sgd" or an SGD for partial_fit, found {solver!r}')
+    if isinstance(solver, SGD) and solver.schedule == "cosine":
+        raise AttributeError("schedule must not be \"cosine\" for partial_fit: a stream has no end, found 'cosine'")
+    if estimator.l1_ratio:
+        raise AttributeError(
+            f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {estimator.l1_ratio!r}"
+        )
+    if estimator.standardize:
+        raise AttributeError("standardize must be False for partial_fit: a stream's deviations are unknown, found True")
+    if isinstance(estimator.class_weight, str):
+        raise AttributeError(
+            f"class_weight must be a dict or None for partial_fit, found {estimator.class_weight!r}; "
+            "compute_class_weight('balanced', classes=classes, y=y) of a large sample gives the numbers"
+        )
+    return True
+
+
+class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
+    """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
+
+    Minimises Σ_i s_i L_i + (1/C) · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) over the samples, as ``LogisticRegression``
+    does: where both converge, the coefficients agree. Two classes have one row of coefficients.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty; ``np.inf`` for none.
+    l1_ratio : float, default=0.0
+        The share of the L1 penalty: 0 for ½‖W‖² alone, 1 for ‖W‖₁ alone, the elastic net between.
+    tol : float, default=1e-4
+        Converged when no entry of the gradient of the mean loss is larger in absolute value.
+    fit_intercept : bool, default=True
+    standardize : bool, default=False
+        Train on (x − mean)/std of every feature, or x/std without an intercept, and penalise the coefficients of that;
+        those that are returned are for x itself. X is not copied, and a sparse one stays sparse.
+    class_weight : dict or "balanced", default=None
+        Multiplied with sample_weight.
+    random_state : int, RandomState instance or None, default=None
+        Where "sgd" and `partial_fit` have the order of the samples from; a `numpy.random.Generator` does too.
+    solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD, default="auto"
+        "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one; "lbfgs"
+        is the plain one, "gd" gradient descent, "agd" the accelerated one; "sgd" takes a step after every mini-batch,
+        as `SGD()` describes.
+    learning_rate : float or "auto", default="auto"
+        For "gd" and "agd": the step, or one over a bound of the curvature, which never diverges; for "sgd" and
+        `partial_fit` the first step, or one found by the curvature of the first mini-batch.
+    max_iter : int, default=100
+    verbose : int, default=0
+        1 shows a line of progress on standard error.
+    warm_start : bool, default=False
+        Start from the coefficients of the previous fit.
+    n_jobs : int, default=None
+        Threads; None and -1 for all that the process may use, -2 for all but one. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Column numbers where the targets were probabilities.
+    coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+        Of X's precision, as coef_ is, or float64 with `standardize`.
+    n_iter_ : ndarray of shape (1,)
+        1 after `partial_fit`.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X has names for its columns.
+    result_ : FitResult
+        What the solver returned, with a row of W for each class, two for two classes; not there after `partial_fit`,
+        which evaluates nothing.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "standardize": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "random_state": ["random_state", np.random.Generator],
+        "solver": [StrOptions(set(SOLVERS)), SGD],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        *,
+        C: float = 1.0,
+        l1_ratio: float = 0.0,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        class_weight: dict | str | None = None,
+        random_state: Any = None,
+        solver: str | SGD = "auto",
+        learning_rate: float | str = "auto",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftmaxRegression":
+        """Fit to labels, or to rows of target probabilities.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+            Read as it is: float64, float32, float16, `ml_dtypes.bfloat16`, uint8 or int8, in any order and of any
+            strides, memory-mapped or not, or CSR of float32 or float64. Others become float64, or CSR.
+        y : array_like of shape (n_samples,) or (n_samples, n_classes)
+            Labels of any kind; or, with two columns or more, probabilities or counts of the classes 0, 1, …
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values, or a parameter is not served by this version.
+        KeyboardInterrupt
+            On Ctrl-C, after the best coefficients so far have been kept as the fitted ones.
+        """
+        self._validate_params()
+        X = self._validate_X(X, reset=True)
+        targets, classes = self._encode(y, X.shape[0])
+        weights = self._weights(sample_weight, X, targets, classes)
+        total_weight = float(X.shape[0]) if weights is None else total_of(weights)
+        penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes))
+        num_threads = self._num_threads()
+        scale = shift = None
+        if self.standardize:
+            scale, shift = standardization(X, sample_weight=weights, center=self.fit_intercept, num_threads=num_threads)
+        line = ProgressLine() if self.verbose else None
+        tasks = None
+        if hasattr(self, "_skl_callbacks"):
+
+            def of_state(state: FitState) -> dict[str, Any]:
+                W, b, center = _of_stored(state.W, state.b, scale, shift)
+                return fitted_attributes(W, b, state.iteration, classes, dtype_of(X), center)
+
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            tasks = FitTasks(self, of_state, {"X": X, "y": y, "metadata": metadata}, self.max_iter)
+        watchers = [watcher for watcher in (line, tasks) if watcher is not None]
+        result = fit(
+            X,
+            targets,
+            solver=self.solver,
+            **penalty._asdict(),
+            learning_rate=self.learning_rate,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            sample_weight=weights,
+            init=self._warm_start(classes, scale, shift),
+            fit_intercept=self.fit_intercept,
+            scale=scale,
+            shift=shift,
+            callback=(lambda state: any(watch(state) for watch in watchers)) if watchers else None,
+            random_state=self.random_state,
+            num_threads=num_threads,
+        )
+        W, b, center = _of_stored(result.W, result.b, scale, shift)
+        result = replace(result, W=W, b=b if center is None else b - project(W, center))
+        if line is not None:
+            line.close(f"{result.status}: {result.message}")
+        self.result_ = result
+        self.__dict__.update(fitted_attributes(W, b, result.n_iter, classes, dtype_of(X), center))
+        self._stream = Stream(X.shape[0], total_weight)
+        if tasks is not None:
+            tasks.close()
+        if result.status == "interrupted":
+            raise KeyboardInterrupt(result.message)
+        if result.status in UNCONVERGED:
+            warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
+        return self
+
+    @available_if(_serves_streams)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "SoftmaxRegression":
+        """Take an epoch of mini-batch steps over a part of the data, from where the last call, or `fit`, has led.
+
+        The objective is that of `fit` for all samples seen so far: l2 = 1/(C · their total weight), and a part whose
+        weights are larger on average than theirs takes larger steps. Samples that come again count again. Steps go by
+        `solver`, which must be "auto", "sgd" or an SGD; changing that, or the learning rate, starts without momentum.
+        `tol`, `max_iter` and `verbose` are for `fit` alone. There is no such method, `hasattr` says so, with another
+        solver, the schedule "cosine", an l1_ratio, standardize or class_weight="balanced": these need to know the
+        data or their end, or steps that are not of a gradient.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+            As `fit` takes it.
+        y : array_like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, not necessarily of all classes; or probabilities or counts of the classes 0, 1, …
+        classes : array_like of shape (n_classes,)
+            All labels that may ever come: needed in the first call, where y holds labels.
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values.
+        """
+        self._validate_params()
+        options = self.solver if isinstance(self.solver, SGD) else SGD()
+        first = not hasattr(self, "coef_")
+        known = self._known_classes(classes, y)
+        X = self._validate_X(X, reset=first)
+        targets, known = self._encode(y, X.shape[0], known)
+        weights = self._weights(sample_weight, X, targets, known)
+        seen = Stream(0, 0.0) if first else self._stream
+        n_samples = seen.n_samples + X.shape[0]
+        weight = seen.weight + (X.shape[0] if weights is None else total_of(weights))
+        settings = (options, self.learning_rate, self.fit_intercept)
+        random = seen.random if seen.random is not None else as_generator("random_state", self.random_state)
+        walk, W, b = fit_chunk(
+            X,
+            targets,
+            seen.walk if settings == seen.settings else None,
+            n_classes=len(known),
+            options=options,
+            random=random,
+            learning_rate=self.learning_rate,
+            l2=penalty_of(self.C, 0.0, weight, len(known)).l2,
+            sample_weight=weights,
+            mean_weight=weight / n_samples,
+            init=None if first else self._parameters(),
+            fit_intercept=self.fit_intercept,
+            num_threads=self._num_threads(),
+        )
+        if not (np.isfinite(W).all() and np.isfinite(b).all()):
+            raise ValueError(
+                f"learning_rate must be smaller: the coefficients overflowed and those before are kept, "
+                f"found {self.learning_rate!r}"
+            )
+        self.__dict__.update(fitted_attributes(W, b, 1, known, dtype_of(X)))
+        self._stream = Stream(n_samples, weight, settings, walk, random)
+        if hasattr(self, "result_"):
+            del self.result_
+        return self
+
+    def _known_classes(self, classes: Any, y: Any) -> np.ndarray | None:
+        """Classes of the previous call, or those given; None where the columns of y are classes."""
+        if classes is not None:
+            classes = as_local("classes", classes)
+            check_labels("classes", np.ravel(classes))
+            classes = np.unique(column_or_1d(classes))
+            if len(classes) < 2:
+                raise ValueError(f"classes must hold at least two classes, found {classes.tolist()!r}")
+        known = getattr(self, "classes_", None)
+        if known is None:
+            if classes is None and np.ndim(y) != 2:
+                raise ValueError("classes must be passed on the first call to partial_fit, found None")
+            return classes
+        if classes is not None and not np.array_equal(classes, known):
+            raise ValueError(
+                f"classes must be those of the call before, {known.tolist()!r}, found {classes.tolist()!r}"
+            )
+        return known
+
+    def _warm_start(
+        self, classes: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the previous fit's parameters, with a row for each class, for the scaled features."""
+        if not self.warm_start or not hasattr(self, "coef_"):
+            return None
+        if self.coef_.shape != ((1 if len(classes) == 2 else len(classes)), self.n_features_in_):
+            raise ValueError(
+                f"warm_start needs the classes and features of the previous fit, whose coef_ has shape "
+                f"{self.coef_.shape}; found {len(classes)} classes and {self.n_features_in_} features"
+            )
+        W, b = self._parameters()
+        if scale is not None and shift is not None:
+            b = b - project(W, shift / scale)
+            W = W / scale
+        return W, b
+
+    def _parameters(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return W and b with a row for each class."""
+        coef, intercept = self._coefficients()
+        if not self.fit_intercept:
+            intercept = np.zeros_like(intercept)
+        return rows_of(coef.astype(np.float64), intercept.astype(np.float64))
+
+
+def _of_stored(
+    W: np.ndarray, b: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the coefficients of X as it is stored, and the intercept where X is the center, which is the third."""
+    if scale is None or shift is None:
+        return W, b, None
+    return W * scale, b, -shift / scale if shift.any() else None

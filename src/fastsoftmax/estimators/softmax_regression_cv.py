@@ -1,0 +1,378 @@
+"""SoftmaxRegressionCV: the scikit-learn classifier that finds its own penalty by cross-validation.
+
+A fold is the whole X with weights of zero for the samples that are held out: X is bound once and copied for none. All
+folds take a step along the penalties together, since the components of the preconditioner, which depend on the penalty
+far more than on the fold, are then found once for all.
+"""
+
+import warnings
+from collections.abc import Iterator
+from copy import copy
+from inspect import signature
+from numbers import Integral
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import _check_method_params, _check_sample_weight
+
+from ..data.arguments import as_number, as_sample_weight
+from ..fitting.fit import FitResult, bind, solve, start
+from ..fitting.path import walk
+from ..problem.objective import SoftmaxObjective
+from .classifier import (
+    UNCONVERGED,
+    SoftmaxClassifier,
+    coefficients_of,
+    dtype_of,
+    fitted_attributes,
+    penalty_of,
+    rows_of,
+    total_of,
+)
+from .progress import ProgressLine
+from .sklearn_input import as_local
+from .softmax_regression import SoftmaxRegression
+
+
+class Fold(NamedTuple):
+    """What a fold is trained on and tested on."""
+
+    objective: SoftmaxObjective
+    total_weight: float
+    test: np.ndarray  # whatever selects rows
+
+
+class SoftmaxRegressionCV(SoftmaxClassifier):
+    """Softmax regression whose C and l1_ratio have the best score on held-out samples.
+
+    A drop-in for scikit-learn's ``LogisticRegressionCV`` with ``use_legacy_attributes=False``: the fitted attributes
+    are those, numbers and arrays. From the smallest C to the largest, each fit starts where the one before ended.
+
+    Parameters
+    ----------
+    Cs : int or array_like, default=10
+        Values of C, or how many between 1e-4 and 1e4, evenly spaced in their logarithm.
+    l1_ratios : array_like, default=(0.0,)
+        Values of l1_ratio, each between 0, an L2 penalty alone, and 1, an L1 penalty alone.
+    fit_intercept : bool, default=True
+    cv : int, cross-validation splitter or iterable, default=None
+        How many folds, stratified by class, 5 for None; or what yields indices of training and of test samples.
+    scoring : str or callable, default=None
+        ``scorer(estimator, X, y)`` or the name of one; None for accuracy. It is passed sample_weight if `fit` is; where
+        scikit-learn routes metadata (``enable_metadata_routing=True``), what it has requested.
+    tol : float, default=1e-4
+        Each fit has converged when no entry of the gradient of the mean loss is larger in absolute value.
+    max_iter : int, default=100
+        Of each fit.
+    class_weight : dict or "balanced", default=None
+        Multiplied with sample_weight; balanced over all samples, not over those of each fold. Scores do not use it.
+    refit : bool, default=True
+        Fit all samples with the C and l1_ratio of the best mean score; otherwise take the mean over the folds of the
+        coefficients, C and l1_ratio that are best in each.
+    random_state : int, RandomState instance or None, default=None
+        As of `SoftmaxRegression`.
+    solver, learning_rate
+        As of `SoftmaxRegression`.
+    verbose : int, default=0
+        1 shows a line of progress on standard error.
+    n_jobs : int, default=None
+        Threads; None and -1 for all that the process may use, -2 for all but one. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+    intercept_ : ndarray of shape (n_classes,) or (1,)
+    C_, l1_ratio_ : float
+        The best; without refit the means of those that are best in each fold.
+    Cs_ : ndarray of shape (n_cs,)
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+    scores_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
+    coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_cs, n_classes or 1, n_features + fit_intercept)
+        Intercepts are the last column, where there are any.
+    n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
+    n_passes_ : int
+        Times that X was read by all fits together.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X has names for its columns.
+    result_ : FitResult
+        What the solver returned for all samples, where refit is true.
+    """
+
+    # The scorer's, none of ours.
+    __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": UNUSED}
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **SoftmaxRegression._parameter_constraints,
+        "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "l1_ratios": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "refit": ["boolean"],
+    }
+    for _parameter in ("C", "l1_ratio", "standardize", "warm_start"):
+        _parameter_constraints.pop(_parameter)
+
+    def __init__(
+        self,
+        *,
+        Cs: Any = 10,
+        l1_ratios: Any = (0.0,),
+        fit_intercept: bool = True,
+        cv: Any = None,
+        scoring: Any = None,
+        tol: float = 1e-4,
+        max_iter: int = 100,
+        class_weight: dict | str | None = None,
+        refit: bool = True,
+        random_state: Any = None,
+        solver: str = "auto",
+        learning_rate: float | str = "auto",
+        verbose: int = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.scoring = scoring
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.refit = refit
+        self.random_state = random_state
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "SoftmaxRegressionCV":
+        """Find the best C and l1_ratio for labels, and the coefficients for them.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+            As of `SoftmaxRegression.fit`.
+        y : array_like of shape (n_samples,)
+            Labels of any kind.
+        sample_weight : array_like of shape (n_samples,), optional
+            For the fits and for the scores.
+        **params
+            What the splitter, groups for one, and the scorer have requested, where scikit-learn routes metadata.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values, or a parameter is not served by this version.
+        KeyboardInterrupt
+            On Ctrl-C; what was fitted before stays.
+        """
+        _raise_for_params(params, self, "fit")
+        self._validate_params()
+        Cs, l1_ratios = self._grid()
+        X = self._validate_X(X, reset=True)
+        labels, classes = self._encode(y, X.shape[0])
+        if labels.ndim == 2:
+            raise ValueError(f"y must hold a label for each sample, to be scored, found shape {labels.shape}")
+        y = classes[labels]
+        weights = self._weights(sample_weight, X, labels, classes)
+        total_weight = float(X.shape[0]) if weights is None else total_of(weights)
+        whole = bind(
+            X, labels, sample_weight=weights, fit_intercept=self.fit_intercept, num_threads=self._num_threads()
+        )
+        weights = np.ones(X.shape[0]) if weights is None else weights
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(as_local("sample_weight", sample_weight), X, dtype=np.float64)
+        routed = self._routed("fit", sample_weight, params)
+        splits = check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split)
+        folds = [_fold(whole, weights, train, test) for train, test in splits]
+        line = ProgressLine() if self.verbose else None
+        settings: dict[str, Any] = {
+            "solver": self.solver,
+            "learning_rate": self.learning_rate,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "callback": line,
+            "random_state": self.random_state,
+        }
+        shape = len(folds), len(l1_ratios), len(Cs)
+        n_rows = 1 if len(classes) == 2 else len(classes)
+        coefs = np.empty((*shape, n_rows, X.shape[1]), dtype_of(X))
+        intercepts = np.empty((*shape, n_rows), dtype_of(X))
+        n_iter = np.empty(shape, dtype=np.int32)
+        unconverged = []
+        for place, result in _fits(folds, Cs, l1_ratios, len(classes), settings):
+            coefs[place], intercepts[place] = coefficients_of(result.W, result.b)
+            n_iter[place] = result.n_iter
+            unconverged += [result] if result.status in UNCONVERGED else []
+
+        scores = self._scores(X, y, routed.scorer.score, folds, coefs, intercepts)
+        if self.refit:
+            # Of equal scores, that of the first C and then of the first l1_ratio, as scikit-learn has it.
+            c, r = np.unravel_index(scores.sum(axis=0).T.argmax(), shape[:0:-1])
+            C, l1_ratio = float(Cs[c]), float(l1_ratios[r])
+            penalty = penalty_of(C, l1_ratio, total_weight, len(classes))
+            problem = whole.variant(penalty.l2, penalty.l1, whole.sample_weight)
+            mean = coefs[:, r, c].mean(axis=0, dtype=np.float64), intercepts[:, r, c].mean(axis=0, dtype=np.float64)
+            result = _checked(solve(problem, start(rows_of(*mean), problem), **settings))
+            unconverged += [result] if result.status in UNCONVERGED else []
+            self.result_ = result
+            self.__dict__.update(fitted_attributes(result.W, result.b, result.n_iter, classes, dtype_of(X)))
+        else:
+            best = scores.transpose(0, 2, 1).reshape(len(folds), -1).argmax(axis=1)
+            c, r = np.unravel_index(best, shape[:0:-1])
+            C, l1_ratio = float(Cs[c].mean()), float(l1_ratios[r].mean())
+            every = np.arange(len(folds))
+            self.coef_, self.intercept_ = coefs[every, r, c].mean(axis=0), intercepts[every, r, c].mean(axis=0)
+            self.classes_ = classes
+        self.C_, self.l1_ratio_, self.Cs_, self.l1_ratios_ = C, l1_ratio, Cs, l1_ratios
+        self.scores_, self.n_iter_, self.n_passes_ = scores, n_iter, whole.n_passes
+        self.coefs_paths_ = np.concatenate([coefs, intercepts[..., None]], axis=-1) if self.fit_intercept else coefs
+        n_fits = scores.size + self.refit
+        if line is not None:
+            line.close(f"{n_fits} fits in {whole.n_passes} passes: C = {C:.4g}, l1_ratio = {l1_ratio:.4g}")
+        if unconverged:
+            status, message = unconverged[0].status, unconverged[0].message
+            warnings.warn(
+                f"{len(unconverged)} of {n_fits} fits have not converged; the first: {status}: {message}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
+        """Score of predictions for X, by `scoring`; `params` are what it has requested, as of `fit`."""
+        _raise_for_params(params, self, "score")
+        return self._get_scorer()(self, X, y, **self._routed("score", sample_weight, params).scorer.score)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Who takes what of the metadata: `fit` itself, the splitter and the scorer."""
+        to_score = MethodMapping().add(caller="fit", callee="score").add(caller="score", callee="score")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+            .add(scorer=self._get_scorer(), method_mapping=to_score)
+        )
+
+    def _get_scorer(self) -> Any:
+        return get_scorer(self.scoring or "accuracy")
+
+    def _routed(self, method: str, sample_weight: Any, params: dict[str, Any]) -> Bunch:
+        """Return what the splitter and the scorer are passed."""
+        if sample_weight is not None:
+            params = {"sample_weight": sample_weight, **params}
+        if _routing_enabled():
+            return process_routing(self, method, **params)
+        return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=params))
+
+    def _grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """C and l1_ratio as vectors."""
+        Cs = np.logspace(-4, 4, self.Cs) if isinstance(self.Cs, Integral) else _as_vector("Cs", self.Cs)
+        for c, C in enumerate(Cs):
+            if not C > 0:
+                raise ValueError(f"Cs[{c}] must be positive, found {C}")
+        l1_ratios = _as_vector("l1_ratios", self.l1_ratios)
+        for r, l1_ratio in enumerate(l1_ratios):
+            if as_number(f"l1_ratios[{r}]", float(l1_ratio)) > 1:
+                raise ValueError(f"l1_ratios[{r}] must be between 0 and 1, found {l1_ratio}")
+        return Cs, l1_ratios
+
+    def _scores(
+        self,
+        X: Any,
+        y: np.ndarray,
+        params: dict[str, Any],
+        folds: list[Fold],
+        coefs: np.ndarray,
+        intercepts: np.ndarray,
+    ) -> np.ndarray:
+        """Score every fit on the samples that its fold holds out, (n_folds, n_l1_ratios, n_cs)."""
+        classes = np.unique(y)
+        scorer = _told_classes(self._get_scorer(), classes)
+        model = SoftmaxRegression(fit_intercept=self.fit_intercept, n_jobs=self.n_jobs)
+        model.classes_, model.n_features_in_ = classes, X.shape[1]
+        scores = np.empty(coefs.shape[:3])
+        for f, fold in enumerate(folds):
+            # One fold's copy at a time.
+            X_test, y_test = X[fold.test], y[fold.test]
+            told = _check_method_params(X, params, indices=fold.test)
+            for place in np.ndindex(scores.shape[1:]):
+                model.coef_, model.intercept_ = coefs[f][place], intercepts[f][place]
+                scores[f][place] = scorer(model, X_test, y_test, **told)
+        return scores
+
+
+def _fold(whole: SoftmaxObjective, weights: np.ndarray, train: Any, test: Any) -> Fold:
+    n_samples = len(weights)
+    # Indices or a mask; a sample that comes twice counts twice.
+    drawn = weights * np.bincount(np.arange(n_samples)[train], minlength=n_samples)
+    return Fold(whole.variant(0.0, 0.0, as_sample_weight(drawn, n_samples)), drawn.sum(), test)
+
+
+def _fits(
+    folds: list[Fold], Cs: np.ndarray, l1_ratios: np.ndarray, n_classes: int, settings: dict[str, Any]
+) -> Iterator[tuple[tuple[int, int, int], FitResult]]:
+    """Yield the fit of each fold, l1_ratio and C, and its place in arrays of (n_folds, n_l1_ratios, n_cs)."""
+    order = np.argsort(Cs, kind="stable")
+    for r, l1_ratio in enumerate(l1_ratios):
+        walks = [
+            walk(
+                fold.objective,
+                [penalty_of(C, l1_ratio, fold.total_weight, n_classes) for C in Cs[order]],
+                start(None, fold.objective),
+                **settings,
+            )
+            for fold in folds
+        ]
+        for c in order:
+            for f, steps in enumerate(walks):
+                yield (f, r, c), _checked(next(steps))
+
+
+def _checked(result: FitResult) -> FitResult:
+    """Return a result that was not interrupted."""
+    if result.status == "interrupted":
+        raise KeyboardInterrupt(result.message)
+    return result
+
+
+def _told_classes(scorer: Any, classes: np.ndarray) -> Any:
+    """Return a scorer whose metric knows all classes, where it can be told: the samples of a fold may lack one."""
+    asked = signature(scorer._score_func).parameters if hasattr(scorer, "_score_func") else {}
+    if "labels" not in asked:
+        return scorer
+    known: dict[str, Any] = {"labels": classes}
+    if len(classes) == 2 and "pos_label" in asked:
+        known["pos_label"] = classes[-1]
+    scorer = copy(scorer)
+    scorer._kwargs = {**known, **scorer._kwargs}
+    return scorer
+
+
+def _as_vector(name: str, values: Any) -> np.ndarray:
+    try:
+        vector = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, found {values!r}") from None
+    if vector.ndim != 1 or not len(vector):
+        raise ValueError(f"{name} must be a vector that is not empty, found shape {vector.shape}")
+    return vector

@@ -1,0 +1,124 @@
+"""The duality gap of a penalised softmax regression: how far F is above its minimum, at most.
+
+With ω_i = s_i Σ_k y_ik / Σs and ȳ_i = y_i / Σ_k y_ik, the loss is L = Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩). For any
+distribution q_i over the classes and its entropy H(q_i) = −Σ_k q_ik log q_ik,
+
+    log Σ_k exp z_ik = max_q ⟨q, z_i⟩ + H(q),   hence   L ≥ Σ_i ω_i (⟨q_i − ȳ_i, W x_i + b + o_i⟩ + H(q_i)).
+
+The minimum of the right side and the penalty over W and b is the dual value, a lower bound of F. With
+V = Σ_i ω_i (q_i − ȳ_i) x_iᵀ it is
+
+    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − Σ_kj (|V_kj| − l1)₊² / (2 l2)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
+
+the condition being b's; without l2 the last sum is the condition |V_kj| ≤ l1. At the minimum q = softmax(z), so near it
+that is a start, and q ← ȳ + c (q − ȳ), c ≤ 1, shrinks V as far as it must (as Mairal, thesis, 2010, appendix D).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.arguments import FloatArray, Targets, overflow_shows
+from ..data.features import Features
+from ..runtime.vectors import largest
+
+Vector = NDArray[np.float64]
+
+# Newton steps for b at most; its condition is met when what is left is this share of the weights.
+MAX_NEWTON, BALANCED = 50, 1e-13
+
+
+@overflow_shows
+def duality_gap(
+    X: Features,
+    targets: Targets,
+    sample_weight: Vector | None,
+    offset: FloatArray | None,
+    W: Vector,
+    b: Vector,
+    l1: float,
+    l2: float,
+    fit_intercept: bool,
+) -> float:
+    """F − D(q) at (W, b), computed in float64; two passes over X, and some matrices (n_samples, n_classes).
+
+    sample_weight has mean one. The gap is infinite where no q was found that meets the conditions.
+    """
+    rows = np.eye(targets.n_classes)[targets.labels] if targets.rows is None else targets.rows.astype(np.float64)
+    mass = rows.sum(axis=1)
+    Y = rows / mass[:, None]
+    mass /= len(X)
+    if sample_weight is not None:
+        mass *= sample_weight
+    fixed = X.exact_products(W)
+    if offset is not None:
+        fixed += offset
+    primal = _loss(fixed + b, Y, mass) + l1 * float(np.abs(W).sum()) + 0.5 * l2 * float((W**2).sum())
+
+    class_mass = mass @ Y
+    q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b)
+    if fit_intercept:
+        # What Newton left is taken away by a constant distribution, of which q takes a part.
+        excess = mass @ q - class_mass
+        part = float(np.max(excess / np.where(excess > 0, excess + class_mass, 1.0)))
+        if part > 0:
+            constant = np.maximum(class_mass - (1 - part) / part * excess, 0) / mass.sum()
+            q = (1 - part) * q + part * constant
+    V = X.exact_sums(mass[:, None] * (q - Y))
+    if not l2:
+        steepest = largest(V)
+        shrink = 1.0 if steepest <= l1 else l1 / steepest
+        q = Y + shrink * (q - Y)
+    dual = float(mass @ _entropy(q))
+    if offset is not None:
+        change = q - Y
+        dual += float(mass @ np.where(change == 0, 0.0, change * np.where(change == 0, 0.0, offset)).sum(axis=1))
+    if l2:
+        dual -= float((np.maximum(np.abs(V) - l1, 0) ** 2).sum()) / (2 * l2)
+    return primal - dual
+
+
+def _probabilities(fixed: Vector, b: Vector, Y: Vector, mass: Vector, class_mass: Vector) -> Vector:
+    """softmax(fixed_i + b) for the b that is best, where Σ_i ω_i (q_i − ȳ_i) = 0; by Newton's method from b."""
+    # The intercept of a class that no sample has goes to −∞.
+    b = np.where(class_mass > 0, b, -np.inf)
+    present = np.flatnonzero(class_mass)
+    loss, q = _loss(fixed + b, Y, mass), _softmax(fixed + b)
+    for _ in range(MAX_NEWTON):
+        excess = (mass @ q - class_mass)[present]
+        if largest(excess) <= BALANCED * mass.sum():
+            break
+        P = q[:, present]
+        hessian = np.diag(mass @ P) - (P.T * mass) @ P
+        step = np.zeros_like(b)
+        step[present] = -np.linalg.lstsq(hessian, excess, rcond=1e-12)[0]
+        t = 1.0
+        while t > 1e-3:
+            trial = _loss(fixed + (b + t * step), Y, mass)
+            if trial <= loss + 1e-14 * abs(loss):
+                break
+            t *= 0.5
+        else:
+            break
+        b = b + t * step
+        loss, q = trial, _softmax(fixed + b)
+    return q
+
+
+def _loss(logits: Vector, Y: Vector, mass: Vector) -> float:
+    """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); rows without weight may be anything."""
+    top = logits.max(axis=1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    relative = logits - top
+    with np.errstate(divide="ignore"):
+        terms = np.log(np.exp(relative).sum(axis=1)) - np.where(Y > 0, Y * np.where(Y > 0, relative, 0), 0).sum(axis=1)
+    return float(mass @ np.where(mass > 0, terms, 0.0))
+
+
+def _softmax(logits: Vector) -> Vector:
+    top = logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
+    return exponentials / np.maximum(exponentials.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+
+
+def _entropy(q: Vector) -> Vector:
+    return -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=1)

@@ -1,0 +1,234 @@
+"""A fitted model, and its file: a safetensors file, which holds numbers and text and runs no code."""
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data.arguments import FloatArray
+from ..fitting.logits import softmax
+from ..fitting.passes import decision_function
+from .atomic import atomic_path, check_source
+from .columns import as_texts, shown
+from .outputs import Kind
+
+FORMAT = "fastsoftmax.model"
+VERSION = "1"
+
+# Kinds of classes, by the letters that NumPy has for them: what JSON must hold, and how arrays hold it.
+CLASS_KINDS: dict[str, tuple[type, str, type]] = {
+    "b": (bool, "booleans", np.bool_),
+    "i": (int, "integers", np.int64),
+    "f": (float, "numbers", np.float64),
+    "U": (str, "strings", object),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Parameters of a softmax regression and the names around them.
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_classes, n_features), float64
+    b : ndarray of shape (n_classes,), float64
+    classes : ndarray of shape (n_classes,)
+        Booleans, int64, float64, or strings, which become objects; all different.
+    feature_names : tuple of str, optional
+        The names of W's columns, where the data had any.
+
+    Raises
+    ------
+    ValueError
+        If the parts disagree, or W or b holds NaN or infinity.
+    """
+
+    W: NDArray[np.float64]
+    b: NDArray[np.float64]
+    classes: NDArray[Any]
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name, array, ndim in (("W", self.W, 2), ("b", self.b, 1), ("classes", self.classes, 1)):
+            if array.ndim != ndim:
+                raise ValueError(f"{name} must have {ndim} dimensions, found shape {array.shape}")
+        for name, array in (("W", self.W), ("b", self.b)):
+            if array.dtype != np.float64:
+                raise ValueError(f"{name} must be float64, found {array.dtype}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds NaN or infinity")
+        n_classes, n_features = self.W.shape
+        if n_classes < 2 or n_features < 1:
+            raise ValueError(
+                f"W must have two rows or more, one a class, and a column for each feature, found shape {self.W.shape}"
+            )
+        if self.b.shape != (n_classes,):
+            raise ValueError(f"b must have an entry for each of the {n_classes} rows of W, found {self.b.shape}")
+        if len(self.classes) != n_classes:
+            raise ValueError(f"W has {n_classes} rows, but there are {len(self.classes)} classes")
+        if self.classes.dtype.kind in "UO":
+            object.__setattr__(self, "classes", as_texts("classes", self.classes.tolist()))
+        elif self.classes.dtype.kind not in CLASS_KINDS:
+            raise ValueError(
+                f"classes must be booleans, signed integers, floats or strings, found dtype {self.classes.dtype}"
+            )
+        if self.classes.dtype.kind == "f" and not np.isfinite(self.classes).all():
+            raise ValueError("classes hold NaN or infinity")
+        values, counts = np.unique(self.classes, return_counts=True)
+        if len(values) < n_classes:
+            raise ValueError(f"class {shown(values[counts > 1].tolist()[0])} appears more than once")
+        _check_feature_names(self.feature_names, n_features)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of W."""
+        return self.W.shape[1]
+
+    def logits(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
+        """W x_i + b, (n_samples, n_classes), in float64."""
+        return decision_function(X, self.W, self.b, num_threads=num_threads)
+
+    def predict_proba(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
+        """Probabilities of the classes, (n_samples, n_classes)."""
+        return softmax(self.logits(X, num_threads=num_threads))
+
+    def predict(self, X: ArrayLike, *, num_threads: int | None = None) -> NDArray[Any]:
+        """Return the likeliest class of every sample, (n_samples,)."""
+        # Of logits, because probabilities near one round to ties.
+        return self.classes[self.logits(X, num_threads=num_threads).argmax(axis=1)]
+
+
+def save_model(path: str | os.PathLike[str], model: Model) -> None:
+    """Write a model to a file, whole or not at all; equal models make equal files.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be written there.
+    """
+    from safetensors.numpy import save
+
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "classes_kind": "U" if model.classes.dtype == object else model.classes.dtype.kind,
+        "classes": json.dumps(model.classes.tolist()),
+        "feature_names": json.dumps(model.feature_names),
+    }
+    tensors = {"W": np.ascontiguousarray(model.W), "b": np.ascontiguousarray(model.b)}
+    contents = _in_order(save(tensors, metadata))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(contents)
+
+
+def _in_order(contents: bytes) -> bytes:
+    """Return a safetensors file with its header in the order of names; the writer has another one every time."""
+    start = 8 + int.from_bytes(contents[:8], "little")
+    header = json.dumps(json.loads(contents[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    # As the format has it: the numbers begin at a multiple of eight.
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + contents[start:]
+
+
+def holds_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a model, of any version."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
+MODEL = Kind("a model that fastsoftmax wrote", holds_model)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model that `save_model` wrote.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError
+        If there is no such file, or no permission to read it.
+    ValueError
+        If the file is not a whole and consistent model; the message names the path and the fault.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    check_source(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            classes, feature_names = _read_metadata(file.metadata() or {})
+            W, b = _read_tensors(file)
+        return Model(W, b, classes, feature_names)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not a valid model file: {error}") from None
+
+
+def _read_metadata(metadata: dict[str, str]) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """Classes and feature names."""
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"its format must be {FORMAT!r}, found {metadata.get('format')!r}")
+    if metadata.get("version") != VERSION:
+        raise ValueError(
+            f"its version must be {VERSION!r}, which is what this fastsoftmax reads, found {metadata.get('version')!r}"
+        )
+    kind = metadata.get("classes_kind")
+    if kind not in CLASS_KINDS:
+        raise ValueError(f"classes_kind must be one of {', '.join(CLASS_KINDS)}, found {kind!r}")
+    names = _from_json(metadata, "feature_names")
+    if names is not None and not isinstance(names, list):
+        raise ValueError(f"feature_names must be null or a list, found {type(names).__name__}")
+    feature_names = None if names is None else tuple(names)
+    return _read_classes(_from_json(metadata, "classes"), kind), feature_names
+
+
+def _read_classes(values: object, kind: str) -> NDArray[Any]:
+    expected, in_words, dtype = CLASS_KINDS[kind]
+    # The exact type: to Python, True is an integer.
+    if not isinstance(values, list) or any(type(value) is not expected for value in values):
+        raise ValueError(f"classes must be a list of {in_words}, as classes_kind says")
+    try:
+        return np.array(values, dtype)
+    except OverflowError as error:
+        raise ValueError(f"classes cannot be represented: {error}") from None
+
+
+def _from_json(metadata: dict[str, str], key: str) -> object:
+    if key not in metadata:
+        raise ValueError(f"it has no {key}")
+    try:
+        return json.loads(metadata[key])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{key} is not valid JSON: {error}") from None
+
+
+def _read_tensors(file: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    names = sorted(file.keys())
+    if names != ["W", "b"]:
+        raise ValueError(f"it must hold the tensors W and b, found {', '.join(names) or 'none'}")
+    for name in names:
+        # Before reading: not every dtype of the format has a counterpart in NumPy.
+        dtype = file.get_slice(name).get_dtype()
+        if dtype != "F64":
+            raise ValueError(f"{name} must be F64, found {dtype}")
+    return file.get_tensor("W"), file.get_tensor("b")
+
+
+def _check_feature_names(names: tuple[str, ...] | None, n_features: int) -> None:
+    if names is None:
+        return
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("feature_names must be strings")
+    if len(names) != n_features:
+        raise ValueError(f"W has {n_features} columns, but there are {len(names)} feature names")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"feature name {shown(name)} appears more than once")

@@ -1,0 +1,1 @@
+"""The public functions: fits, paths of fits, passes over X, functions of logits."""
