@@ -42,8 +42,8 @@ from ._layout cimport (
 )
 from ._simd cimport (
     FS_AMD, FS_EXACT, FS_FAST, FS_MAX_TILE_ROWS, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_VECTORS, fs_active,
-    fs_active_use, fs_parts, fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor, gram_block, gram_pack,
-    lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
+    fs_active_use, fs_parts, fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor,
+    gram_block, gram_pack, lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
 from ._sparse cimport csr_gradient_pass, csr_predict_tile
 from ._tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
