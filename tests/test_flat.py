@@ -89,3 +89,15 @@ def test_offsets_that_leave_no_doubt(size, dtype):
         best = fs.fit(Z, y, l2=1e-3, offset=offset, solver="lbfgs", tol=1e-6)
         result = fs.fit(X, y, l2=1e-3, offset=offset, tol=1e-4)
         assert result.loss == pytest.approx(best.loss, rel=LOSS[np.float32])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constant_beside_columns_of_all_sizes(dtype):
+    """Of thousands of rows the mean of ones is not one, by more roundings than of hundreds."""
+    rng = np.random.default_rng(11)
+    sizes = np.c_[rng.lognormal(3, 2, (4000, 8)), rng.integers(0, 2, (4000, 6))]
+    X = np.c_[sizes, np.ones(4000)].astype(dtype)
+    y = (np.log(sizes[:, :4]) @ rng.normal(size=(4, 3)) + rng.gumbel(size=(4000, 3))).argmax(axis=1)
+    for rows in (slice(None), slice(0, 1501), slice(0, 997)):
+        result = fs.fit(X[rows], y[rows], tol=1e-3)
+        assert np.abs(result.W[:, 14]).max() < 0.1

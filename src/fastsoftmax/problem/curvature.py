@@ -293,9 +293,10 @@ def _own_curvature(X: FloatArray, weights: Vector, mean: Vector, l2: float) -> V
 
     Those that have none are given more than any has: a step leaves them alone.
     """
-    rounded = mean.astype(X.dtype)
-    centred = X - rounded
-    variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - (mean - rounded) ** 2
+    centred = X - mean.astype(X.dtype)
+    # What the rounding of the mean has left is no variance.
+    rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
+    variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
     eps, tiny = np.finfo(X.dtype).eps, np.finfo(X.dtype).tiny
     constant = np.sqrt(np.maximum(variance, 0)) <= CONSTANT * eps * np.abs(mean)
     variance[constant] = 0
