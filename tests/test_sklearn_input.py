@@ -297,3 +297,11 @@ def test_only_X_may_be_sparse(estimator):
             estimator.fit(P.X, y)
     with pytest.raises(ValueError, match="sample_weight is a sparse matrix"):
         estimator.fit(P.X, P.y, csr_array(np.ones((60, 1))))
+
+
+@each
+def test_infinite_weights_of_both_signs_are_refused_without_a_warning(estimator):
+    weights = np.ones(60, np.float16)
+    weights[:2] = np.inf, -np.inf
+    with pytest.raises(ValueError, match="sample_weight contains infinity"):
+        estimator.fit(P.X, P.y, weights)

@@ -8,7 +8,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
     column_or_1d,
     validate_data,
@@ -21,7 +20,7 @@ from ..fitting.passes import decision_function
 from ..fitting.path import Penalty
 from ..runtime.threads import available_threads
 from ..runtime.vectors import project
-from .sklearn_input import as_local, check_labels, check_numbers, weights_of_classes
+from .sklearn_input import as_local, as_weights, check_labels, check_numbers, weights_of_classes
 
 UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
 
@@ -121,8 +120,7 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
     ) -> np.ndarray | None:
         refuse_masked("sample_weight", sample_weight)
         if sample_weight is not None:
-            sample_weight = as_local("sample_weight", sample_weight)
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            sample_weight = as_weights(sample_weight, X)
             if not sample_weight.any():
                 raise ValueError("sample_weight must not be zero for all samples")
         if self.class_weight is None:

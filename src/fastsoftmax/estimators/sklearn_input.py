@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import _check_sample_weight
 
 NUMBERS = "biufc"  # NumPy's kinds; complex numbers are refused with a message of scikit-learn's
 OTHER_THAN_NUMBERS = (
@@ -40,6 +41,16 @@ def as_local(name: str, array: Any) -> Any:
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         kind = f"{type(array).__module__}.{type(array).__qualname__}"
         raise ValueError(f"{name} must be an array that NumPy can read, found a {kind}: {error}") from None
+
+
+def as_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Return weights (n_samples,), finite and not negative; errors are those of scikit-learn's validation."""
+    # Its sum of infinite weights of both signs would warn beside the error.
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights: NDArray[np.float64] = _check_sample_weight(
+            as_local("sample_weight", sample_weight), X, dtype=np.float64, ensure_non_negative=True
+        )
+    return weights
 
 
 def check_numbers(X: Any) -> None:

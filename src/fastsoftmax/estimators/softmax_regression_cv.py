@@ -26,7 +26,7 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import _check_method_params, _check_sample_weight
+from sklearn.utils.validation import _check_method_params
 
 from ..data.arguments import as_number, as_sample_weight
 from ..fitting.fit import FitResult, bind, solve, start
@@ -43,7 +43,7 @@ from .classifier import (
     total_of,
 )
 from .progress import ProgressLine
-from .sklearn_input import as_local
+from .sklearn_input import as_weights
 from .softmax_regression import SoftmaxRegression
 
 
@@ -200,7 +200,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         )
         weights = np.ones(X.shape[0]) if weights is None else weights
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(as_local("sample_weight", sample_weight), X, dtype=np.float64)
+            sample_weight = as_weights(sample_weight, X)
         routed = self._routed("fit", sample_weight, params)
         splits = check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split)
         folds = [_fold(whole, weights, train, test) for train, test in splits]
