@@ -21,7 +21,7 @@ from fastsoftmax.solvers.inverse_hessian import InverseHessian
 from fastsoftmax.solvers.line_search import satisfies_wolfe, strong_wolfe
 
 SOLVERS = ("gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs")
-EXACT = ("gd", "agd", "lbfgs", "preconditioned-lbfgs")  # sgd comes near: tests/test_stochastic.py
+EXACT = ("gd", "agd", "lbfgs", "preconditioned-lbfgs")  # sgd comes near: tests/solvers/test_stochastic.py
 
 
 def optimum(X, Y, l2, s=None):
