@@ -1,7 +1,7 @@
-"""Arguments as users pass them, turned into the arrays that the kernels read; every refusal names the argument.
+"""Turn the arguments that users pass into the arrays that the kernels read; every error names the argument.
 
-X, whose elements are of many kinds, has a file of its own, features/binding.py. Other arrays are float32 or float64:
-integers and booleans become float64, float16 becomes float32.
+X may have many dtypes and has its own file, features/binding.py. Other arrays become float32 or float64: integers and
+booleans become float64, float16 becomes float32.
 """
 
 import functools
@@ -22,18 +22,18 @@ FloatArray = NDArray[np.floating[Any]]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The kernels' name of a dtype: kernel[C_TYPE[dtype]] where the arguments alone do not tell, one being None.
+# The kernels' name of a dtype. Use kernel[C_TYPE[dtype]] if an argument may be None: Cython cannot tell the dtype then.
 C_TYPE = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 DIMENSIONS = {1: "one-dimensional", 2: "two-dimensional"}
 
-# Without n_classes, labels name the classes 0, 1, …, the largest label. More than FEW_CLASSES of them, and MOST_CLASSES
-# for a sample, so that nine of ten have none, are identifiers and no indices: W would have a row for every number.
+# Without n_classes, the classes are 0, 1, …, the largest label. If these are more than 10 000 and more than 10 times as
+# many as the samples, the labels must be identifiers, not indices: W would get a row for each number up to the largest.
 FEW_CLASSES, MOST_CLASSES = 10_000, 10
 
 
 class Targets(NamedTuple):
-    """What the samples should be: exactly one of the first two is not None."""
+    """The targets of all samples, as labels or as rows: the other of the two is None."""
 
     labels: NDArray[np.intp] | None  # (n_samples,), class indices in [0, n_classes)
     rows: FloatArray | None  # (n_samples, n_classes), probabilities or counts
@@ -41,7 +41,7 @@ class Targets(NamedTuple):
 
 
 def overflow_shows(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function in whose result infinity and NaN show, and are judged: NumPy need not warn beside that."""
+    """Silence NumPy's overflow warnings in a function whose callers check its result for infinity and NaN."""
 
     @functools.wraps(function)
     def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -52,7 +52,7 @@ def overflow_shows(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) -> FloatArray:
-    """Return a two-dimensional, non-empty float32 or float64 array that the kernels can read; `dtype` forces one."""
+    """Return a two-dimensional, non-empty array that the kernels can read: of `dtype`, or else float32 or float64."""
     matrix = as_numbers(name, array, ndim=2, dtype=dtype)
     if 0 in matrix.shape:
         raise ValueError(f"{name} must not be empty, found shape {matrix.shape}")
@@ -60,7 +60,7 @@ def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) ->
 
 
 def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | None = None) -> FloatArray:
-    """Return an aligned float32 or float64 array of `ndim` dimensions, without a copy where that is possible."""
+    """Return an aligned float32 or float64 array of `ndim` dimensions, without a copy if possible."""
     numbers_ = as_array(name, array)
     check_real(name, numbers_)
     if numbers_.ndim != ndim:
@@ -73,7 +73,7 @@ def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | Non
 
 
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """Return an argument as NumPy's array of any dtype; what would lose something on the way is refused."""
+    """Return an argument as a NumPy array of any dtype; raise ValueError if the conversion would lose something."""
     if type(value) is np.ndarray:
         return value
     if hasattr(value, "tocsr"):
@@ -81,25 +81,25 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     refuse_masked(name, value)
     try:
         return np.asarray(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last is a tensor's with a gradient
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last: a tensor with a gradient
         raise ValueError(f"{name} is not an array of numbers: {error}") from None
 
 
 def refuse_masked(name: str, value: Any) -> None:
-    """Raise ValueError for an array that has masked values: NumPy hands out the numbers that a mask hides."""
+    """Raise ValueError if an array has masked values: np.asarray would return the numbers behind the mask."""
     n_masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
     if n_masked:
         raise ValueError(f"{name} must not have masked values, found {n_masked} of {np.size(value)}")
 
 
 def check_real(name: str, array: NDArray[Any], what: str = "real numbers", hint: str = "") -> None:
-    """Raise ValueError unless the array holds real numbers; `what` it must hold, and a hint, are the message's."""
+    """Raise ValueError unless the array holds real numbers; the message says `what` it must hold, and then `hint`."""
     if array.dtype.kind in "biuf":
         return
     found = f"dtype {array.dtype}"
     if array.dtype.kind in "OSU":
         others = ((place, value) for place, value in np.ndenumerate(array) if not isinstance(value, numbers.Real))
-        # None where objects are numbers, of unlike kinds or too large.
+        # Empty if all objects are numbers, but too large or of mixed types.
         for place, value in itertools.islice(others, 1):
             value = value.item() if isinstance(value, np.generic) else value
             found += f" with {reprlib.repr(value)}{_where(place)}"
@@ -107,20 +107,20 @@ def check_real(name: str, array: NDArray[Any], what: str = "real numbers", hint:
 
 
 def _where(place: tuple[int, ...]) -> str:
-    """Return where an entry stands, in words."""
+    """Return the position of an entry, in words."""
     if len(place) == 2:
         return f" at row {place[0]}, column {place[1]}"
     return f" at entry {', '.join(map(str, place))}" if place else ""
 
 
 def is_readable(array: NDArray[Any]) -> bool:
-    """Whether the kernels can read elements where they lie: aligned, and whole elements apart."""
+    """Whether the kernels can read the array without a copy: aligned, all strides multiples of the element size."""
     flags = array.flags
     return flags.aligned and (flags.forc or not any(s % array.itemsize for s in array.strides))
 
 
 def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
-    """Return the array in a dtype; values too large for it become infinite, and are reported where it matters."""
+    """Return the array in a dtype; values too large for it become infinite, without a warning."""
     if array.dtype == dtype:
         return array
     with np.errstate(over="ignore"):
@@ -129,16 +129,19 @@ def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
 
 def is_finite(array: FloatArray) -> bool:
     """Whether all entries are finite."""
-    # The sum tells at once, but where it overflows itself.
+    # A finite sum decides quickly; an infinite one may have overflowed, so look at the entries.
     return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
 
 
 def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
-    """Raise ValueError, naming the place counted from first_row, if a vector or a matrix holds NaN or infinity."""
+    """Raise ValueError if a vector or a matrix holds NaN or infinity.
+
+    The message names the place; its row number is counted from first_row.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):
             return
-    # The sum may have overflowed although every term is finite, so look; in blocks, not to double the memory.
+    # The sum may have overflowed although every term is finite, so look at the entries; in blocks, to save memory.
     for start in range(0, len(array), 1024):
         bad = np.argwhere(~np.isfinite(array[start : start + 1024]))
         if len(bad):
@@ -150,7 +153,7 @@ def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
 def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y") -> Targets:
     """Return class indices (n_samples,) or rows of target probabilities (n_samples, n_classes).
 
-    n_classes None takes it from y: the largest index plus one, or the number of columns.
+    If n_classes is None, it is taken from y: the largest index plus one, or the number of columns.
     """
     values = as_array(name, y)
     what = "class indices 0, 1, ... or rows of target probabilities"
@@ -166,14 +169,14 @@ def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DType
 
 def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
     labels = _as_indices(values)
-    # A copy in another dtype may differ: fractions, NaN, and integers that are too large.
+    # The conversion to integers changes fractions, NaN and integers that are too large.
     differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
     if len(differ):
         found = values[differ[0]].item()
         if np.isfinite(found) and found == np.floor(found):
             _refuse_label(name, found, int(differ[0]), n_classes, len(values))
         raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found} at row {differ[0]}")
-    highest = int(labels.view(np.uintp).max())  # a negative label is larger than all others
+    highest = int(labels.view(np.uintp).max())  # as unsigned, a negative label is larger than all others
     bound = n_classes if n_classes is not None else max(FEW_CLASSES, MOST_CLASSES * len(labels))
     if highest >= bound:
         row = int(np.argmax((labels < 0) | (labels >= bound)))
@@ -184,7 +187,7 @@ def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Ta
 
 
 def _as_indices(values: NDArray[Any]) -> NDArray[np.intp]:
-    """Return whole numbers, aligned and next to each other, without a copy where they are."""
+    """Return the values as intp, aligned and contiguous; without a copy if they are so already."""
     if values.dtype == np.intp and values.flags.c_contiguous and values.flags.aligned:
         return values
     with np.errstate(invalid="ignore"):
@@ -221,7 +224,7 @@ def _probability_targets(values: NDArray[Any], n_classes: int | None, dtype: DTy
         raise ValueError(f"{name} must not have rows whose sum overflows {rows.dtype}, found row {infinite[0]}")
     unlike = np.flatnonzero(sums != sums[0]) if values.dtype.kind in "biu" else empty
     if len(unlike):
-        # Of whole numbers these may be counts, but as well columns of labels, of which only one can be the classes.
+        # Whole numbers may be counts of the classes, or several columns of labels, which fit cannot use.
         raise ValueError(
             f"{name} has {values.shape[1]} columns of whole numbers, and its rows have unlike sums, {sums[0]:g} in row "
             f"0 and {sums[unlike[0]]:g} in row {unlike[0]}: a column of labels must stand alone; counts of the classes "
@@ -231,7 +234,7 @@ def _probability_targets(values: NDArray[Any], n_classes: int | None, dtype: DTy
 
 
 def as_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
-    """Return weights (n_samples,) with mean one, or None: their scale changes nothing, and so cannot overflow."""
+    """Return weights (n_samples,) scaled to mean one, or None; the scale changes no result but avoids overflow."""
     if sample_weight is None:
         return None
     weights = as_numbers("sample_weight", sample_weight, ndim=1, dtype=np.float64)
@@ -248,7 +251,7 @@ def as_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray
 
 
 def as_offset(offset: ArrayLike | None, shape: tuple[int, int], dtype: DTypeLike) -> FloatArray | None:
-    """Return an offset (n_samples, n_classes) of the data's dtype, or None; −∞ rules a class out for a sample."""
+    """Return an offset (n_samples, n_classes) of the data's dtype, or None; −∞ excludes a class for a sample."""
     if offset is None:
         return None
     matrix = as_matrix("offset", offset, dtype=dtype)
@@ -284,7 +287,7 @@ PRECISIONS = {precision.name.lower(): precision for precision in Precision}
 
 
 def as_precision(precision: object) -> Precision:
-    """Return what "exact", "fast" or "rough" stands for."""
+    """Return the Precision named "exact", "fast" or "rough"."""
     if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(map(repr, PRECISIONS))}, found {precision!r}")
     return PRECISIONS[precision]
@@ -318,7 +321,7 @@ def as_count(name: str, value: object) -> int:
 
 
 def as_generator(name: str, random_state: object) -> np.random.Generator:
-    """Return a generator of random numbers: a new one of a seed or of none, or what is given, as it stands."""
+    """Return random_state itself if it is a Generator, else a new Generator seeded by it, or at random for None."""
     if isinstance(random_state, np.random.Generator):
         return random_state
     if isinstance(random_state, np.random.RandomState):

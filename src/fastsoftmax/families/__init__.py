@@ -1,1 +1,1 @@
-"""What is known of one family alone. Softmax is the first: its dual ascent, its duality gap, its separated classes."""
+"""What holds for one family only. Softmax is the first: its dual ascent, its duality gap, its separated classes."""

@@ -1,4 +1,4 @@
-"""Coordinate ascent on the dual of a penalised problem, an epoch after the other; `_dual.pxd` has the step."""
+"""Coordinate ascent on the dual of an L2-penalised problem, in epochs; `_dual.pxd` has the step of one sample."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from ..data.features import Features
 
 Vector = NDArray[np.float64]
 
-# Epochs from one point to the next.
+# Epochs (passes over X) between two points that are yielded.
 EPOCHS = 5
 
 
@@ -24,20 +24,21 @@ def ascend(
     fit_intercept: bool,
     num_threads: int,
 ) -> Iterator[None]:
-    """Bring W and b, from zero, nearer and nearer to the optimum; every time by EPOCHS passes over X.
+    """Move W and b from zero towards the optimum, without end; yield after every EPOCHS passes over X.
 
     Parameters
     ----------
     X : Features
-        For which `serves_dual_ascent` is true.
+        Its `serves_dual_ascent` must be true.
     targets : Targets
     mass : (n_samples,), or None for ones
         s_i Σ_k y_ik
     l2 : float
         Positive.
     W_out, b_out : (n_classes, n_features) and (n_classes,) of zeros
+        Changed in place.
     fit_intercept : bool
-        False leaves b as it is.
+        If False, b stays zero.
     num_threads : int
     """
     n_samples = len(X)
@@ -50,8 +51,9 @@ def ascend(
     random = np.random.default_rng(0)
     center = np.zeros_like(b_out)
     while True:
-        # The dual's intercept has a penalty, whose centre follows it (Rockafellar's proximal point algorithm, SIAM
-        # Journal on Control and Optimization 14, 1976); b minus the centre is a sum over the samples, as W is.
+        # The dual ascent penalises b too: l2/2 · ‖b − centre‖². After each round the centre moves to b (Rockafellar's
+        # proximal point algorithm, SIAM Journal on Control and Optimization 14, 1976). That does not change b − centre,
+        # which is a sum over the samples, as W is.
         center, b_out[:] = b_out.copy(), 2 * b_out - center
         order = np.concatenate([random.permutation(n_samples) for _ in range(EPOCHS)])
         X.dual_ascent(W_out, b_out, probabilities, step, order, fit_intercept, num_threads)

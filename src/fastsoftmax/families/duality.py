@@ -1,4 +1,4 @@
-"""The duality gap of a penalised softmax regression: how far F is above its minimum, at most.
+"""The duality gap of a penalised softmax regression: an upper bound of how far F is above its minimum.
 
 With ω_i = s_i Σ_k y_ik / Σs and ȳ_i = y_i / Σ_k y_ik, the loss is L = Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩). For any
 distribution q_i over the classes and its entropy H(q_i) = −Σ_k q_ik log q_ik,
@@ -10,8 +10,9 @@ V = Σ_i ω_i (q_i − ȳ_i) x_iᵀ it is
 
     D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − Σ_kj (|V_kj| − l1)₊² / (2 l2)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
 
-the condition being b's; without l2 the last sum is the condition |V_kj| ≤ l1. At the minimum q = softmax(z), so near it
-that is a start, and q ← ȳ + c (q − ȳ), c ≤ 1, shrinks V as far as it must (as Mairal, thesis, 2010, appendix D).
+The condition comes from b, which has no penalty. If l2 = 0, the last sum becomes the condition |V_kj| ≤ l1. At the
+minimum q = softmax(z), so q starts there. Then q ← ȳ + c (q − ȳ) with c ≤ 1 shrinks V until it meets its condition
+(as in Mairal, thesis, 2010, appendix D).
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..runtime.vectors import largest
 
 Vector = NDArray[np.float64]
 
-# Newton steps for b at most; its condition is met when what is left is this share of the weights.
+# At most 50 Newton steps for b; stop once |Σ_i ω_i (q_i − ȳ_i)| is at most 1e-13 of Σ_i ω_i.
 MAX_NEWTON, BALANCED = 50, 1e-13
 
 
@@ -39,9 +40,9 @@ def duality_gap(
     l2: float,
     fit_intercept: bool,
 ) -> float:
-    """F − D(q) at (W, b), computed in float64; two passes over X, and some matrices (n_samples, n_classes).
+    """F − D(q) at (W, b), computed in float64; two passes over X, and several matrices (n_samples, n_classes).
 
-    sample_weight has mean one. The gap is infinite where no q was found that meets the conditions.
+    sample_weight has mean one. The gap is infinite if no q was found that meets the conditions.
     """
     rows = np.eye(targets.n_classes)[targets.labels] if targets.rows is None else targets.rows.astype(np.float64)
     mass = rows.sum(axis=1)
@@ -57,7 +58,7 @@ def duality_gap(
     class_mass = mass @ Y
     q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b)
     if fit_intercept:
-        # What Newton left is taken away by a constant distribution, of which q takes a part.
+        # Newton leaves a small excess: mix a constant distribution into q that removes it.
         excess = mass @ q - class_mass
         part = float(np.max(excess / np.where(excess > 0, excess + class_mass, 1.0)))
         if part > 0:
@@ -78,8 +79,8 @@ def duality_gap(
 
 
 def _probabilities(fixed: Vector, b: Vector, Y: Vector, mass: Vector, class_mass: Vector) -> Vector:
-    """softmax(fixed_i + b) for the b that is best, where Σ_i ω_i (q_i − ȳ_i) = 0; by Newton's method from b."""
-    # The intercept of a class that no sample has goes to −∞.
+    """softmax(fixed_i + b) for the optimal b, where Σ_i ω_i (q_i − ȳ_i) = 0; Newton's method starts at the given b."""
+    # The optimal intercept of a class without samples is −∞.
     b = np.where(class_mass > 0, b, -np.inf)
     present = np.flatnonzero(class_mass)
     loss, q = _loss(fixed + b, Y, mass), _softmax(fixed + b)
@@ -105,7 +106,7 @@ def _probabilities(fixed: Vector, b: Vector, Y: Vector, mass: Vector, class_mass
 
 
 def _loss(logits: Vector, Y: Vector, mass: Vector) -> float:
-    """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); rows without weight may be anything."""
+    """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); rows of weight zero may hold any values."""
     top = logits.max(axis=1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     relative = logits - top

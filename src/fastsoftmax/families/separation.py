@@ -1,11 +1,11 @@
-"""Separated classes: without a penalty the likelihood then has no maximum, and no parameters are the answer.
+"""Separated classes: without a penalty the likelihood then has no maximum, so no parameters are optimal.
 
-The classes are separated if some direction D of the parameters, not the same for all classes on all samples, never
-lowers the label's logit against another's (Albert & Anderson, Biometrika 71, 1984):
+The classes are separated if along some direction D of the parameters no label's logit falls relative to that of another
+class, and at least one rises (Albert & Anderson, Biometrika 71, 1984):
 
     ⟨d_{y_i} − d_k, (x_i, 1)⟩ ≥ 0 for every sample i and class k, not all of them zero
 
-along it the loss falls for ever. Whether there is one is a linear program (Konis, Linear programming algorithms for
+Along D the loss falls without end. A linear program finds D if there is one (Konis, Linear programming algorithms for
 detecting separated data in binary logistic regression models, 2007).
 """
 
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
-# The probability of a label that a fit gives to some sample where classes are separated, and seldom where they are not.
+# If classes are separated, a fit gives the label of at least one sample this probability; otherwise it seldom does.
 NEARLY_SURE = 0.99
 
-# Coefficients of the linear program beyond which it is not solved: it takes seconds.
+# A linear program with more coefficients is not solved: it would take seconds.
 MOST_COEFFICIENTS = 2_000_000
 
-# Steps of the simplex method at most. Programs of that size take some hundreds, and a few take a minute's worth.
+# Stop the simplex method after this many steps. Most programs of this size take hundreds, but a few run for a minute.
 MOST_ITERATIONS = 3_000
 
 OPTIMAL = 0  # SciPy's status
 
-# A margin of the program's solution, whose entries are at most one for features of size one, that is not zero.
+# A larger margin is not zero: features are scaled to at most 1, and the entries of D lie between −1 and 1.
 MARGIN = 1e-6
 
 
@@ -35,16 +35,19 @@ def program_size(n_samples: int, n_inputs: int, n_classes: int) -> int:
 
 
 def separated_classes(inputs: Vector, labels: NDArray[np.intp], n_classes: int) -> NDArray[np.intp]:
-    """Return the classes that some direction tells from another class without an exception.
-
-    None if there is none, or if it would take too long to tell.
+    """Return the classes that a direction D separates from another class, no sample lying on the wrong side.
 
     Parameters
     ----------
     inputs : (n_samples, n_inputs) float64
-        Features, and a column of ones where there is an intercept.
+        Features, and a column of ones if there is an intercept.
     labels : (n_samples,)
     n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (n_separated,)
+        Class indices, ascending; empty if there is no such direction or the search takes too many steps.
     """
     from scipy.optimize import linprog
     from scipy.sparse import csr_array
@@ -52,7 +55,7 @@ def separated_classes(inputs: Vector, labels: NDArray[np.intp], n_classes: int) 
     n_samples, n_inputs = inputs.shape
     largest = np.abs(inputs).max(axis=0)
     inputs = inputs / np.where(largest > 0, largest, 1)
-    # A row for each sample and each class but its own: + inputs at the label's parameters, − inputs at the other's.
+    # A row for each sample and each class but its label: + inputs at the label's parameters, − inputs at the other's.
     samples = np.repeat(np.arange(n_samples), n_classes - 1)
     others = np.nonzero(np.arange(n_classes) != labels[:, None])[1]
     columns = np.arange(n_inputs)

@@ -1,4 +1,4 @@
-"""Paths checked before they are used, and files that appear whole or not at all."""
+"""Check paths before they are used, and write files that appear whole or not at all."""
 
 import os
 import stat
@@ -30,16 +30,16 @@ def check_source(path: str | os.PathLike[str]) -> Path:
 
 
 def check_destination(path: str | os.PathLike[str]) -> Path:
-    """Return where a file for `path` will be written, links followed, or raise if that cannot be.
+    """Return the file that writing to `path` will create or replace, with links followed; raise if it cannot.
 
     To be called before long work whose result goes there.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError, PermissionError
-        If the directory is missing, is a file, or does not permit new files, or if the file is there and is read-only.
+        If the directory is missing, is a file, or does not permit new files, or if the file exists and is read-only.
     ValueError
-        If something that is not a regular file has that name, such as a directory or a device.
+        If the name belongs to something that is not a regular file, such as a directory or a device.
     """
     destination = Path(os.path.realpath(path))
     directory = destination.parent
@@ -52,7 +52,7 @@ def check_destination(path: str | os.PathLike[str]) -> Path:
         raise ValueError(f"cannot write {path}: it is {kind}")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PermissionError(f"cannot write {path}: no permission to create files in {directory}")
-    # The rename would replace it all the same, but whoever made it read-only wants to keep it.
+    # The rename would replace a read-only file too, but whoever made it read-only wants to keep it.
     if destination.exists() and not os.access(destination, os.W_OK):
         raise PermissionError(f"cannot write {path}: the file is read-only")
     return destination
@@ -60,19 +60,19 @@ def check_destination(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path of the same name; what is written there becomes `path` if the block succeeds.
+    """Give a temporary path with the same file name; the file written there becomes `path` if the block succeeds.
 
-    A file that is replaced keeps its mode, and its owner where that is permitted; a new one has the mode that the
-    umask gives. After an error or Ctrl-C in the block, `path` is as it was and nothing else is left.
+    A replaced file keeps its mode, and its owner if that is permitted; a new file gets the mode of the umask. After an
+    error or Ctrl-C in the block, `path` is as before and no temporary file is left.
 
     Raises
     ------
     OSError, ValueError
-        As `check_destination`, and what writing raises; the error of a full disk names `path`.
+        As `check_destination`, and what writing raises; if the disk is full, the error names `path`.
     """
     destination = check_destination(path)
-    # A directory of its own, beside the destination: whoever writes creates the file, with the
-    # permissions that the user's umask gives, and the final rename stays on one file system.
+    # A temporary directory beside the destination: the writer creates the file itself, so that the
+    # user's umask gives its permissions, and the final rename stays on one file system.
     try:
         with tempfile.TemporaryDirectory(prefix=".fastsoftmax-", dir=destination.parent) as directory:
             temporary = Path(directory, destination.name)
@@ -85,24 +85,24 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         if os.name == "posix":
             _sync_directory(destination.parent)
     except OSError as error:
-        # The error of a write has no name in it, that of a temporary file one that the user never gave.
+        # A write error names no file, or the temporary file, which the user does not know.
         if error.errno is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
 
 
 def _copy_permissions(source: Path, target: Path) -> None:
-    """Give a file the owner, where that is permitted, and the mode of another."""
+    """Copy the mode of a file to another, and its owner if that is permitted."""
     status = source.stat()
     if os.name == "posix":
         with suppress(PermissionError):
             os.chown(target, status.st_uid, status.st_gid)
-    # After the owner, whose change takes bits of the mode away.
+    # Set the mode last: changing the owner clears bits of it.
     target.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make the new name as durable as the contents."""
+    """Sync a directory, so that a crash loses the new name no more than the contents."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Columns and arrays as files hold them, turned into features and labels; every refusal names the place."""
+"""Turn columns and arrays from files into features and labels; every error names the file and the place in it."""
 
 import difflib
 import os
@@ -16,15 +16,15 @@ from ..data.features import is_served
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The most names that a message lists, and the most letters of each.
+# A message lists at most 12 names, and at most 60 letters of each.
 LISTED, LETTERS = 12, 60
 
-# From here on, float64 does not tell all whole numbers apart.
+# From 2⁵³ on, float64 no longer represents every whole number.
 FIRST_ROUNDED = 2**53
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
-    """Raise ValueError if a column has no name, or the name of another."""
+    """Raise ValueError if a column has no name, or if two columns have the same name."""
     if "" in names:
         raise ValueError(
             f"column {names.index('') + 1} of {path} has no name; if it is an index that pandas "
@@ -36,7 +36,7 @@ def check_names(path: Path, names: Sequence[str]) -> None:
 
 
 def target_column(path: Path, table: "pa.Table", target: str | None) -> NDArray[Any]:
-    """Labels in a column of a table."""
+    """Labels from the target column of a table."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -65,7 +65,7 @@ def _is_text(kind: "pa.DataType") -> bool:
 
 
 def _texts(column: "pa.ChunkedArray") -> Iterator[str]:
-    """Yield the strings of a column, of which each chunk's equal ones are one object."""
+    """Yield the strings of a column; equal strings of a chunk are one object."""
     import pyarrow as pa
 
     for chunk in column.chunks:
@@ -77,7 +77,7 @@ def _texts(column: "pa.ChunkedArray") -> Iterator[str]:
 def feature_columns(
     path: Path, names: Sequence[str], target: str | None, wanted: tuple[str, ...] | None
 ) -> tuple[str, ...]:
-    """Names of the features: those wanted, or all but the target."""
+    """Names of the features: the wanted ones, or all but the target."""
     if wanted is None:
         features = tuple(name for name in names if name != target)
         if not features:
@@ -94,7 +94,7 @@ def feature_columns(
 
 
 def feature_matrix(path: Path, table: "pa.Table", features: Sequence[str]) -> NDArray[Any]:
-    """Columns of a table as a matrix: of the type that all of them have if X may be of it, else float64."""
+    """Columns of a table as a matrix: of their dtype if all have the same and X may have it, else float64."""
     import pyarrow as pa
 
     kinds = {table[name].type for name in features}
@@ -130,7 +130,7 @@ def _is_number(kind: "pa.DataType") -> bool:
 
 
 def check_matrix(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise ValueError if an array is no matrix of numbers, or is empty."""
+    """Raise ValueError if an array is not a matrix of numbers, or is empty."""
     if len(shape) != 2 or dtype.kind not in "biuf":
         raise ValueError(f"{name} must be a matrix of numbers, found shape {shape}, dtype {dtype}")
     if 0 in shape:
@@ -138,7 +138,7 @@ def check_matrix(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
 
 
 def as_features(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix of finite numbers: of the types that X may have as it is, of others as float64."""
+    """Return a matrix of finite numbers: itself if X may have its dtype, else a float64 copy."""
     check_matrix(name, values.shape, values.dtype)
     X = values if is_served(values.dtype) and values.dtype != np.bool_ else values.astype(np.float64)
     if X.dtype.kind == "f":
@@ -153,7 +153,7 @@ def as_features(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def check_labels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], n_samples: int) -> None:
-    """Raise ValueError if an array is not one of labels for so many samples."""
+    """Raise ValueError if an array does not hold one label for each of n_samples samples."""
     if shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), a label for each row of X, found {shape}")
     if dtype.kind not in "biufU":
@@ -161,7 +161,7 @@ def check_labels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], n_samp
 
 
 def as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Return labels as booleans, int64, float64 or strings, different where they were and none of them missing."""
+    """Return labels as booleans, int64, float64 or strings; raise ValueError if one is missing or would be rounded."""
     kind = values.dtype.kind
     if kind == "U":
         with readable_as("text", name):
@@ -190,9 +190,9 @@ def as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def as_texts(name: str, texts: Iterable[str | None]) -> NDArray[np.object_]:
-    """Return strings as an array of objects, one for all that are equal.
+    """Return strings as an array of objects; equal strings are one object.
 
-    NumPy's own strings are all as long as the longest: one long label would take its length a thousand times.
+    NumPy's own strings are all as long as the longest: one long label would need its length for every sample.
     """
     distinct: dict[str | None, str | None] = {}
     values = [distinct.setdefault(text, text) for text in texts]
@@ -224,20 +224,20 @@ def _refuse_infinite(name: str, values: NDArray[Any]) -> None:
 
 
 def listed(values: Iterable[object]) -> str:
-    """Names or labels as Python writes them, the first of them if they are many."""
+    """Names or labels as Python writes them, separated by commas; the first LISTED if there are more."""
     names = list(values)
     rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(map(shown, names[:LISTED])) + rest
 
 
 def shown(value: object) -> str:
-    """Return a value as Python writes it, or the beginning of that."""
+    """Return a value as Python writes it, cut to LETTERS letters."""
     text = repr(value)
     return text if len(text) <= LETTERS else f"{text[:LETTERS]}… ({len(text)} letters)"
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """Return what `name` may have been meant to be, in brackets, or nothing."""
+    """Return a hint to the most similar of `names`, in brackets, or an empty string."""
     close = difflib.get_close_matches(name, list(names), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
@@ -249,7 +249,7 @@ def physical_memory() -> int:
 
 @contextmanager
 def readable_as(kind: str, place: object) -> Iterator[None]:
-    """Turn what a reader raises about a damaged file into a ValueError that names the place."""
+    """Turn the error of a reader about a damaged file into a ValueError that names the place."""
     try:
         yield
     except (MemoryError, KeyboardInterrupt, ImportError):

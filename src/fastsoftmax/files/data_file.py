@@ -1,4 +1,4 @@
-"""Tables in files: features and a target to fit on, and predictions to write."""
+"""Read tables of features and a target from files; write tables of predictions."""
 
 import csv
 import io
@@ -32,10 +32,10 @@ from .columns import (
 from .npz_file import NpzFile, read_header
 from .outputs import Kind
 
-# A sparse matrix in a .npz file, by the names that SciPy gives its parts.
+# The arrays of a sparse matrix in a .npz file, as SciPy names them.
 CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 
-# Names of the columns of predictions: the class, and before each class its probability.
+# Column names in a file of predictions: the predicted class, and the prefix of each class's probability.
 PREDICTION, PROBABILITY = "prediction", "probability_"
 
 
@@ -46,9 +46,9 @@ class Table:
     Attributes
     ----------
     X : ndarray or scipy.sparse.csr_matrix of shape (n_samples, n_features)
-        Of a type that `fit` reads as it is.
+        Of a type that `fit` reads without a copy.
     feature_names : tuple of str, optional
-        Where the file has names for its columns.
+        Names of the columns of X, if the file has any.
     y : ndarray of shape (n_samples,), optional
         Booleans, int64, float64, or strings as objects.
     """
@@ -59,7 +59,7 @@ class Table:
 
 
 class Wanted(NamedTuple):
-    """What to take from a file; as the arguments of `read_table`."""
+    """What to take from a file: the arguments of `read_table` of the same names."""
 
     target: str | None
     labelled: bool
@@ -81,23 +81,24 @@ def read_table(
     ----------
     path : path
     target : str, optional
-        Where the labels are. In .csv and .parquet, a column; it has to be given. In .npz, an array, "y" by
-        default; the features are in "X", or sparse in "data", "indices", "indptr" and "shape", as SciPy's `save_npz`
-        names them. A .npy file, which is read as it is needed and may be larger than memory, has the features alone,
-        and the target is a .npy file of its own. In .svm, .svmlight and .libsvm, each line starts with its label.
+        Where the labels are. For .csv and .parquet: the name of a column, required. For .npz: the name of an array,
+        "y" by default; the features are in "X", or, if sparse, in "data", "indices", "indptr" and "shape", as SciPy's
+        `save_npz` names them. For .npy, which holds the features only: the path of another .npy file, required; the
+        features are memory-mapped and may be larger than memory. For .svm, .svmlight and .libsvm: None or "label",
+        since each line starts with its label.
     labelled : bool
-        False leaves the labels out: they need not be there.
+        If False, read no labels; the file need not hold any.
     feature_names : tuple of str, optional
-        Columns to pick, in this order, where columns have names; all but the target by default.
+        If the columns have names: those to read, in this order. By default all but the target.
     n_features : int, optional
-        How many features there have to be.
+        The number of features that the file must have.
 
     Raises
     ------
     FileNotFoundError, PermissionError
         If there is no such file, or no permission to read it.
     ValueError
-        If the file cannot be read as what its name says it is, or does not hold what is wanted.
+        If the file is not of the format that its suffix names, or lacks what is asked for.
     """
     source = check_source(path)
     reader = READERS.get(source.suffix.lower())
@@ -119,7 +120,7 @@ def write_table(path: str | os.PathLike[str], columns: dict[str, NDArray[Any]]) 
     Raises
     ------
     ValueError
-        If the name ends otherwise.
+        If the suffix is neither of these.
     OSError
         If the file cannot be written there.
     """
@@ -131,7 +132,7 @@ def write_table(path: str | os.PathLike[str], columns: dict[str, NDArray[Any]]) 
         else:
             import pyarrow.parquet
 
-            # Without Arrow's own schema: readers are to see text, not how it was held here.
+            # Without Arrow's schema, readers see plain text columns, not the dictionaries used here.
             pyarrow.parquet.write_table(_as_arrow(columns), temporary, store_schema=False)
 
 
@@ -144,7 +145,7 @@ def check_table_suffix(path: str | os.PathLike[str]) -> str:
 
 
 def holds_predictions(path: str | os.PathLike[str]) -> bool:
-    """Whether a file, by its suffix .csv or .parquet, has the columns that `predict` writes."""
+    """Whether a .csv or .parquet file has the columns that the command `predict` writes."""
     import pyarrow.csv
     import pyarrow.parquet
 
@@ -165,7 +166,7 @@ def write_csv(stream: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
     import pyarrow.csv
 
     header = io.StringIO()
-    # pyarrow would put every name in quotes, needed or not.
+    # pyarrow would quote every name, even where CSV needs no quotes.
     csv.writer(header, lineterminator="\n").writerow(columns)
     table = _as_arrow(columns)
     stream.write(header.getvalue().encode())
@@ -173,7 +174,7 @@ def write_csv(stream: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
 
 
 def _as_arrow(columns: dict[str, NDArray[Any]]) -> Any:
-    """Columns as a pyarrow table, which holds each text once."""
+    """Columns as a pyarrow table, which stores equal texts once."""
     import pyarrow as pa
 
     arrays = {}
@@ -190,7 +191,7 @@ def _as_arrow(columns: dict[str, NDArray[Any]]) -> Any:
 def _read_csv(path: Path, wanted: Wanted) -> Table:
     import pyarrow.csv
 
-    # An empty field and NA are missing values; in quotes they are text.
+    # Empty fields and NA are missing values, but in quotes they are text.
     options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
     with readable_as("CSV", path):
         table = pyarrow.csv.read_csv(path, convert_options=options)
@@ -202,18 +203,18 @@ def _read_parquet(path: Path, wanted: Wanted) -> Table:
     import pyarrow.parquet
 
     with readable_as("Parquet", path):
-        # Text as a dictionary, as the file has it: written out, a text that occurs often may not fit in memory.
+        # Keep text as a dictionary, as the file does: a repeated long text, expanded, may not fit in memory.
         names = pyarrow.parquet.read_schema(path).names
         table = pyarrow.parquet.read_table(path, read_dictionary=names, page_checksum_verification=True)
         table.validate(full=True)
-        # pandas stores its index as a column; it numbers the rows and says nothing about them.
+        # pandas stores its index as a column. It only numbers the rows: it is no feature.
         index = (table.schema.pandas_metadata or {}).get("index_columns", [])
         names = [name for name in table.column_names if name not in index or name == wanted.target]
     return _from_columns(path, table, names, wanted)
 
 
 def _from_columns(path: Path, table: Any, names: list[str], wanted: Wanted) -> Table:
-    """Features and target among the named columns of a pyarrow table."""
+    """Take features and target from the named columns of a pyarrow table."""
     check_names(path, names)
     if table.num_rows == 0:
         raise ValueError(f"{path} has no rows, only the columns {listed(names)}")
@@ -221,7 +222,7 @@ def _from_columns(path: Path, table: Any, names: list[str], wanted: Wanted) -> T
     y = target_column(path, table, wanted.target) if wanted.labelled else None
     target = wanted.target if wanted.labelled else None
     features = feature_columns(path, names, target, wanted.feature_names)
-    # Before the columns are looked at: what is wrong with one too many is that it is there.
+    # Check the count before the contents: a message about a column too many must not blame its values.
     _check_count(path, wanted.n_features, len(features))
     return Table(feature_matrix(path, table, features), features, y)
 
@@ -264,7 +265,7 @@ def _npz_features(file: NpzFile) -> Any:
 
 
 def _npz_format(file: NpzFile) -> str:
-    """Return the word by which SciPy names a sparse format."""
+    """Return SciPy's name of the sparse format, such as "csr"."""
     shape, dtype = file.header("format", "the sparse format")
     if shape != () or dtype.kind not in "SU":
         raise ValueError(f"{file.name('format')} must be a word, found shape {shape}, dtype {dtype}")
@@ -308,8 +309,8 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
             f"the target of {path} is the label that each line starts with; leave target out, found {wanted.target!r}"
         )
     with readable_as("svmlight", path):
-        # The format counts features from one. To guess it from the indices that occur could shift the
-        # features of one file against those of another.
+        # The format counts features from one. zero_based="auto" would guess that from each file's indices, and could
+        # shift the features of one file relative to another's.
         X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=False)
     if not X.shape[0]:
         raise ValueError(f"{path} has no rows")
@@ -322,12 +323,12 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
     if not wanted.labelled:
         return Table(X)
     labels = as_labels(f"the labels of {path}", y)
-    # The format writes integers and floats alike, and these are small enough to be the same in both.
+    # The format does not tell integers from floats; as_labels has checked that these convert without rounding.
     return Table(X, None, labels.astype(np.int64))
 
 
 def _check_width(path: Path, n_features: int) -> None:
-    """Raise ValueError if a sparse matrix, whose width costs nothing, has too many features for a fit."""
+    """Raise ValueError if a sparse matrix has so many features that W would not fit in memory."""
     needed, limit = 2 * int(n_features) * np.dtype(np.float64).itemsize, memory_limit()
     if needed > limit:
         raise ValueError(

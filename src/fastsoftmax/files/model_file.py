@@ -1,4 +1,4 @@
-"""A fitted model, and its file: a safetensors file, which holds numbers and text and runs no code."""
+"""A fitted model, and its file in the format safetensors, which holds only numbers and text: loading runs no code."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from .outputs import Kind
 FORMAT = "fastsoftmax.model"
 VERSION = "1"
 
-# Kinds of classes, by the letters that NumPy has for them: what JSON must hold, and how arrays hold it.
+# Kinds of class labels by NumPy's letter: their type in JSON, its name in messages, and their dtype in arrays.
 CLASS_KINDS: dict[str, tuple[type, str, type]] = {
     "b": (bool, "booleans", np.bool_),
     "i": (int, "integers", np.int64),
@@ -30,16 +30,16 @@ CLASS_KINDS: dict[str, tuple[type, str, type]] = {
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Parameters of a softmax regression and the names around them.
+    """Parameters of a softmax regression, with the names of its classes and features.
 
     Attributes
     ----------
     W : ndarray of shape (n_classes, n_features), float64
     b : ndarray of shape (n_classes,), float64
     classes : ndarray of shape (n_classes,)
-        Booleans, int64, float64, or strings, which become objects; all different.
+        Booleans, int64, float64 or strings (stored as objects); all different.
     feature_names : tuple of str, optional
-        The names of W's columns, where the data had any.
+        The names of W's columns, if the data had any.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class Model:
 
     def predict(self, X: ArrayLike, *, num_threads: int | None = None) -> NDArray[Any]:
         """Return the likeliest class of every sample, (n_samples,)."""
-        # Of logits, because probabilities near one round to ties.
+        # Compare logits: probabilities near one would round to ties.
         return self.classes[self.logits(X, num_threads=num_threads).argmax(axis=1)]
 
 
@@ -126,10 +126,10 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
 
 
 def _in_order(contents: bytes) -> bytes:
-    """Return a safetensors file with its header in the order of names; the writer has another one every time."""
+    """Return a safetensors file with its header sorted by name; the writer's own order changes from call to call."""
     start = 8 + int.from_bytes(contents[:8], "little")
     header = json.dumps(json.loads(contents[8:start]), sort_keys=True, separators=(",", ":")).encode()
-    # As the format has it: the numbers begin at a multiple of eight.
+    # The format requires that the numbers begin at a multiple of 8 bytes.
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header + contents[start:]
 
@@ -156,7 +156,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     FileNotFoundError, PermissionError
         If there is no such file, or no permission to read it.
     ValueError
-        If the file is not a whole and consistent model; the message names the path and the fault.
+        If the file is not a complete and consistent model; the message names the path and the fault.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -173,7 +173,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _read_metadata(metadata: dict[str, str]) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """Classes and feature names."""
+    """Read the classes and the feature names, (n_classes,) and a tuple or None."""
     if metadata.get("format") != FORMAT:
         raise ValueError(f"its format must be {FORMAT!r}, found {metadata.get('format')!r}")
     if metadata.get("version") != VERSION:
@@ -192,7 +192,7 @@ def _read_metadata(metadata: dict[str, str]) -> tuple[NDArray[Any], tuple[str, .
 
 def _read_classes(values: object, kind: str) -> NDArray[Any]:
     expected, in_words, dtype = CLASS_KINDS[kind]
-    # The exact type: to Python, True is an integer.
+    # Compare the exact type: in Python, True is an integer too.
     if not isinstance(values, list) or any(type(value) is not expected for value in values):
         raise ValueError(f"classes must be a list of {in_words}, as classes_kind says")
     try:
@@ -215,7 +215,7 @@ def _read_tensors(file: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if names != ["W", "b"]:
         raise ValueError(f"it must hold the tensors W and b, found {', '.join(names) or 'none'}")
     for name in names:
-        # Before reading: not every dtype of the format has a counterpart in NumPy.
+        # Check before reading: NumPy lacks some dtypes of the format.
         dtype = file.get_slice(name).get_dtype()
         if dtype != "F64":
             raise ValueError(f"{name} must be F64, found {dtype}")

@@ -1,4 +1,4 @@
-"""Arrays in .npz files: what their headers claim is judged before memory is taken for it."""
+"""Arrays in .npz files: a header is checked before memory is allocated for its array."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .columns import listed, physical_memory, readable_as, suggestion
 
-# Bytes of text that are read at once.
+# Bytes of text that are read at a time.
 BLOCK = 2**20
 
 HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
@@ -22,7 +22,7 @@ HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool
 
 
 class Header(NamedTuple):
-    """What an array in a file is, as its header says."""
+    """Shape and dtype of an array in a file, as its header says."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -40,7 +40,7 @@ class NpzFile:
     Raises
     ------
     ValueError
-        If it is no such file, or is damaged; so do all methods.
+        If the file is not a .npz file or is damaged. All methods raise it too.
     """
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
@@ -55,11 +55,11 @@ class NpzFile:
         return name in self._entries
 
     def name(self, array: str) -> str:
-        """Return an array's name in messages."""
+        """Return how messages name an array."""
         return f"array {array!r} of {self.path}"
 
     def header(self, name: str, role: str) -> Header:
-        """Return shape and dtype of an array that is there, and that the file and this machine's memory can hold."""
+        """Return shape and dtype of an array, or raise ValueError if it is missing, cut short or larger than memory."""
         if name not in self._entries:
             raise ValueError(
                 f"{self.path} has no array {name!r} for {role}{suggestion(name, self._entries)}; "
@@ -90,7 +90,7 @@ class NpzFile:
             return npy.read_array(member, allow_pickle=False)
 
     def texts(self, name: str) -> Iterator[str]:
-        """Yield the strings of a vector, whose longest sets the width of all: together they may not fit in memory."""
+        """Yield the strings of a vector. NumPy gives all the width of the longest: together they may exceed memory."""
         with readable_as("NPZ", self.name(name)), self._zip.open(self._entries[name]) as member:
             (n_texts,), dtype = read_header(member)
             per_block = max(1, BLOCK // dtype.itemsize)
@@ -100,7 +100,7 @@ class NpzFile:
 
 
 def read_header(stream: IO[bytes]) -> Header:
-    """Return what the array is that begins here, or raise ValueError if it cannot be read."""
+    """Return the header that begins here, or raise ValueError if its array cannot be read."""
     version = npy.read_magic(stream)
     if version not in HEADERS:
         raise ValueError(f"its format must be {' or '.join(map(str, HEADERS))}, found {version}")

@@ -1,4 +1,4 @@
-"""What a command may overwrite: never a file that it reads, and without --force only what it writes itself."""
+"""Which files a command may overwrite: never one that it reads; without --force, only files of the kind it writes."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -9,31 +9,31 @@ from .atomic import check_destination
 
 
 class Kind(NamedTuple):
-    """A kind of file that commands write."""
+    """A kind of file that commands write: its name in messages, and how to recognise it."""
 
     words: str
     recognises: Callable[[Path], bool]
 
 
 def check_output(option: str, path: Path, kind: Kind, *, sources: Iterable[Path | None], force: bool) -> None:
-    """Raise if a file cannot be written, or if what is there must not be lost; to be called before long work.
+    """Raise if a file cannot be written, or if the file there must not be overwritten; to be called before long work.
 
     Parameters
     ----------
     option : str
-        The name of the option that gives the path, for messages.
+        Name of the option that gives the path, for messages.
     path : path
     kind : Kind
-        An older file of this kind is overwritten, and so is an empty one.
+        An existing file may be overwritten if it is of this kind, or empty.
     sources : iterable of path or None
-        What the command reads: never overwritten, whatever name or link leads to it.
+        The files that the command reads: never overwritten, not even through another name or a link.
     force : bool
-        Overwrite any other file too.
+        Whether files of other kinds may be overwritten too.
 
     Raises
     ------
     ValueError
-        If the file is one of the sources, or of another kind.
+        If the file is one of the sources, or, without force, of another kind.
     OSError, ValueError
         As `check_destination`.
     """

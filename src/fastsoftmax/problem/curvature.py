@@ -1,14 +1,13 @@
-"""The curvature of the loss, approximately: matrices M near the Hessian whose inverse is cheap to multiply with.
+"""The curvature of the loss: approximations M of the Hessian H whose inverse is cheap to multiply with.
 
     H = Σ_i w_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ + l2 · J       z = (x, 1), w_i = s_i Σ_k y_ik / Σs, J = diag(1, …, 0)
 
-`PrincipalCurvature` takes the features' principal components for coordinates. In the leading ones H itself is formed,
-for all classes; the others have the Kronecker product A ⊗ diag(γ) of the classes' and the features' second moments
-(Martens & Grosse, ICML 2015), which at W = 0 is H. `DiagonalCurvature`, where the features are too many to have
-components, is the diagonal of H.
+`PrincipalCurvature` works in the principal components of the features. On the leading components it forms H itself, for
+all classes. On the others it takes the Kronecker product A ⊗ diag(γ) of the second moments of classes and features
+(Martens & Grosse, ICML 2015), which equals H at W = 0. `DiagonalCurvature`, the diagonal of H, needs no components.
 
-The first looks at a sample of the rows. They are drawn with probabilities w_i (1 − ‖p_i‖²), the trace of their part of
-H: the many rows that a fitted model is sure of say nothing about its curvature (Xu et al., NeurIPS 2016).
+`PrincipalCurvature` looks at a sample of the rows. Row i is drawn with a probability proportional to w_i (1 − ‖p_i‖²),
+the trace of its part of H: rows that a fitted model is sure of tell nothing about H (Xu et al., NeurIPS 2016).
 """
 
 from collections.abc import Callable
@@ -24,78 +23,75 @@ from ..runtime.precision import Precision
 Vector = NDArray[np.float64]
 FloatArray = NDArray[np.floating[Any]]  # float32 or float64: of the data's own precision
 
-# Rows of a sample, at least and at most, and those of them that estimate the second moments of the components that do
-# not lead.
+# Sample size: least, most; rows used for the moments of trailing components.
 FEWEST_ROWS, MOST_ROWS, MOMENT_ROWS = 500, 5_000, 1_000
 
-# The block of the leading components: rows of the matrix at most, and what the components, unless it has all, are a
-# multiple of, for vectors to be whole.
+# The exact block has at most 1008 rows. Unless all components lead, their number is a multiple of 8, a whole vector.
 MAX_BLOCK, LEADING_STEP = 1_008, 8
 
-# Rows of a matrix that is the exact block of all components, whatever the samples: it takes a millisecond.
+# If the exact block of all components has at most this many rows, use it for any n: it takes a millisecond.
 SMALL_BLOCK = 300
 
-# Passes over the data that the components and the block of the leading ones may cost, in multiply-adds.
+# Limits of the work for the components and for the exact block, as multiples of a pass over the data.
 BASIS_PASSES, BLOCK_PASSES = 150, 4
 
-# Classes beyond which the block is faster made of one Gram matrix of all than of one for each pair of their directions.
+# Above this K, one Gram matrix over all classes is faster than one for each pair of class directions.
 PAIRED_CLASSES = 20
 
-# Numbers that are weights of Gram matrices at a time.
+# Weights of Gram matrices are formed for several matrices at a time: at most this many numbers (4 MB).
 WEIGHTS = 500_000
 
-# Classes beyond which their second moments count without those between them: in a thousand classes each has a small
-# share, and their eigenvectors cost more than they save.
+# Above this K, use only the diagonal of the class moments: the eigenvectors would cost more than they save.
 MANY_CLASSES = 256
 
-# Multiply-adds of an eigenvalue decomposition, over n³: LAPACK's count and its distance from a product's speed.
+# An eigenvalue decomposition of size n takes the time of 10 n³ multiply-adds of a matrix product.
 EIGEN_WORK = 10
 
-# A share of the largest second moment that may be a rounding error: of no direction is less believed.
+# Second moments below this share of the largest may be rounding errors: raise them to it.
 RESOLUTION = 1e-6
 
-# Where the samples are surer than this, on average, of one class each, the Hessian says nothing about a step.
+# If the mean of 1 − ‖p_i‖² is at most this, the model is sure of all samples, and H tells nothing about a step.
 SATURATED = 1e-12
 
-# What is added to every entry of a diagonal, as a share of it, for rounding to leave the matrix definite.
+# Increase a diagonal by this share, so that the matrix stays positive definite in spite of rounding.
 RIDGE = 1e-5
 
-# Roundings of the mean that may be all that a feature's deviation is: the feature is constant.
+# A feature is constant if its standard deviation is at most 100 roundings (eps) of its mean.
 CONSTANT = 100
 
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = 0.003
 
-# The components change with the penalty, slowly: found anew where it is this many times another.
+# The components change slowly with the penalty: compute them anew only if it changes by this factor.
 SIMILAR_PENALTY = 2.0
 
-# The intercept is an input of this size: it is one of the components that lead.
+# The intercept is an input of this size: so large that it is among the leading components.
 INTERCEPT_UNIT = 1e3
 
-# Multiply-adds, a fifth of a millisecond of them, below which BLAS on one thread is as fast as all of ours.
+# Below this many multiply-adds (0.2 ms), BLAS on one thread is as fast as our kernels on all threads.
 SMALL_PRODUCT = 10_000_000
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows that stand for all."""
+    """A random sample of the rows, weighted so that its sums estimate those over all rows."""
 
     X: NDArray[np.floating[Any]]  # (n_rows, n_features)
     probabilities: Vector  # (n_rows, n_classes)
-    weights: Vector  # (n_rows,), w_i over the probability of row i
-    spread: Vector  # (n_rows,), weighted traces of the rows' class matrices, scaled to a sum of one
+    weights: Vector  # (n_rows,), w_i divided by the probability that row i is drawn
+    spread: Vector  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
 
 
 def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
-    """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ, with all its digits."""
+    """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ, without cancellation."""
     trace: NDArray[np.floating] = np.einsum("ik,ik->i", probabilities, 1 - probabilities)
     return trace
 
 
 def unsaturated(probabilities: NDArray[Any], mass: Vector) -> tuple[NDArray[Any], Vector]:
-    """Return probabilities and the weighted traces of their class matrices, (n_rows,).
+    """Return probabilities and the weighted traces of their class matrices, (n_rows,); mass is w_i.
 
-    Of a model that is sure of every sample there is no curvature: it gets the probabilities of a guess. mass is w_i.
+    If the model is sure of every sample it has no curvature: the probabilities are then replaced by 1/K.
     """
     traces = mass * trace(probabilities)
     if traces.sum() > SATURATED * mass.sum():
@@ -105,17 +101,17 @@ def unsaturated(probabilities: NDArray[Any], mass: Vector) -> tuple[NDArray[Any]
 
 
 def sample_rows(n_samples: int) -> int:
-    """Return how many rows suffice: all of few, and a third of more."""
+    """Return the sample size: a third of the rows, at least FEWEST_ROWS or all, at most MOST_ROWS."""
     return min(n_samples, MOST_ROWS, max(FEWEST_ROWS, n_samples // 3))
 
 
 def draw(importance: Vector) -> tuple[NDArray[np.intp], Vector]:
-    """Draw about `sample_rows` rows, the more important the likelier; return them and the probability that each had."""
+    """Draw about `sample_rows` rows with probabilities proportional to importance; return rows and probabilities."""
     n_rows = sample_rows(len(importance))
     if not importance.any():
-        importance = np.ones(len(importance))  # a model that is sure of all: one row says as little as another
+        importance = np.ones(len(importance))  # the model is sure of all samples: no row matters more
     probability = importance * (n_rows / importance.sum(dtype=np.float64))
-    # What is cut off at one goes to the others.
+    # Cut probabilities off at 1 and give the excess to the other rows.
     for _ in range(3):
         if probability.max() <= 1:
             break
@@ -128,17 +124,17 @@ def draw(importance: Vector) -> tuple[NDArray[np.intp], Vector]:
 
 
 class Basis(NamedTuple):
-    """Principal components of the inputs: the features, centred where there is an intercept, and its 1, in units."""
+    """Principal components of the inputs: features, centred if there is an intercept, and its 1; all times `unit`."""
 
     mean: Vector  # (n_features,)
     unit: Vector  # (n_inputs,)
     components: FloatArray  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
-    penalty: FloatArray  # (n_inputs,), what l2 is for the inputs
+    penalty: FloatArray  # (n_inputs,), l2 in the units of the inputs
     l2: float
 
     @classmethod
     def of(cls, sample: Sample, l2: float, fit_intercept: bool, num_threads: int) -> "Basis":
-        """Find the components of a sample; the units make them the same whatever the scale of the features."""
+        """Compute the components of a sample; the units make them independent of the features' scale."""
         from scipy.linalg import eigh
 
         weights, X = sample.spread, sample.X
@@ -150,12 +146,12 @@ class Basis(NamedTuple):
         basis = cls(mean, unit, np.empty((0, 0), X.dtype), penalty.astype(X.dtype), l2)
         moments_and_penalty = X.dtype.type(LATE_WEIGHT) * _gram(basis.inputs(X), weights[None], num_threads)[0]
         np.fill_diagonal(moments_and_penalty, moments_and_penalty.diagonal() + basis.penalty)
-        # NumPy's would take twice the time, in float64.
+        # NumPy's eigh always computes in float64, which takes twice as long.
         _, components = eigh(moments_and_penalty, driver="evd", overwrite_a=True, check_finite=False)
         return basis._replace(components=components)
 
     def serves(self, l2: float) -> bool:
-        """Whether the components are about those that another penalty has."""
+        """Whether the components are nearly those of penalty l2."""
         return l2 == self.l2 or self.l2 / SIMILAR_PENALTY < l2 < self.l2 * SIMILAR_PENALTY
 
     def penalized(self, l2: float) -> "Basis":
@@ -165,7 +161,7 @@ class Basis(NamedTuple):
         return self._replace(penalty=self.penalty * self.penalty.dtype.type(l2 / self.l2), l2=l2)
 
     def inputs(self, X: NDArray[np.floating[Any]]) -> FloatArray:
-        """Return rows of inputs, (n_rows, n_inputs), in their units."""
+        """Return the inputs of these rows in their units, (n_rows, n_inputs)."""
         n_features = len(self.mean)
         inputs = np.empty((len(X), len(self.unit)), X.dtype)
         centred = X - self.mean.astype(X.dtype)
@@ -175,14 +171,14 @@ class Basis(NamedTuple):
 
 
 class PrincipalCurvature:
-    """H in principal components: as the sample has it on the leading ones, a Kronecker product on the others.
+    """H in principal components: the sample's own H on the leading ones, a Kronecker product on the others.
 
     Parameters
     ----------
     sample : Sample
     basis : Basis
     n_leading : int
-        Leading components, the last of the basis; 0 for none.
+        Number of leading components, which are the last ones of the basis; may be 0.
     num_threads : int
     """
 
@@ -208,7 +204,7 @@ class PrincipalCurvature:
         moments = (sample.spread[few] / sample.spread[few].sum()).astype(self.dtype) @ rotated**2
         moments = moments.astype(np.float64)
         penalty = self.components_T**2 @ basis.penalty
-        # A component without curvature is left alone: what rounding gives it of a gradient is not divided by as little.
+        # A component without curvature gets the largest moment: its gradient is a rounding error, not to be magnified.
         curvature = moments * spread.max() + penalty
         flat = curvature <= np.finfo(self.dtype).eps * curvature.max()
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
@@ -230,7 +226,7 @@ class PrincipalCurvature:
         W, b = v[:split].reshape(self.n_classes, -1), v[split:].reshape(self.n_classes, -1)
         inputs = np.empty((self.n_classes, len(self.basis.unit)), self.dtype)
         if b.size:
-            # b + W mean takes the place of b.
+            # The inputs are centred, so b + W mean is their intercept.
             W = W - b * self.basis.mean
             np.multiply(b, INTERCEPT_UNIT, out=inputs[:, self.n_features :], casting="same_kind")
         np.multiply(W, unit, out=inputs[:, : self.n_features], casting="same_kind")
@@ -247,8 +243,8 @@ class PrincipalCurvature:
         out = np.empty_like(v)
         W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
         np.multiply(inputs[:, : self.n_features], unit, out=W_out)
-        # What all classes share is of no effect but on the penalty, and zero in the end. The share that rounding gives
-        # a gradient must not be divided by a small l2.
+        # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the gradient
+        # such a part, which must not be divided by a small l2.
         W_out += W.sum(axis=0) * self.shared_inverse
         if b.size:
             np.multiply(inputs[:, self.n_features :], INTERCEPT_UNIT, out=b_out)
@@ -257,7 +253,7 @@ class PrincipalCurvature:
 
 
 def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: float) -> int:
-    """Return how many components the exact block may have, 0 if so few that it is not worth it."""
+    """Return how many components the exact block may have; 0 if even LEADING_STEP cost too much."""
     directions = n_classes - 1
     if n_inputs * directions <= SMALL_BLOCK:
         return n_inputs
@@ -276,7 +272,7 @@ class DiagonalCurvature:
     Parameters
     ----------
     diagonal : (n_params,)
-        Its entries, finite; what is not positive is taken for the smallest that is, and for one if there is none.
+        Its entries, finite; those not positive are replaced by the smallest positive one, or by 1 if there is none.
     """
 
     def __init__(self, diagonal: Vector) -> None:
@@ -291,10 +287,10 @@ class DiagonalCurvature:
 def _own_curvature(X: FloatArray, weights: Vector, mean: Vector, l2: float) -> Vector:
     """Return the curvature of each feature taken alone, (n_features,).
 
-    Those that have none are given more than any has: a step leaves them alone.
+    A feature without curvature gets more than any other has, so that steps hardly change its weights.
     """
     centred = X - mean.astype(X.dtype)
-    # What the rounding of the mean has left is no variance.
+    # The mean is rounded: subtract what that adds to the variance.
     rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
     variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
     eps, tiny = np.finfo(X.dtype).eps, np.finfo(X.dtype).tiny
@@ -302,17 +298,17 @@ def _own_curvature(X: FloatArray, weights: Vector, mean: Vector, l2: float) -> V
     variance[constant] = 0
     own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
     most = steepest[np.isfinite(steepest)].max(initial=tiny) + l2
-    # Of a constant feature the penalty is all the curvature; it may be lost in the rounding of the gradient. And of one
-    # whose squares the dtype cannot tell from zero, the inverse would be infinite.
+    # A constant feature's only curvature is the penalty, which may be less than the rounding of the gradient. If a
+    # feature's squares underflow, the inverse would be infinite.
     flat = (own < tiny) | constant & (l2 <= CONSTANT * eps * most)
     own = np.where(flat, most if most > tiny else 1.0, own)
     return np.where(np.isfinite(own), own, np.inf)
 
 
 def _class_directions(sample: Sample) -> tuple[Vector, Vector | None]:
-    """Eigenvalues, (n_classes − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ) but for 1's.
+    """Eigenvalues, (K − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ), without the eigenvector 1.
 
-    For many classes the diagonal, (n_classes,), and None.
+    Above MANY_CLASSES: the diagonal, (K,), and None.
     """
     P, weights = sample.probabilities, sample.weights
     if P.shape[1] > MANY_CLASSES:
@@ -324,7 +320,7 @@ def _class_directions(sample: Sample) -> tuple[Vector, Vector | None]:
 
 
 def _hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -> FloatArray:
-    """Lower triangle of H without penalty, in directions of classes and of inputs, from the inputs in theirs.
+    """Lower triangle of H without penalty, in class directions × leading components; Y is (n_rows, n_leading) in those.
 
     Returns
     -------
@@ -335,7 +331,7 @@ def _hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -
 
 
 def _paired_hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -> FloatArray:
-    """`_hessian` by a Gram matrix for every pair of directions of classes."""
+    """`_hessian` by a Gram matrix for each pair of class directions."""
     n_directions, n_leading = classes.shape[1], Y.shape[1]
     hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
     probabilities_T = sample.probabilities.T
@@ -348,7 +344,7 @@ def _paired_hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads:
 
 
 def _outer_hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: int) -> FloatArray:
-    """`_hessian` by one Gram matrix, of p_i ⊗ y_i, and one for every class, on the diagonal, where p − p² is lost."""
+    """`_hessian` by one Gram matrix of p_i ⊗ y_i, and one per class on the diagonal, where p − p² would cancel."""
     P, weights = sample.probabilities, sample.weights[:, None]
     (n_classes, n_directions), n_leading = classes.shape, Y.shape[1]
     outer = ((np.sqrt(weights) * P).astype(Y.dtype)[:, :, None] * Y[:, None]).reshape(len(Y), -1)
@@ -361,25 +357,25 @@ def _outer_hessian(sample: Sample, classes: Vector, Y: FloatArray, num_threads: 
 
 
 class Cholesky(NamedTuple):
-    """The factor of a symmetric matrix: RᵀR, of which the upper triangle is R."""
+    """The Cholesky factor R of a symmetric matrix RᵀR."""
 
-    factor: FloatArray
-    trsv: Callable[..., FloatArray]  # BLAS's, of the dtype
+    factor: FloatArray  # R in the upper triangle; the lower one is not used
+    trsv: Callable[..., FloatArray]  # BLAS's triangular solve for this dtype
 
     @classmethod
     def of(cls, matrix: FloatArray) -> "Cholesky | None":
-        """Factorise a matrix, of which the lower triangle is read, in its place; None if it is not definite."""
+        """Factorise a matrix in place, from its lower triangle; None if it is not positive definite."""
         from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
         diagonal = np.arange(len(matrix))
         matrix[diagonal, diagonal] *= 1 + RIDGE
         potrf, trsv = get_lapack_funcs("potrf", (matrix,)), get_blas_funcs("trsv", (matrix,))
-        # LAPACK reads columns: its upper triangle is the lower one here.
+        # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
         return None if failed else cls(factor, trsv)
 
     def solve(self, v: FloatArray) -> FloatArray:
-        """Multiply a vector with the inverse; LAPACK's own way, made for many, takes four times as long for one."""
+        """Multiply a vector with the inverse; LAPACK's potrs, made for many vectors, takes four times as long."""
         return self.trsv(self.factor, self.trsv(self.factor, v, trans=1))
 
 
@@ -388,13 +384,13 @@ def _gram(Z: FloatArray, weights: Vector, num_threads: int) -> FloatArray:
 
 
 def _product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatArray:
-    """Multiply left with right, a large product on this package's threads: BLAS has one during a fit.
+    """Return left @ right; a large product runs on our threads, since BLAS has only one during a fit.
 
-    By which of them follows from the sizes alone, since their sums are rounded differently.
+    The sizes alone decide between BLAS and our kernel, since the two round differently.
     """
     if left.size * len(right_T) < SMALL_PRODUCT:
         return left @ right_T.T
-    # The kernel's samples are the more: of few its threads have little to divide.
+    # The longer operand becomes the kernel's samples, which its threads divide among themselves.
     samples, classes = (left, right_T) if len(left) >= len(right_T) else (right_T, left)
     out = np.empty((len(samples), len(classes)), dtype=left.dtype)
     zeros = np.zeros(len(classes))

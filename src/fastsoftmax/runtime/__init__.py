@@ -1,1 +1,1 @@
-"""What every room stands on: threads, configuration, vectors."""
+"""What all other packages build on: threads, configuration, precision, vectors."""

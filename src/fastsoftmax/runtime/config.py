@@ -1,4 +1,4 @@
-"""What this copy of the package was built with and what it uses on this machine."""
+"""How this copy of the package was built, and what it uses on this machine."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from .threads import available_threads
 
 
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] | None:
-    """Print, or return, the version, the compiler, the instruction sets, OpenMP and the threads in use.
+    """Print or return the version, the compiler, the instruction sets, OpenMP and the number of threads.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
     Raises
     ------
     ValueError
-        If mode is neither.
+        If mode is neither of these.
     """
     compiled, available, chosen = _kernels.isa_names()
     config = {
@@ -42,7 +42,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
 
 
 def _products(isa: str) -> dict[str, str]:
-    """Say which products of float32 serve each precision of a pass and of `gram`."""
+    """Name the kind of products that each precision uses for float32, in a pass and in `gram`."""
     unit = "the matrix unit (AMX)" if isa == "amx" else "an instruction"
     config = {}
     for use, sizes, choices in zip(("", " of gram"), ("classes", "features"), _kernels.products_of(isa), strict=True):

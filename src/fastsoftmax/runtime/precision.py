@@ -1,4 +1,4 @@
-"""How exact products must be at least."""
+"""The least precision of products."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ from .. import _kernels
 
 
 class Precision(IntEnum):
-    """How exact products must be at least; the numbers are the kernels'."""
+    """The least precision that products must have; the kernels define the numbers."""
 
     EXACT = _kernels.EXACT
     FAST = _kernels.FAST

@@ -1,4 +1,4 @@
-"""How many threads a call may use."""
+"""The number of threads of a call, of this package and of BLAS."""
 
 import math
 import operator
@@ -10,12 +10,12 @@ from typing import Any
 
 from .. import _kernels
 
-# Multiply-adds, a tenth of a millisecond of them, below which waking threads and waiting for them saves little and,
-# where other processes want the processors too, costs milliseconds.
+# Below this many multiply-adds (0.1 ms), use one thread: more would save little, and waking them and waiting for them
+# costs milliseconds if other processes want the processors too.
 SMALL_WORK = 2_000_000
 
-# Threads that a call gets at most, where the machine has no more processors: each costs scratch memory of its own, and
-# gains nothing. More than a small machine has, so that tests there can see that the number of threads changes no bit.
+# A call gets at most 64 threads, or as many as the machine has processors if these are more: each thread beyond costs
+# scratch memory and gains nothing. 64 is more than small machines have, so that tests can vary the number there too.
 MOST_THREADS = 64
 
 _IMPORTING_PROCESS = os.getpid()
@@ -23,7 +23,7 @@ _IMPORTING_PROCESS = os.getpid()
 
 @lru_cache(maxsize=1)
 def cgroup_quota() -> float:
-    """Processors that the control group of this process grants (Linux), infinity where there is no limit."""
+    """Processors that the control group of this process grants (Linux), infinity if there is no limit."""
     v2, v1 = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu")
     try:
         if v2.exists():
@@ -37,9 +37,9 @@ def cgroup_quota() -> float:
 
 
 def available_threads() -> int:
-    """Threads that this process may use: OpenMP's settings, its processors and its cgroup's quota.
+    """Threads that this process may use, by OpenMP's settings, its processors and its cgroup's quota.
 
-    A forked child uses one: the OpenMP runtime's threads do not exist there, and waiting for them would never end.
+    A forked child uses one: the OpenMP runtime's threads do not exist there, so a call would wait for them forever.
     """
     if os.getpid() != _IMPORTING_PROCESS:
         return 1
@@ -48,14 +48,14 @@ def available_threads() -> int:
 
 @lru_cache(maxsize=1)
 def most_threads() -> int:
-    """Threads that are started at most, however many are asked for."""
+    """Upper limit of the threads of a call, however many are asked for."""
     return max(MOST_THREADS, os.cpu_count() or 1)
 
 
 def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
-    """Threads for a call of `work` multiply-adds: num_threads if it is given, else what is available and pays.
+    """Threads for a call of `work` multiply-adds: num_threads if given, else all available ones if work is large, or 1.
 
-    More than `most_threads` are not started; no result depends on their number.
+    Never more than `most_threads`, and 1 in a forked child; no result depends on the number.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
 
 @lru_cache(maxsize=1)
 def _blas() -> tuple[Any, ...]:
-    """BLAS as NumPy and as SciPy have it; finding them takes a millisecond, and what is not loaded is not found."""
+    """Return the BLAS libraries of NumPy and of SciPy; finding them takes a millisecond."""
+    # Only a loaded library is found.
     import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
@@ -83,12 +84,12 @@ def _blas() -> tuple[Any, ...]:
 
 
 class OneBlasThread:
-    """Keeps BLAS to the thread that calls it, as long as anybody asks for that.
+    """A context in which BLAS uses only the thread that calls it.
 
-    What BLAS is asked for during a fit, factorisations and vectors, is little. Its threads would save little of it, go
-    on waiting for more in a busy loop, for a hundredth of a second, on the processors that the next pass needs, and
-    make results depend on their number. That number is the process's: fits that overlap, in threads of Python, share
-    one limit, which the last of them lifts.
+    A fit asks BLAS for little: factorisations and operations on vectors. More threads would save little time, and the
+    results would depend on their number. After a call they would also wait for work in a busy loop, for 10 ms, on the
+    processors that the next pass needs. BLAS has one limit per process, so overlapping fits in several Python threads
+    share it, and the last fit to end restores it.
     """
 
     def __init__(self) -> None:
@@ -110,7 +111,7 @@ class OneBlasThread:
             if not self._users:
                 for library, count in zip(_blas(), self._counts, strict=True):
                     library.set_num_threads(count)
-            # Else none but the thread that has set the limit could lift it.
+            # Otherwise only the thread that set the limit could restore it.
             for library in _blas():
                 if library.internal_api == "openblas":
                     library.clear_controlling_thread()

@@ -1,4 +1,4 @@
-"""Solvers: one loop, one method a file. They know the objective's protocol and nothing of the data."""
+"""Solvers: one loop, and one file per method. They use the objective's protocol, never the data."""
 
 from .agd import AcceleratedGradient
 from .gd import GradientDescent

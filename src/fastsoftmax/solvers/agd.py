@@ -1,4 +1,4 @@
-"""Nesterov's accelerated gradient, restarted where it overshoots."""
+"""Nesterov's accelerated gradient, restarted when it overshoots."""
 
 from dataclasses import dataclass, field
 from math import sqrt
@@ -12,7 +12,7 @@ from .loop import Objective, State, Vector
 class AGDState(State):
     """An extrapolated point, and the point that it was extrapolated from."""
 
-    descended: Vector = field(kw_only=True)
+    descended: Vector = field(kw_only=True)  # x; theta is y
     inertia: float = 1.0  # t
     learning_rate: float = 0.0
 
@@ -20,26 +20,26 @@ class AGDState(State):
 class AcceleratedGradient:
     """x' ← y − η ∂F/∂theta(y);  y ← x' + (t − 1)/t' · (x' − x),  t' = (1 + √(1 + 4t²))/2.
 
-    Forgets its inertia, t ← 1, where x' − x points up the gradient, which finds the pace of a strongly convex F without
-    being told (O'Donoghue & Candès, Foundations of Computational Mathematics 15, 2015, section 3.2, gradient scheme).
-    The gradient at y is both what the next step needs and what `tol` judges: y is the state, an iteration is a pass.
+    If x' − x points up the gradient, the inertia restarts at t = 1. This adapts to a strongly convex F whose constants
+    are unknown (O'Donoghue & Candès, Foundations of Computational Mathematics 15, 2015, section 3.2, gradient scheme).
+    The state is y: the next step needs the gradient there, and `tol` judges the same one. An iteration costs one pass.
 
     Parameters
     ----------
     learning_rate : float or None
-        η. None takes 1/L, L a bound of the curvature.
+        η. None takes 1/L, where L is the objective's curvature bound.
     """
 
     def __init__(self, learning_rate: float | None = None) -> None:
         self.learning_rate = learning_rate
 
     def init(self, objective: Objective, theta: Vector) -> AGDState:
-        """Settle the learning rate and evaluate the start."""
+        """Choose the learning rate and evaluate the start."""
         learning_rate = settle(self.learning_rate, objective)
         return AGDState(theta, *objective.loss_grad(theta), descended=theta, learning_rate=learning_rate)
 
     def step(self, objective: Objective, state: AGDState) -> AGDState:
-        """Descend from the extrapolated point, and extrapolate again."""
+        """Take a gradient step from the extrapolated point, then extrapolate again."""
         descended = state.theta - state.learning_rate * state.grad
         change = descended - state.descended
         if dot(state.grad, change) > 0:

@@ -7,7 +7,7 @@ from .loop import Objective, State, Vector
 
 @dataclass(frozen=True, slots=True)
 class GDState(State):
-    """A point and the step that is taken from it."""
+    """A point and the learning rate."""
 
     learning_rate: float = 0.0
 
@@ -18,15 +18,15 @@ class GradientDescent:
     Parameters
     ----------
     learning_rate : float or None
-        η. None takes 1/L, L a bound of the curvature, with which F never increases (Nesterov, Introductory Lectures on
-        Convex Optimization, 2004, theorem 2.1.14).
+        η. None takes 1/L, where L is the objective's curvature bound: F then never increases (Nesterov, Introductory
+        Lectures on Convex Optimization, 2004, theorem 2.1.14).
     """
 
     def __init__(self, learning_rate: float | None = None) -> None:
         self.learning_rate = learning_rate
 
     def init(self, objective: Objective, theta: Vector) -> GDState:
-        """Settle the learning rate and evaluate the start."""
+        """Choose the learning rate and evaluate the start."""
         learning_rate = settle(self.learning_rate, objective)
         return GDState(theta, *objective.loss_grad(theta), learning_rate=learning_rate)
 
@@ -37,7 +37,7 @@ class GradientDescent:
 
 
 def settle(learning_rate: float | None, objective: Objective) -> float:
-    """Return the learning rate that was given, or 1/L; no curvature is no gradient, for which any rate serves."""
+    """Return the given learning rate, or else 1/L. If L = 0 the gradient is zero everywhere, and so is the rate."""
     if learning_rate is not None:
         return learning_rate
     bound = objective.curvature_bound()

@@ -1,4 +1,4 @@
-"""BFGS's approximation of the inverse Hessian, in compact form: products with all pairs at a time."""
+"""BFGS's approximation of the inverse Hessian in compact form: it multiplies with all pairs at once."""
 
 from collections import deque
 
@@ -6,19 +6,20 @@ import numpy as np
 
 from .loop import Preconditioner, Vector
 
-# Pairs that are kept where M is replaced: they hold for any M.
+# When M is replaced, keep this many of the newest pairs: a pair does not depend on M.
 LATEST = 2
 
 
 class InverseHessian:
-    """A multiple of M⁻¹, corrected by the steps that have led to a point.
+    """The matrix γ M⁻¹, corrected by the latest steps.
 
-    S has the steps for columns, Y the changes of the gradient, Z = M⁻¹ Y; R is the upper triangle of SᵀY, D its
-    diagonal. Then (Byrd, Nocedal & Schnabel, Mathematical Programming 63, 1994, theorem 2.2)
+    The columns of S are the steps, those of Y the changes of the gradient, and Z = M⁻¹ Y. R is the upper triangle of
+    SᵀY and D its diagonal. γ is sᵀy / yᵀz of the newest pair. Then (Byrd, Nocedal & Schnabel, Mathematical Programming
+    63, 1994, theorem 2.2)
 
         H g = γ M⁻¹ g + S R⁻ᵀ ((D + γ YᵀZ) R⁻¹ Sᵀg − γ Zᵀg) − γ Z R⁻¹ Sᵀg
 
-    so that a point costs one product with M⁻¹, and S and Z are read twice, whatever the number of pairs.
+    A new point costs one product with M⁻¹. S and Z are read twice, however many pairs there are.
 
     Parameters
     ----------
@@ -34,18 +35,18 @@ class InverseHessian:
         self.matrix = matrix
         self.capacity = capacity
         self.grad, self.solved = grad, self._solve(grad)
-        self.slots: list[int] = []  # of the pairs, oldest first
+        self.slots: list[int] = []  # slot of each pair, oldest pair first
         self.latest: deque[tuple[Vector, Vector]] = deque(maxlen=LATEST)  # columns of S and Y
-        # A slot has a row of Sᵀ and one of Zᵀ; all is zero where there is no pair. The order of the slots, of which R
-        # tells the older from the newer pairs, is of no effect on R⁻¹: its rows and columns have that of all else.
+        # A slot holds a row of Sᵀ and one of Zᵀ: zeros if it has no pair. Slots are not in order of age; R⁻¹ is
+        # permuted alike, so products agree.
         self.vectors = np.zeros((capacity, 2, grad.size))
-        self.n_used = 0  # slots that were ever written, the first ones
+        self.n_used = 0  # only slots before this one were ever written
         self.products = np.zeros((capacity, 2))  # Sᵀg and Zᵀg
         self.R_inverse, self.ZY = np.zeros((2, capacity, capacity))
         self.D = np.zeros(capacity)
 
     def direction(self) -> Vector:
-        """−H g, for the gradient at this point."""
+        """−H g, where g is the gradient at the current point."""
         if not self.slots:
             return -self.solved
         newest = self.slots[-1]
@@ -60,7 +61,7 @@ class InverseHessian:
         return direction
 
     def move(self, step: Vector, grad: Vector) -> None:
-        """Go to the point a step away, where the gradient is this one."""
+        """Move by a step to a point with gradient grad, and store the pair of that step."""
         solved = self._solve(grad)
         slot = self._write(step, solved - self.solved)
         before = self.products
@@ -70,11 +71,11 @@ class InverseHessian:
         self._accept(slot, step, change, self.products - before)
 
     def look(self, grad: Vector) -> None:
-        """Stay at the point, and find the gradient there to be this one."""
+        """Replace the gradient at the current point by grad."""
         self.grad, self.solved, self.products = grad, self._solve(grad), self._project(grad)
 
     def renewed(self, matrix: Preconditioner | None) -> "InverseHessian":
-        """Return the same with another M, corrected by the latest pairs alone."""
+        """Return the approximation at the same point from another M and the newest LATEST pairs only."""
         new = InverseHessian(matrix, self.grad, self.capacity)
         for step, change in self.latest:
             slot = new._write(step, new._solve(change))
@@ -92,7 +93,7 @@ class InverseHessian:
         return products
 
     def _write(self, step: Vector, z: Vector) -> int:
-        """Write into a free slot, or that of the oldest pair, and return it."""
+        """Write a pair into a free slot, or if there is none into that of the oldest pair; return the slot."""
         full = len(self.slots) == self.capacity
         slot = self.slots.pop(0) if full else min(set(range(self.capacity)).difference(self.slots))
         self.n_used = max(self.n_used, slot + 1)
@@ -103,12 +104,15 @@ class InverseHessian:
         return slot
 
     def _accept(self, slot: int, step: Vector, change: Vector, products: Vector) -> None:
-        """Take a slot for a pair, whose change has these products, unless rounding has made them meaningless."""
+        """Count the pair that was written into a slot, or erase it if rounding has made its curvature useless.
+
+        products is Sᵀ change and Zᵀ change, (capacity, 2).
+        """
         own, curvature = products[slot]
         if not (own > 0 and curvature > 0):
             self.vectors[slot] = self.products[slot] = 0
             return
-        # R gets a column: that of its inverse follows from those it has.
+        # R gains a column: the new column of R⁻¹ follows from the old ones.
         self.R_inverse[:, slot] = -(self.R_inverse @ products[:, 0]) / own
         self.R_inverse[slot, slot] = 1 / own
         self.D[slot] = own

@@ -1,9 +1,9 @@
-"""A quadratic model of limited memory with an L1 penalty, and its minimum: linear algebra without the data.
+"""A limited-memory quadratic model with an L1 penalty, and its minimum: linear algebra that never reads X.
 
     Q(u) = ⟨g, d⟩ + ½ dᵀ B d + Σ_j l1_j |u_j|        d = u − w, B = D − P M⁻¹ Pᵀ
 
 B is the compact form of BFGS (Byrd, Nocedal & Schnabel, Mathematical Programming 63, 1994, theorem 2.3): D is diagonal,
-P = [D S, Y] has two columns a pair. What is a principal part of B has the same form, with the rows of P that it names.
+P = [D S, Y] has two columns per pair. A principal submatrix of B has the same form: take the same rows of D and P.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ from ..runtime.precision import Precision
 from ..runtime.vectors import dot, largest
 from .loop import Vector
 
-# The model is minimised to this share of the subgradient at its start, or that many times as near as can be.
+# Stop minimising the model once its subgradient is 3 % of that at the start, or after 30 iterations.
 ACCURACY, MAX_ITER = 0.03, 30
-MAX_HALVINGS = 10
+MAX_HALVINGS = 10  # of a Newton step
 
 
 def subgradient(
     grad: Vector, theta: Vector, l1: Vector | float, support: NDArray[np.intp] | None = None, out: Vector | None = None
 ) -> Vector:
-    """Subgradient of least norm of a function of this gradient plus Σ_j l1_j |theta_j|.
+    """Subgradient of least norm of f(theta) + Σ_j l1_j |theta_j|, where grad is the gradient of f.
 
-    support names the entries of theta that are not zero, where that is known.
+    support holds the indices of theta's nonzero entries; None looks for them.
     """
     least: Vector = np.clip(grad, -l1, l1, out=out)
     np.subtract(grad, least, out=least)
@@ -35,12 +35,12 @@ def subgradient(
 
 
 class L1Model:
-    """Q, with its minimum.
+    """Q and its minimiser.
 
     Parameters
     ----------
     grad, start, l1, diagonal : (n,)
-        g, w, the penalties, zero for what has none, and D but for a factor, which the latest pair gives.
+        g, w, the penalties (0 for an entry without one), and D up to a factor, which the newest pair gives.
     pairs : sequence of (s, y)
         Changes of w and of the gradient, (n,) each, oldest first.
     """
@@ -51,7 +51,7 @@ class L1Model:
         self.grad, self.start, self.l1, self.diagonal = grad, start, l1, diagonal
         self.P = np.empty((len(grad), 2 * len(pairs)))
         self.M = np.empty((2 * len(pairs), 2 * len(pairs)))
-        self.bound = 1.0  # of B's eigenvalues over those of D
+        self.bound = 1.0  # B ⪯ bound · D
         if pairs:
             m = len(pairs)
             for c, (s, y) in enumerate(pairs):
@@ -61,17 +61,17 @@ class L1Model:
             curvature = np.diag(products[:m, m:])
             ratios = np.diag(products[m:, m:]) / curvature
             if not (ratios > 0).all():
-                # So small that their squares are zero: they tell nothing.
+                # The changes are so small that their squares underflow to 0: use no pairs.
                 self.P, self.M = self.P[:, :0], self.M[:0, :0]
                 return
             factor = ratios[-1]
-            # B grows by no more than y yᵀ/⟨s, y⟩ with a pair.
+            # A pair adds at most y yᵀ/⟨s, y⟩ to B.
             self.bound += ratios.sum() / factor
             lower = np.tril(products[:m, m:], -1)
             self.M = np.block([[factor * products[:m, :m], lower], [lower.T, -np.diag(curvature)]])
             self.P[:, :m] *= factor
             self.diagonal = factor * diagonal
-            # Pairs are of many sizes.
+            # The sizes of pairs differ by orders of magnitude: scale M to ±1 on its diagonal.
             size = 1 / np.sqrt(np.abs(np.diag(self.M)))
             self.M *= size[:, None] * size
             self.P *= size
@@ -79,9 +79,9 @@ class L1Model:
     def minimize(self) -> Vector:
         """Return u near the minimum, with Q(u) ≤ Q(w).
 
-        Steps of two kinds alternate. A proximal one never raises Q and finds out which entries are zero; Newton's, on
-        the others with their signs, is the minimum where those are right (Byrd, Chin, Nocedal & Oztoprak, Mathematical
-        Programming 159, 2016). An entry that would change its sign stops at zero.
+        Two kinds of steps alternate. A proximal step never raises Q and finds which entries are zero. A Newton step
+        changes the other entries within their signs: if the signs are right, it ends at the minimum (Byrd, Chin,
+        Nocedal & Oztoprak, Mathematical Programming 159, 2016). An entry that would change its sign stops at zero.
         """
         u, grad = self.start, self.grad
         enough = ACCURACY * largest(subgradient(grad, u, self.l1))
@@ -97,12 +97,12 @@ class L1Model:
         return u
 
     def _newton(self, u: Vector, value: float, grad: Vector, least: Vector) -> tuple[Vector, Vector]:
-        """Minimise over the entries that are free to move, within their signs; return u and the model's gradient."""
+        """Minimise over the free entries without changing a sign; return u and the gradient of Q's smooth part."""
         free = np.flatnonzero(least)
         at, diagonal, P = u[free], self.diagonal[free], self.P[free]
         step = -least[free] / diagonal
         if P.size:
-            # The inverse of D − P M⁻¹ Pᵀ, by Sherman, Morrison and Woodbury.
+            # The inverse of D − P M⁻¹ Pᵀ by the Sherman–Morrison–Woodbury formula.
             inner = np.linalg.solve(self.M - _gram(P, 1 / diagonal), step @ P)
             step += P @ inner / diagonal
         sign = np.where(at != 0, np.sign(at), -np.sign(grad[free]))
@@ -128,5 +128,5 @@ class L1Model:
 
 
 def _gram(P: Vector, weights: Vector) -> Vector:
-    """Pᵀ diag(weights) P; BLAS would compute both of its halves."""
+    """Pᵀ diag(weights) P; BLAS would compute both triangles of this symmetric matrix."""
     return DenseFeatures(P).gram(weights[None], Precision.EXACT, 1)[0]

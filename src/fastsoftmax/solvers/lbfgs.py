@@ -1,4 +1,4 @@
-"""L-BFGS: a quasi-Newton method of limited memory (Nocedal & Wright, Numerical Optimization, 2006, section 7.2)."""
+"""L-BFGS: a limited-memory quasi-Newton method (Nocedal & Wright, Numerical Optimization, 2006, section 7.2)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,28 +13,27 @@ from .loop import NO_PROGRESS, Lowest, Objective, Preconditioner, State, Vector
 
 MANY_PARAMETERS = 1_000_000
 
-# The curvature is found anew after that many iterations, and then after twice as many as the last time, where the loss
-# has fallen to this share since.
+# Compute the curvature anew after 5 iterations, then after 10, 20, … more, but only if the loss has fallen to 95 % of
+# that at the last curvature.
 FIRST_CURVATURE, FALLEN = 5, 0.95
 
-# A sample's line search is nearly exact: its trials cost little.
+# The line search on a sample of the rows is nearly exact: its trials are cheap.
 SAMPLE_CURVATURE = 0.1
 
-# Products are rough until an iteration takes less than this share of the loss away, which they still tell to a few
-# hundredths.
+# Use rough products until an iteration lowers the loss by less than 0.05 %: they tell such a fall to a few percent.
 ROUGH_FALL = 5e-4
 
-# The ascent goes on while its points leave at most this share of the last one's fall to come, about.
+# Stop the dual ascent once a step lowers the loss by more than half of what the previous one did.
 STEEP = 0.5
 
 
 class Curvature(NamedTuple):
-    """A preconditioner, and when it was made."""
+    """A preconditioner, and when it was computed."""
 
     matrix: Preconditioner
-    loss: float
+    loss: float  # at that time
     age: int = 0  # iterations since
-    lifetime: int = FIRST_CURVATURE
+    lifetime: int = FIRST_CURVATURE  # iterations until the next
 
 
 class Step(NamedTuple):
@@ -48,17 +47,17 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LBFGSState(State):
-    """A point, the inverse Hessian there, and the curvature that it corrects."""
+    """A point, the inverse Hessian there, and the curvature that the inverse Hessian corrects."""
 
-    inverse: InverseHessian | None = None  # belongs to this state alone: the next one takes it over
+    inverse: InverseHessian | None = None  # mutable: the next state takes it over and changes it
     curvature: Curvature | None = None
     lowest: Lowest = field(default_factory=Lowest)
-    ascent: Iterator[Vector] | None = None  # belongs to this state alone, too
-    fallen: float = np.inf  # by how much the loss fell with the ascent's last point
-    rough: Objective | None = None  # what loss and gradient are of, where that is not the objective itself
+    ascent: Iterator[Vector] | None = None  # mutable: the next state advances it
+    fallen: float = np.inf  # how much the ascent's last step lowered the loss
+    rough: Objective | None = None  # the objective with rough products, if loss and grad come from it
 
     def refined(self, objective: Objective) -> "LBFGSState":
-        """As the base class says."""
+        """Return the same point with the loss and gradient of the exact objective."""
         if self.rough is None:
             return self
         loss, grad = objective.loss_grad(self.theta)
@@ -68,23 +67,25 @@ class LBFGSState(State):
 
 
 class LBFGS:
-    """Limited-memory BFGS with a strong-Wolfe search.
+    """Limited-memory BFGS with a strong-Wolfe line search.
 
-    The pairs correct a multiple of the identity or, with `preconditioned`, of the objective's own approximation of the
-    Hessian, which takes most of the iterations away (Nocedal & Wright, section 7.2, H_k^0).
+    The pairs correct a multiple of the identity. With `preconditioned` they correct the objective's own approximation
+    of the Hessian, which saves most of the iterations (Nocedal & Wright, section 7.2, H_k^0).
 
-    The unit step is tried with a whole pass, since it is nearly always accepted and then the pass is the next iterate's
-    own. Where it is not, and where the curvature is new, some samples say which step to try; where that is refused too,
-    and in the first iteration without a curvature, the search goes along `objective.line`, where a trial costs none.
+    The unit step is tried by a whole pass: it is nearly always accepted, and the next iteration then uses the same
+    pass. If it is refused or the curvature is new, a line search on a sample of the rows proposes a step. If that step
+    is refused too, and in the first iteration without a curvature, the line search uses `objective.line`: one pass, and
+    none for its trials.
 
-    The way from zero begins with rough products, if the objective has such with a preconditioner: half of the passes
-    take half of the time, and lead to the same points but for a few digits.
+    With `preconditioned`, the first iterations use rough products if the objective offers them: about half of the
+    passes then take half of the time, and the points reached are nearly the same.
 
     Parameters
     ----------
     memory : int
-        Pairs kept; half as many where the parameters are millions, and the pairs are what takes memory and time.
+        Pairs kept; half as many from a million parameters on, where the pairs take most of the memory and time.
     preconditioned : bool
+        Whether to use `objective.curvature`.
     """
 
     def __init__(self, memory: int = 10, preconditioned: bool = False) -> None:
@@ -98,7 +99,7 @@ class LBFGS:
         return LBFGSState(theta, *(rough or objective).loss_grad(theta), ascent=ascent, rough=rough)
 
     def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
-        """Ascend if that is possible, else search along the quasi-Newton direction, or along simpler ones."""
+        """Take a step of the dual ascent if there is one, else search along the quasi-Newton or a simpler direction."""
         if state.ascent is not None:
             nearer = self._ascend(objective, state, state.ascent)
             if nearer is not None:
@@ -131,7 +132,7 @@ class LBFGS:
         return replace(state, stuck=NO_PROGRESS)
 
     def _ascend(self, objective: Objective, state: LBFGSState, ascent: Iterator[Vector]) -> LBFGSState | None:
-        """Return the state at the ascent's next point, or None if it has none or leads nowhere any more."""
+        """Return the state at the ascent's next point, or None if there is none or it does not lower the loss."""
         theta = next(ascent, None)
         if theta is None:
             return None
@@ -142,7 +143,7 @@ class LBFGS:
         return LBFGSState(theta, loss, grad, ascent=ascent if fallen <= STEEP * state.fallen else None, fallen=fallen)
 
     def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[tuple[InverseHessian, Curvature | None]]:
-        """Yield what to go by: curvature and pairs, curvature of this very point, nothing but the gradient."""
+        """Yield inverse Hessians to try: from curvature and pairs, from the curvature here, from the gradient alone."""
 
         def inverse_of(matrix: Preconditioner | None) -> InverseHessian:
             return InverseHessian(matrix, state.grad, self._capacity(state))
@@ -154,7 +155,7 @@ class LBFGS:
                 yield inverse_of(None), None
             return
         if inverse is None or curvature is None:
-            # Not before it is used: a warm start may be the optimum.
+            # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta), state.loss)
             inverse = inverse_of(curvature.matrix)
         elif curvature.age >= curvature.lifetime and state.loss <= FALLEN * curvature.loss:
@@ -192,10 +193,10 @@ class LBFGS:
         curvature: Curvature | None,
         direction: Vector,
     ) -> Iterator[float]:
-        """Yield sizes of the step: one, which nearly always does, what some samples say is best, and what all do."""
+        """Yield step sizes to try: 1, then the best on a sample of the rows, then the best on all rows."""
         size: float | None = None
         if inverse.slots or inverse.matrix is not None:
-            # A new curvature may be another a step away.
+            # A new curvature may not hold as far as a unit step.
             proven = curvature is None or curvature.age > 1
             if proven:
                 yield 1.0
@@ -212,7 +213,7 @@ class LBFGS:
     def _try(
         self, objective: Objective, state: LBFGSState, direction: Vector, slope: float, step_size: float
     ) -> Step | None:
-        """Return a step of this size, or None unless it satisfies the Wolfe conditions."""
+        """Return the step of this size if it satisfies the Wolfe conditions, else None."""
         change = direction if step_size == 1 else step_size * direction
         theta = state.theta + change
         loss, grad = objective.loss_grad(theta)

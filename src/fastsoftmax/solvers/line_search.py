@@ -7,8 +7,8 @@ SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
 MAX_TRIALS = 60
 
-# Where phi changes by less than this share of its value, rounding hides the change and the slope alone is believed
-# (Hager & Zhang, SIAM Journal on Optimization 16, 2005: the approximate Wolfe conditions).
+# If phi changes by less than this share of its value, rounding hides the change: only the slope decides (the
+# approximate Wolfe conditions of Hager & Zhang, SIAM Journal on Optimization 16, 2005).
 ROUNDING = 1e-7
 
 
@@ -26,9 +26,9 @@ def satisfies_wolfe(
 def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float, curvature: float = CURVATURE) -> float | None:
     """Return a step size that satisfies the strong Wolfe conditions, or None if rounding leaves none.
 
-    phi is convex: its slope only rises, so a steep negative slope is left of every acceptable step and a steep positive
-    one right of it. The bracket grows from t fourfold, then shrinks by the secant of the slopes (Nocedal & Wright,
-    2006, section 3.5), kept away from the ends.
+    phi is convex, so its slope only rises: a point with a steep negative slope lies left of every acceptable step, one
+    with a steep positive slope right of it. From t on, the bracket grows fourfold per trial. Then it shrinks by the
+    secant of the slopes (Nocedal & Wright, 2006, section 3.5); a secant within 5 % of an end is replaced by the middle.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float, curvatur
     t : float
         First trial, positive.
     curvature : float
-        Share of the first slope that the last may have.
+        Largest |slope| that is accepted, as a share of |slope at 0|.
     """
     loss0, slope0 = phi(0.0)
     if not slope0 < 0:

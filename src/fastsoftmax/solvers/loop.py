@@ -1,4 +1,4 @@
-"""The iteration loop, written once: stopping, history, callback and status, for every method."""
+"""The iteration loop of all methods: stopping, history, callback and status."""
 
 import math
 import time
@@ -13,10 +13,10 @@ from ..runtime.vectors import largest
 
 Vector = NDArray[np.float64]
 
-# A loss this many times that of the start, or of a guess among a few classes, is on its way to infinity.
+# A fit has diverged if its loss exceeds 1000 · max(1, loss at the start).
 DIVERGED = 1e3
 
-# Iterations without a new lowest loss or gradient, after which only rounding is left to be searched.
+# Stop after 10 iterations in a row without a new lowest loss or gradient norm: what is left is rounding.
 PATIENCE = 10
 NO_PROGRESS = "no step lowers the loss in this precision"
 
@@ -35,7 +35,7 @@ class Preconditioner(Protocol):
     """An approximation of the Hessian."""
 
     def solve(self, v: Vector) -> Vector:
-        """Multiply a vector with its inverse."""
+        """Multiply a vector with the inverse of the approximation."""
 
 
 class Objective(Protocol):
@@ -43,12 +43,12 @@ class Objective(Protocol):
 
     n_params: int
     n_samples: int
-    n_weights: int  # parameters that are penalised, which come first
-    l1: float  # weight of their absolute values, which loss_grad and line leave to the method
+    n_weights: int  # the first n_weights parameters, W, are penalised; the others, b, are not
+    l1: float  # L1 penalty of W; loss_grad and line leave it to the method
 
     @property
     def n_passes(self) -> int:
-        """Passes so far; batches count by their share."""
+        """Passes so far; a batch counts by its share of the rows."""
 
     def split(self, theta: Vector) -> tuple[Vector, Vector]:
         """W, (n_classes, n_features), and b as views of theta."""
@@ -57,43 +57,43 @@ class Objective(Protocol):
         """Value and gradient at theta: one pass."""
 
     def columns(self, columns: NDArray[np.intp]) -> "Objective":
-        """Return the objective of some features alone."""
+        """Return the objective of these features alone."""
 
     def batch(self, rows: NDArray[np.intp]) -> "Objective":
-        """Return the objective of some samples, an estimate of the whole where they are drawn at random."""
+        """Return the objective of these samples; if they are drawn at random, it estimates that of all samples."""
 
     def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
-        """phi(t) → value and slope at theta + t · direction: one pass, and none for any t."""
+        """Return phi(t) → value and slope at theta + t · direction: one pass here, none in phi."""
 
     def sample_line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]] | None:
-        """Estimate what line returns at a small part of its cost; None where the samples are too few for that."""
+        """Return `line` of a random sample of the rows, an estimate; None if that would save too little."""
 
     def rough(self, theta: Vector) -> "Objective | None":
-        """Return the same by less exact and much faster products, to start from theta; None where there is no such."""
+        """Return the objective with faster, less exact products, for a fit from theta; None if there is none."""
 
     def ascend(self, theta: Vector) -> Iterator[Vector]:
-        """Yield points nearer and nearer to the optimum, where some are cheap to find: some passes each."""
+        """Yield points ever nearer to the optimum, each for a few passes; none if no cheap method finds such."""
 
     def curvature(self, theta: Vector) -> Preconditioner:
-        """Approximate the Hessian at theta: some passes."""
+        """Approximate the Hessian at theta: a few passes."""
 
     def diagonal(self, theta: Vector) -> Vector:
         """Diagonal of the Hessian at theta, made positive: two passes."""
 
     @property
     def separated_below(self) -> float:
-        """A loss that proves that there is no optimum, since the classes are separated; 0 where there is one."""
+        """A loss below this proves that the classes are separated and no optimum exists; 0 if there always is one."""
 
     def curvature_bound(self) -> float:
-        """Upper bound of the Hessian's largest eigenvalue."""
+        """Upper bound of the Hessian's largest eigenvalue at any theta."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A point that a method has reached; methods add to it what they remember.
+    """A point that a method has reached; each method adds what it remembers.
 
-    `grad` is the gradient of F, or where F has none the subgradient of least norm: zero at the minimum.
-    `stuck` says why no further progress is possible, and is empty while it is.
+    `grad` is the gradient of F. With an L1 penalty it is the subgradient of least norm, which is zero at the minimum.
+    `stuck` is the reason why no further progress is possible; it is empty while progress is possible.
     """
 
     theta: Vector
@@ -102,26 +102,26 @@ class State:
     stuck: str = ""
 
     def refined(self, objective: Objective) -> "State":
-        """Return the same point with loss and gradient as exact as the objective's."""
+        """Return the same point with the loss and gradient of the exact objective."""
         return self
 
 
 class Lowest(NamedTuple):
-    """The lowest loss and gradient norm so far, and iterations since one of them was new."""
+    """The lowest loss and gradient norm so far, and the number of iterations since either of them improved."""
 
     loss: float = math.inf
     grad_norm: float = math.inf
     idle: int = 0
 
     def after(self, loss: float, grad: Vector) -> "Lowest":
-        """Return the same after another iteration."""
+        """Return the update for one more iteration."""
         norm = largest(grad)
         new = loss < self.loss or norm < self.grad_norm
         return Lowest(min(loss, self.loss), min(norm, self.grad_norm), 0 if new else self.idle + 1)
 
     @property
     def stuck(self) -> str:
-        """Why no further progress is possible, empty while it is."""
+        """Why no further progress is possible; empty while it is possible."""
         return NO_PROGRESS if self.idle >= PATIENCE else ""
 
 
@@ -136,7 +136,7 @@ class Method(Protocol):
 
 
 class Progress(NamedTuple):
-    """What a callback sees after every iteration; W and b are the parameters then."""
+    """What a callback sees after every iteration; theta holds the parameters at that time."""
 
     iteration: int
     n_passes: int
@@ -159,7 +159,7 @@ class Solution(NamedTuple):
 
 
 class History:
-    """What there was to see of every iteration, from now on."""
+    """A record of every iteration; its clock starts when it is made."""
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
@@ -168,15 +168,15 @@ class History:
 
     @property
     def n_iter(self) -> int:
-        """Iterations so far, the start being none."""
+        """Iterations so far; the start is not counted."""
         return max(0, len(self.rows) - 1)
 
     def see(self, iteration: int, loss: float, grad_norm: float, theta: Vector) -> Progress:
-        """Return what there is to see now."""
+        """Return the progress at this moment."""
         return Progress(iteration, self.objective.n_passes, time.perf_counter() - self.started, loss, grad_norm, theta)
 
     def solution(self, at: Progress, status: str, message: str) -> Solution:
-        """Return the end of these iterations, with the parameters of one of them."""
+        """Return a solution with this history and the parameters of one of its iterations, `at`."""
         rows = np.array(self.rows, dtype=HISTORY_DTYPE)
         return Solution(at.theta, at.loss, at.grad_norm, self.n_iter, status, message, rows)
 
@@ -190,17 +190,22 @@ def minimize(
     max_iter: int,
     callback: Callable[[Progress], object] | None = None,
 ) -> Solution:
-    """Step until the largest absolute entry of the gradient is at most tol, or something else ends it.
+    """Iterate until the largest absolute entry of the gradient is at most tol, or until something else ends the fit.
 
     Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "separated"
-    (the loss proves that there is no optimum), "callback" (it returned true), "diverged" (the loss is not finite, or a
-    thousand times that of the start), "interrupted" (Ctrl-C). The last two return the parameters of the lowest loss,
-    the others the last. Ctrl-C before the start is evaluated is a KeyboardInterrupt: there is no best so far.
+    (the loss proves that there is no optimum), "callback" (the callback returned true), "diverged" (the loss is not
+    finite, or exceeds 1000 · max(1, loss at the start)), "interrupted" (Ctrl-C). "diverged" and "interrupted" return
+    the parameters of the lowest loss, all others those of the last iteration.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C arrives before the start is evaluated: there are no parameters to return yet.
     """
     history = History(objective)
     last = best = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
-    # An overflow shows in the loss and becomes the status; it needs no warning beside that.
+    # An overflow makes the loss infinite and the status "diverged": a warning would say it twice.
     init, step = (np.errstate(over="ignore", invalid="ignore")(part) for part in (method.init, method.step))
 
     def look(state: State, iteration: int) -> Progress:
@@ -232,7 +237,7 @@ def minimize(
             stop = callback is not None and callback(last)
             ended = end(last, state.stuck, stop)
             if ended and (refined := state.refined(objective)) is not state:
-                # Nothing ends by what is not exact.
+                # A rough loss or gradient must not end the fit: evaluate exactly and decide again.
                 state = refined
                 last = look(state, last.iteration)
                 history.rows[-1] = last[:5]
@@ -247,7 +252,7 @@ def minimize(
 
 
 def interrupted_message(last: Progress) -> str:
-    """Say what Ctrl-C has left."""
+    """Return the message of a fit that Ctrl-C ended."""
     return f"interrupted in iteration {last.iteration + 1}; the best so far is kept"
 
 

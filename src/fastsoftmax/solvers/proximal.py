@@ -1,7 +1,7 @@
 """Proximal quasi-Newton for an L1 penalty (Lee, Sun & Saunders, SIAM Journal on Optimization 24, 2014).
 
-L-BFGS's quadratic model takes the place of the smooth part of F. That and the penalty are minimised together without
-the data, and the step which results costs a pass, as any other.
+L-BFGS's quadratic model replaces the smooth part of F. The sum of model and penalty is minimised without reading X; the
+step to that minimum then costs one pass.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,37 +15,37 @@ from .l1_model import L1Model, subgradient
 from .line_search import MAX_TRIALS, ROUNDING, SUFFICIENT_DECREASE
 from .loop import NO_PROGRESS, Lowest, Objective, State, Vector
 
-# Numbers that the pairs may take together, and pairs that there are in any case.
+# The pairs may hold 50 million numbers (400 MB) together; at least 5 pairs are kept even if that is more.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
 
-# The diagonal is found anew after that many iterations, and then after twice as many as the last time.
+# Compute the diagonal anew after 10 iterations, then after 20, 40, … more.
 FIRST_DIAGONAL = 10
 
 
 class Pair(NamedTuple):
-    """A step."""
+    """A step, and how the gradient changed along it."""
 
-    moved: NDArray[np.intp]  # entries of theta that it changed
-    s: Vector  # by how much
-    y: Vector  # (n_params,), change of the smooth gradient
+    moved: NDArray[np.intp]  # entries of theta that the step changed
+    s: Vector  # (len(moved),), their changes
+    y: Vector  # (n_params,), change of the smooth part's gradient
 
 
 class Curvature(NamedTuple):
-    """The diagonal of the smooth part's Hessian, and when it was found."""
+    """The diagonal of the smooth part's Hessian, and when it was computed."""
 
     diagonal: Vector
     age: int = 0  # iterations since
-    lifetime: int = FIRST_DIAGONAL
+    lifetime: int = FIRST_DIAGONAL  # iterations until the next
 
 
 @dataclass(frozen=True, slots=True)
 class ProximalState(State):
-    """A point, and what the model is made of; `grad` is the subgradient of F of least norm."""
+    """A point, and what its model is built from; `grad` is F's subgradient of least norm."""
 
     smooth_grad: Vector = field(kw_only=True)
     support: NDArray[np.intp] = field(kw_only=True)  # entries of theta that are not zero
     curvature: Curvature = field(kw_only=True)
-    places: NDArray[np.intp] = field(kw_only=True)  # room for where an entry of theta stands in a model
+    places: NDArray[np.intp] = field(kw_only=True)  # scratch: index in the model of each entry of theta
     pairs: tuple[Pair, ...] = ()
     lowest: Lowest = field(default_factory=Lowest)
 
@@ -53,14 +53,14 @@ class ProximalState(State):
 class ProximalQuasiNewton:
     """Minimises F = smooth part + l1 · ‖W‖₁, with exact zeros.
 
-    A model looks at the entries that are not zero, or whose gradient is larger than the penalty, or that its pairs
-    have moved: the others stay zero at no cost.
+    A model covers the entries that are not zero, or whose gradient exceeds the penalty, or that one of its pairs has
+    moved. All others stay zero at no cost.
 
     Parameters
     ----------
     memory : int
-        Pairs kept, fewer where the parameters are millions. Many more than L-BFGS has use for: the model is minimised
-        exactly, and a pair costs no pass.
+        Pairs kept; fewer if the parameters are millions. L-BFGS gains nothing from so many, but here the model is
+        minimised nearly exactly, and a pair costs no pass.
     """
 
     def __init__(self, memory: int = 50) -> None:
@@ -83,7 +83,7 @@ class ProximalQuasiNewton:
         )
 
     def step(self, objective: Objective, state: ProximalState) -> ProximalState:
-        """Go to the minimum of the model, or towards it; to that of a model without pairs if this leads nowhere."""
+        """Go to the model's minimum or towards it. If that does not lower F, use a model without pairs."""
         diagonal, age, lifetime = state.curvature
         if age >= lifetime:
             diagonal, age, lifetime = objective.diagonal(state.theta), 0, 2 * lifetime
@@ -95,7 +95,7 @@ class ProximalQuasiNewton:
         return replace(state, stuck=NO_PROGRESS)
 
     def _advance(self, objective: Objective, state: ProximalState) -> ProximalState | None:
-        """Return the state at the model's minimum, or between here and there, or None if F is not lower."""
+        """Return the state at the model's minimum or on the line to it, or None if no step there lowers F enough."""
         touched = state.grad != 0
         for entries in (state.support, *(pair.moved for pair in state.pairs)):
             touched[entries] = True
@@ -124,7 +124,7 @@ class ProximalQuasiNewton:
             smooth, grad = objective.loss_grad(theta)
             change = penalty_change(t)
             loss, enough = smooth + penalty + change, SUFFICIENT_DECREASE * t * predicted
-            # Where rounding hides the difference of the losses, the slopes at both ends tell it, of a parabola exactly.
+            # If rounding hides the change of the loss, take it from the slopes at both ends: exact for a parabola.
             by_slopes = 0.5 * t * dot(slopes + grad[free], direction) + change
             hidden = loss <= state.loss + ROUNDING * abs(state.loss) and by_slopes <= enough
             if not (np.isfinite(loss) and (loss <= state.loss + enough or hidden)):
@@ -154,12 +154,12 @@ class ProximalQuasiNewton:
         moved: NDArray[np.intp],
         support: NDArray[np.intp],
     ) -> ProximalState:
-        """Return the state at theta, with the pair that the step there makes."""
+        """Return the state at theta, with the pair of the step from state to theta."""
         grad = least_subgradient(objective, smooth_grad, theta, support)
         lowest = state.lowest.after(loss, grad)
         s, y = theta[moved] - state.theta[moved], smooth_grad - state.smooth_grad
         pairs = state.pairs
-        # Unless rounding has made its curvature meaningless.
+        # Keep no pair whose curvature ⟨s, y⟩ may be a rounding error.
         if dot(s, y[moved]) > np.finfo(np.float64).eps * np.sqrt(dot(s, s) * dot(y, y)):
             kept = min(self.memory, max(MIN_MEMORY, MAX_NUMBERS // (2 * theta.size)))
             pairs = (*pairs, Pair(moved, s, y))[-kept:]
@@ -177,12 +177,12 @@ class ProximalQuasiNewton:
 
 
 def _penalties(objective: Objective, entries: NDArray[np.intp]) -> Vector:
-    """Penalties of some entries of theta: b, which comes last, has none."""
+    """L1 penalties of these entries of theta; 0 for those of b, which come last."""
     return np.where(entries < objective.n_weights, objective.l1, 0.0)
 
 
 def least_subgradient(objective: Objective, grad: Vector, theta: Vector, support: NDArray[np.intp]) -> Vector:
-    """Subgradient of F of least norm, from the gradient of its smooth part."""
+    """F's subgradient of least norm, where grad is the gradient of F's smooth part."""
     n_weights = objective.n_weights
     least = np.empty_like(grad)
     least[n_weights:] = grad[n_weights:]

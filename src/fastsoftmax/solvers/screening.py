@@ -1,10 +1,10 @@
-"""A fit with an L1 penalty on the features that may have weights, and a look at all the others afterwards.
+"""L1 fits by screening: fit only the features that may get weights, then check all others.
 
-Where W_:j is zero at the minimum, no slope |∂L/∂W_kj| exceeds the penalty. Where a fit with a similar penalty went
-before, the slopes change little from the start of a fit to its end, and tell which features may come to have weights
-(as the sequential strong rules of Tibshirani et al., Journal of the Royal Statistical Society B 74, 2012). The others
-are left out, of X too. That they have no weights at the minimum is what their slopes there prove, or else they are let
-in.
+W_:j = 0 is optimal if no slope |∂L/∂W_kj| exceeds the penalty. If a fit with a similar penalty came before, the slopes
+change little during this fit: those at its start tell which features may get weights (as in the sequential strong rules
+of Tibshirani et al., Journal of the Royal Statistical Society B 74, 2012). All other features are left out of the fit
+and of X. Their slopes at the end prove that zero weights are optimal. If a slope exceeds the penalty, its feature is
+let in and the fit goes on.
 """
 
 import math
@@ -18,27 +18,26 @@ from ..runtime.vectors import largest
 from .loop import History, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
 from .proximal import least_subgradient
 
-# Features are let in whose slope is at least this share of the penalty; none is left out where these are more than this
-# share of all.
+# Let a feature in if its largest slope is at least 90 % of the penalty. If these are more than 30 % of all, fit all.
 NEAR, MOST = 0.9, 0.3
 
 
 class Part:
-    """The objective of some features, and the way there and back."""
+    """The objective of the kept features; maps parameters from all features to these and back."""
 
     def __init__(self, whole: Objective, kept: NDArray[np.bool_]) -> None:
         self.whole, self.kept = whole, np.flatnonzero(kept)
         self.objective = whole.columns(self.kept)
 
     def narrow(self, theta: Vector) -> Vector:
-        """Parameters of the features that are kept."""
+        """Parameters of the kept features."""
         part = np.empty(self.objective.n_params)
         (W_out, b_out), (W, b) = self.objective.split(part), self.whole.split(theta)
         W_out[:], b_out[:] = W[:, self.kept], b
         return part
 
     def widen(self, part: Vector) -> Vector:
-        """Parameters of all features, zero for those that are left out."""
+        """Parameters of all features; zero for those left out."""
         theta = np.zeros(self.whole.n_params)
         (W_out, b_out), (W, b) = self.whole.split(theta), self.objective.split(part)
         W_out[:, self.kept], b_out[:] = W, b
@@ -54,13 +53,13 @@ def minimize_screened(
     max_iter: int,
     callback: Callable[[Progress], object] | None = None,
 ) -> Solution:
-    """Minimise as `minimize` does; what it does not need of X is left out."""
+    """Minimise as `minimize` does, but leave out the features whose weights stay zero."""
     history = History(objective)
     last = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
     @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss, as in `minimize`
     def look(theta: Vector) -> tuple[Progress, NDArray[np.float64]]:
-        """Find loss and gradient at theta, and the largest slope of each feature; one pass over all of X."""
+        """Return the progress at theta and the largest |slope| of each feature; one pass over all of X."""
         loss, grad = objective.loss_grad(theta)
         W, _ = objective.split(theta)
         least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
@@ -69,9 +68,9 @@ def minimize_screened(
         return history.see(history.n_iter, loss, largest(least), theta), slopes
 
     def watch(part: Part, begun: int, progress: Progress) -> object:
-        """Record an iteration of a fit that was begun after some others, and show it to the callback."""
+        """Record an iteration of a fit that follows `begun` iterations of earlier fits; call the callback."""
         if history.rows and not progress.iteration:
-            return False  # the last one's end
+            return False  # the start of this fit is the end of the previous one, which is recorded
         seen = history.see(begun + progress.iteration, *progress[3:])
         history.rows.append(seen[:5])
         return callback is not None and callback(seen._replace(theta=part.widen(progress.theta)))
@@ -81,7 +80,7 @@ def minimize_screened(
         kept = (slopes >= NEAR * objective.l1) | objective.split(theta)[0].any(axis=0)
         if not math.isfinite(last.loss + last.grad_norm) or kept.mean() > MOST:
             return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
-        kept[np.argmax(slopes)] = True  # one at least
+        kept[np.argmax(slopes)] = True  # at least one feature
         while True:
             part, begun = Part(objective, kept), history.n_iter
             found = minimize(

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: a step after every mini-batch, with momentum or as Adam, and averaged iterates."""
+"""Stochastic gradient descent: a step per mini-batch, by momentum or Adam, with averaged iterates."""
 
 import operator
 from dataclasses import dataclass, replace
@@ -16,37 +16,37 @@ SCHEDULES = ("constant", "invscaling", "cosine")
 # Steps after which "invscaling" has divided the learning rate by √2.
 DECAY_STEPS = 1000
 
-# The average forgets as t^-(γ+1) what was t times earlier (Shamir & Zhang, ICML 2013, polynomial decay).
+# γ: the average gives its newest iterate, t, the weight (γ + 1)/(γ + t) (Shamir & Zhang, ICML 2013, polynomial decay).
 FORGETTING = 3
 
-# Adam's decay of squared gradients and the least root of them (Kingma & Ba, ICLR 2015, section 2).
+# Adam's β₂ (decay of the mean squared gradient) and ε (added to its root) (Kingma & Ba, ICLR 2015, section 2).
 SQUARES_DECAY, LEAST_ROOT = 0.999, 1e-8
 
 
 @dataclass(frozen=True)
 class SGD:
-    """How `solver="sgd"` descends; `solver=SGD(...)` says it otherwise.
+    """Options of stochastic gradient descent: `solver="sgd"` uses the defaults, `solver=SGD(...)` others.
 
-    A step changes all of W, for sparse X too: where W is larger than a mini-batch, larger batches are faster.
+    A step changes all of W, even if X is sparse. If W is larger than a mini-batch, larger batches are faster.
 
     Parameters
     ----------
     batch_size : int
-        Samples in a mini-batch; those of an epoch differ by one at most, and are gathered into a copy.
+        Samples in a mini-batch, at least 1. The batches of an epoch differ by at most one sample; each is copied.
     rule : {"momentum", "adam"}
         Nesterov's momentum (Sutskever et al., ICML 2013), or Adam (Kingma & Ba, ICLR 2015).
     momentum : float
-        Share of the last step, or of Adam's mean gradient, that is kept; in [0, 1).
+        Share of the last step that is kept, or of Adam's mean gradient (β₁); in [0, 1).
     schedule : {"constant", "invscaling", "cosine"}
-        The learning rate after t steps, as a share of the first: 1, 1/√(1 + t/1000), or ½(1 + cos(π t/T)) where T are
-        the steps of max_iter epochs.
+        The learning rate after t steps, as a share of the first: 1, 1/√(1 + t/1000), or ½(1 + cos(π t/T)), where T is
+        the number of steps in max_iter epochs.
     average : bool
-        Return the average of the iterates, later ones weighing more, in place of the last.
+        Return the average of the iterates, in which later ones weigh more, instead of the last iterate.
 
     Raises
     ------
     ValueError
-        If a parameter is none of these.
+        If a parameter has another type or value than these.
     """
 
     batch_size: int = 128
@@ -73,42 +73,42 @@ class SGD:
 
 @dataclass(slots=True)
 class Walk:
-    """All that an epoch leaves to the next, of the same options."""
+    """What an epoch passes on to the next; both must have the same options."""
 
     theta: Vector  # the last iterate
-    average: Vector  # of the iterates; theta itself where they are not averaged
+    average: Vector  # of the iterates; theta itself if the options ask for no average
     velocity: Vector  # the last step, or Adam's mean gradient
     squares: Vector  # Adam's mean squared gradient; empty for momentum
     n_steps: int = 0
-    learning_rate: float = 0.0  # before the schedule; zero until it is settled
+    learning_rate: float = 0.0  # of the first step, before the schedule; 0 until it is chosen
 
     @classmethod
     def start(cls, theta: Vector, options: SGD) -> "Walk":
-        """Stand still at theta."""
+        """Return the walk before its first step, at theta."""
         return cls(theta, theta, np.zeros_like(theta), np.zeros(theta.size if options.rule == "adam" else 0))
 
 
 @dataclass(frozen=True, slots=True)
 class SGDState(State):
-    """A point, the average or the last iterate, and the walk that has led there."""
+    """A point (the average or the last iterate), and the walk that has led there."""
 
     walk: Walk | None = None
 
 
 class StochasticGradient:
-    """An epoch, every sample once in random order, and then the loss and the gradient of the whole: two passes.
+    """An iteration is an epoch (every sample once, in random order), then the loss and gradient of all: two passes.
 
     Parameters
     ----------
     options : SGD
     learning_rate : float or None
-        The first step's. None asks the first mini-batch for a bound L of its curvature: momentum takes 1/L, as gradient
-        descent does; Adam, whose steps are as long in every coordinate, 1/√(L · n_params), with which the second-order
-        term of a step is ½ at most.
+        Learning rate of the first step. None computes it from a bound L of the first mini-batch's curvature. Momentum
+        takes 1/L, as gradient descent does. Adam's steps are equally long in every coordinate, so it takes
+        1/√(L · n_params): the second-order term of a step is then at most ½.
     random : numpy.random.Generator
         Draws the order of the samples.
     max_epochs : int or None
-        Where the "cosine" ends.
+        Epochs after which the schedule "cosine" reaches 0. None keeps its learning rate constant.
     """
 
     def __init__(
@@ -128,13 +128,13 @@ class StochasticGradient:
         return SGDState(theta, *objective.loss_grad(theta), walk=Walk.start(theta, self.options))
 
     def step(self, objective: Objective, state: SGDState) -> SGDState:
-        """Walk for an epoch and evaluate where it leads."""
+        """Walk for an epoch and evaluate its end."""
         assert state.walk is not None
         walk = self.epoch(objective, state.walk)
         return SGDState(walk.average, *objective.loss_grad(walk.average), walk=walk)
 
     def epoch(self, objective: Objective, walk: Walk) -> Walk:
-        """Take a step after every mini-batch; the walk that is given stays what it is."""
+        """Return the walk after one more epoch, a step per mini-batch; the given walk is not changed."""
         average = self.options.average
         theta = walk.theta.copy()
         walk = replace(
@@ -161,12 +161,12 @@ class StochasticGradient:
         return walk
 
     def _batches(self, n_samples: int) -> list[NDArray[np.intp]]:
-        """Every sample once; the samples of a batch in order, which memory and files like better."""
+        """Every sample once; rows of a batch in ascending order, which memory and files read faster."""
         order = self.random.permutation(n_samples)
         return [np.sort(rows) for rows in np.array_split(order, -(-n_samples // self.options.batch_size))]
 
     def _settle(self, batch: Objective) -> float:
-        """Learning rate by the curvature of a batch; zero, and to be asked of the next, where that has none."""
+        """Learning rate from the curvature of a batch; 0 if that is zero, so that the next batch is asked."""
         if self.learning_rate is not None:
             return self.learning_rate
         bound = batch.curvature_bound()
@@ -175,7 +175,7 @@ class StochasticGradient:
         return 1 / sqrt(bound * batch.n_params) if self.options.rule == "adam" else 1 / bound
 
     def _schedule(self, n_steps: int, steps_of_epoch: int) -> float:
-        """Share of the learning rate after n_steps."""
+        """Learning rate after n_steps, as a share of the first."""
         if self.options.schedule == "invscaling":
             return 1 / sqrt(1 + n_steps / DECAY_STEPS)
         if self.options.schedule == "cosine" and self.max_epochs:
@@ -192,7 +192,7 @@ def _momentum(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -
 
 
 def _adam(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -> None:
-    """Adam, hats for weights of sum one: m ← μ m + (1 − μ) g;  u ← ν u + (1 − ν) g²;  theta ← theta − η m̂/(√û + ε)."""
+    """Adam: m ← μ m + (1 − μ) g;  u ← ν u + (1 − ν) g²;  m̂ = m/(1 − μᵗ);  û = u/(1 − νᵗ);  theta −= η m̂/(√û + ε)."""
     walk.velocity *= momentum
     add_scaled(walk.velocity, 1 - momentum, grad)
     walk.squares *= SQUARES_DECAY
