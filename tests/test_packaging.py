@@ -13,12 +13,13 @@ COMPILED = {".h", ".c", ".pxd", ".pyx"}
 
 # What may be included or cimported by what: the files of a floor know those of the floors before, and one another.
 FLOORS = (
-    r"simd/simd\.h",
-    r"simd/.*",
-    r"_simd\.pxd",
-    r"_layout\.pxd",
-    r"_tile\.pxd|_csr\.pxd",
-    r"_sparse\.pxd|_dual\.pxd",
+    r"native/__init__\.pxd",
+    r"native/simd/simd\.h",
+    r"native/simd/.*",
+    r"native/simd\.pxd",
+    r"native/layout\.pxd",
+    r"native/tile\.pxd|native/csr\.pxd",
+    r"native/sparse\.pxd|native/dual\.pxd",
     r"_kernels\.pyx",
 )
 
@@ -36,17 +37,27 @@ def test_meson_installs_every_module():
     assert {path.name for path in SOURCE.glob("*.py")} <= {"__init__.py", "_build_config.py"}
 
 
+def name_of(path):
+    return str(path.resolve().relative_to(SOURCE))
+
+
 def floor_of(name):
     return next(floor for floor, pattern in enumerate(FLOORS) if re.fullmatch(pattern, name))
 
 
-@pytest.mark.parametrize(
-    "path", sorted(path for path in SOURCE.rglob("*") if path.suffix in {".h", ".c", ".pxd", ".pyx"})
-)
-def test_the_kernels_know_only_what_is_below_them(path):
+def included(path):
+    """The files that one includes or cimports; C looks for them beside it and in native/simd."""
     text = path.read_text()
-    included = [f"simd/{name}" for name in re.findall(r'^#include "([\w./]+)"', text, flags=re.MULTILINE)]
-    included += [f"{name}.pxd" for name in re.findall(r"^from \.(\w+) cimport", text, flags=re.MULTILINE)]
-    included += [f"simd/{name}" for name in re.findall(r'^cdef extern from "([\w.]+)"', text, flags=re.MULTILINE)]
-    own = floor_of(str(path.relative_to(SOURCE)))
-    assert [name for name in included if floor_of(name) > own] == []
+    headers = re.findall(r'^#include "([\w./]+)"', text, flags=re.MULTILINE)
+    headers += re.findall(r'^cdef extern from "([\w./]+)"', text, flags=re.MULTILINE)
+    for header in headers:
+        beside = path.parent / header
+        yield beside if beside.exists() else SOURCE / "native" / "simd" / header
+    for module in re.findall(r"^from \.([\w.]+) cimport", text, flags=re.MULTILINE):
+        yield path.parent / (module.replace(".", "/") + ".pxd")
+
+
+@pytest.mark.parametrize("path", sorted(path for path in SOURCE.rglob("*") if path.suffix in COMPILED))
+def test_the_kernels_know_only_what_is_below_them(path):
+    own = floor_of(name_of(path))
+    assert [name for name in map(name_of, included(path)) if floor_of(name) > own] == []

@@ -1,6 +1,6 @@
 /* One pass of softmax regression, loss and gradient, six times: each version is the one before with a single change, and
-   the last is what src/fastsoftmax/simd does for a few classes. float32, one thread, n_features a multiple of LANES and
-   n_samples of TILE.
+   the last is what src/fastsoftmax/native/simd does for a few classes. float32, one thread, n_features a multiple of
+   LANES and n_samples of TILE.
 
    Compiled where it is measured, with -O3 -march=native. GNU C: vectors are of the widest registers that the target has.
    All have the same arguments: x (n, N) and W (K, N) in C order, labels y (n,), grad_out (K, N); they return the sum of

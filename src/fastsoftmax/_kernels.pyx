@@ -32,21 +32,21 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from ._csr cimport (
+from .native.csr cimport (
     CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, bind_indices, csr, csr_tiles, in_order, padded, parameter, transpose,
 )
-from ._dual cimport dual_ascent
-from ._layout cimport (
+from .native.dual cimport dual_ascent
+from .native.layout cimport (
     FLUSH_TILES, Features, Matrix, Shape, Targets, allocate, bind, cut, is_direct, is_plain, lines, pack_center,
     pack_parameters, packed_feature, stored, strided, vector,
 )
-from ._simd cimport (
+from .native.simd cimport (
     FS_AMD, FS_EXACT, FS_FAST, FS_MAX_TILE_ROWS, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_VECTORS, fs_active,
     fs_active_use, fs_parts, fs_simd_activate, fs_simd_available, fs_simd_compiled, fs_use, fs_use_of, fs_vendor,
     gram_block, gram_pack, lanes_of, panel_width_of, real, sum_samples, tile_gradient, tile_logits, tile_softmax,
 )
-from ._sparse cimport csr_gradient_pass, csr_predict_tile
-from ._tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
+from .native.sparse cimport csr_gradient_pass, csr_predict_tile
+from .native.tile cimport add_rows, finish_prediction, load_rows, make_tile, residual, samples, store_rows, upcoming
 
 import os
 

@@ -1,4 +1,4 @@
-"""Coordinate ascent on the dual of an L2-penalised problem, in epochs; `_dual.pxd` has the step of one sample."""
+"""Coordinate ascent on the dual of an L2-penalised problem, in epochs; `native/dual.pxd` has the step of one sample."""
 
 from collections.abc import Iterator
 

@@ -5,13 +5,13 @@ from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from ._csr cimport (
+from .csr cimport (
     CACHE_ELEMENTS, MAX_STEPS, TRANSPOSE_FEATURES, Csr, CsrPlan, csr_plan, csr_tiles, find_stripes, map_stripes,
     parameter, store_stripe, stripe_start, transpose,
 )
-from ._layout cimport Matrix, Shape, Targets, allocate, lines, strided, vector
-from ._simd cimport csr_gradient, csr_logits, real, sum_samples
-from ._tile cimport add_rows, finish_prediction, residual
+from .layout cimport Matrix, Shape, Targets, allocate, lines, strided, vector
+from .simd cimport csr_gradient, csr_logits, real, sum_samples
+from .tile cimport add_rows, finish_prediction, residual
 
 
 cdef inline double csr_tile(double* grad_b_out, real* residual_out, int32_t* starts_out, real* scratch, Csr* X,

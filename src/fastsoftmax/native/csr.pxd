@@ -10,8 +10,8 @@ from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-from ._layout cimport Matrix, Shape, round_up
-from ._simd cimport FS_ROW_ALIGN, real
+from .layout cimport Matrix, Shape, round_up
+from .simd cimport FS_ROW_ALIGN, real
 
 cdef enum:
     QUAD = 4                        # classes of a feature are padded to a multiple of this

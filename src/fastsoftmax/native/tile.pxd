@@ -2,8 +2,8 @@
 
 from libc.string cimport memset
 
-from ._layout cimport Features, Matrix, Shape, Targets, own_storage
-from ._simd cimport curvature_residual, label_residual, real, sum_samples, target_residual, tile_softmax, widen
+from .layout cimport Features, Matrix, Shape, Targets, own_storage
+from .simd cimport curvature_residual, label_residual, real, sum_samples, target_residual, tile_softmax, widen
 
 
 cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,

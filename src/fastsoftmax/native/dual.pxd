@@ -12,9 +12,9 @@ The intercept is taken for a feature that is always one. Its penalty has a centr
 from cython.parallel cimport prange
 from libc.stdlib cimport free
 
-from ._csr cimport CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, padded, transpose
-from ._layout cimport allocate, lines, round_up
-from ._simd cimport csr_dual_step, lanes_of, real
+from .csr cimport CACHE_ELEMENTS, TRANSPOSE_FEATURES, Csr, padded, transpose
+from .layout cimport allocate, lines, round_up
+from .simd cimport csr_dual_step, lanes_of, real
 
 
 cdef inline void transpose_back(double[:, ::1] W_out, const real* T, Py_ssize_t start, Py_ssize_t stop,

@@ -4,7 +4,7 @@ from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
-from ._simd cimport (
+from .simd cimport (
     FS_BF16, FS_F16, FS_F32, FS_F64, FS_I8, FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, FS_U8, direct_kinds,
     real,
 )

@@ -1,0 +1,1 @@
+"""What the loops of `_kernels.pyx` are made of: how data lies in memory, tiles, passes; simd/ is their arithmetic."""
