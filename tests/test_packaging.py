@@ -9,17 +9,18 @@ SOURCE = Path(__file__).parents[1] / "src" / "fastsoftmax"
 
 pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="needs the sources")
 
-COMPILED = {".h", ".c", ".pxd", ".pyx"}
+COMPILED = {".h", ".c", ".inc", ".pxd", ".pyx"}
 
 # What may be included or cimported by what: the files of a floor know those of the floors before, and one another.
 FLOORS = (
-    r"native/__init__\.pxd",
-    r"native/simd/simd\.h",
+    r"native/(__init__|codes|threads)\.pxd",
+    r"native/simd/(simd\.h|families/.*)",
     r"native/simd/.*",
     r"native/simd\.pxd",
+    r"native/arena\.pxd",
     r"native/layout\.pxd",
-    r"native/tile\.pxd|native/csr\.pxd",
-    r"native/sparse\.pxd|native/dual\.pxd",
+    r"native/(border|csr|slots|tile)\.pxd",
+    r"native/(csr_gradient|csr_predict|dual|gradient|gram|logits|predict|sums)\.pxd",
     r"_kernels\.pyx",
 )
 

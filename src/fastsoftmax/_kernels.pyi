@@ -20,6 +20,7 @@ class _CrossEntropy(Protocol):
         labels: _Index | None,
         targets: _Real | None,
         sample_weight: _Float64 | None,
+        family: int,
         num_threads: int,
     ) -> tuple[float, float]: ...
 
@@ -36,6 +37,7 @@ class _LossGrad(Protocol):
         targets: _Real | None,
         sample_weight: _Float64 | None,
         offset: _Real | None,
+        family: int,
         precision: int,
         num_threads: int,
     ) -> float: ...
@@ -49,8 +51,9 @@ class _HessVec(Protocol):
         center: _Real | None,
         W: _Real,
         b: _Real,
-        sample_weight: _Float64 | None,
+        mass: _Float64 | None,
         offset: _Real | None,
+        family: int,
         precision: int,
         num_threads: int,
     ) -> None: ...
@@ -79,7 +82,8 @@ class _Predict(Protocol):
         center: _Real | None,
         W: _Real,
         b: _Real,
-        probabilities: bool,
+        mean: bool,
+        family: int,
         precision: int,
         num_threads: int,
     ) -> float: ...
@@ -100,6 +104,7 @@ class _CsrLossGrad(Protocol):
         targets: _Real | None,
         sample_weight: _Float64 | None,
         offset: _Real | None,
+        family: int,
         num_threads: int,
     ) -> float: ...
 
@@ -117,8 +122,9 @@ class _CsrHessVec(Protocol):
         b: _Float64,
         V: _Float64,
         v: _Float64,
-        sample_weight: _Float64 | None,
+        mass: _Float64 | None,
         offset: _Real | None,
+        family: int,
         num_threads: int,
     ) -> None: ...
 
@@ -132,7 +138,8 @@ class _CsrPredict(Protocol):
         scale: _Float64 | None,
         W: _Real,
         b: _Float64,
-        probabilities: bool,
+        mean: bool,
+        family: int,
         num_threads: int,
     ) -> float: ...
 
@@ -141,6 +148,9 @@ FAST: int
 ROUGH: int
 AMD: int
 OTHERS: int
+FAMILIES: tuple[str, ...]  # the names of the families, by their numbers
+MAX_STRIPES: int
+MAX_STEPS: int
 
 loss_grad: dict[str, _LossGrad]
 hess_vec: dict[str, _HessVec]
@@ -167,6 +177,7 @@ def csr_dual_ascent(
 ) -> None: ...
 def csr_order(indices: memoryview, indptr: _Index, n_features: int) -> tuple[int, bool]: ...
 def softmax(out: _Real, logits: _Real, log: bool, num_threads: int) -> None: ...
+def targets_of(family: int) -> tuple[str, ...]: ...
 def max_threads() -> int: ...
 def isa_names() -> tuple[tuple[str, ...], tuple[str, ...], str]: ...
 def use_isa(name: str) -> None: ...

@@ -12,6 +12,8 @@ from ..runtime.threads import resolve_num_threads
 # Multiply-adds that an exponential costs, with the traffic around it.
 EXP_WORK = 20
 
+SOFTMAX = _kernels.FAMILIES.index("softmax")
+
 
 def softmax(logits: ArrayLike) -> FloatArray:
     """exp(z_ik) / Σ_j exp(z_ij) for every row, without overflow.
@@ -97,7 +99,7 @@ def _cross_entropy(
     grad = np.empty(logits.shape, dtype=logits.dtype) if with_grad else None
     threads = resolve_num_threads(None, logits.size * EXP_WORK)
     loss, _ = _kernels.cross_entropy[C_TYPE[logits.dtype]](
-        grad, logits, None, 0.0, targets.labels, targets.rows, weights, threads
+        grad, logits, None, 0.0, targets.labels, targets.rows, weights, SOFTMAX, threads
     )
     if grad is not None:
         grad /= n_samples

@@ -7,10 +7,12 @@ samples wait for that, and never those of more.
 """
 
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-from .layout cimport Matrix, Shape, round_up
+from .arena cimport round_up
+from .layout cimport Shape
 from .simd cimport FS_ROW_ALIGN, real
 
 cdef enum:
@@ -40,6 +42,9 @@ cdef struct Csr:
     const Py_ssize_t* indptr
     Py_ssize_t n_samples
     Py_ssize_t n_features
+    const double* scale             # of the features, which W takes upon itself; NULL: ones
+    const Py_ssize_t* bounds        # where the features may be cut into stripes:
+    Py_ssize_t n_parts              # a power of two of parts, of about as many entries each
 
 cdef struct CsrPlan:
     Py_ssize_t ldt                  # from a feature to the next in W transposed, of all logits
@@ -50,47 +55,48 @@ cdef struct CsrPlan:
     Py_ssize_t stripe_features      # of the widest stripe
 
 
-cdef inline Csr csr(const real[::1] values, indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features) except *:
-    """Pointers of the arrays; indices is a `memoryview` object of int32 or int64."""
-    cdef Csr X = Csr(NULL, NULL, False, &indptr[0], indptr.shape[0] - 1, n_features)
-    if values.shape[0]:
+cdef inline Csr csr_of(const real[::1] values, indices, const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds,
+                       const double[::1] scale, Py_ssize_t n_features) except *:
+    """Pointers of the arrays; indices is a `memoryview` object of int32 or int64. values, bounds and scale may be None.
+    """
+    cdef Csr X = Csr(NULL, NULL, False, &indptr[0], indptr.shape[0] - 1, n_features, NULL, NULL, 0)
+    cdef Py_buffer* buffer = PyMemoryView_GET_BUFFER(indices)
+    X.indices = buffer.buf
+    X.wide = buffer.itemsize == sizeof(int64_t)
+    if values is not None and values.shape[0]:
         X.values = &values[0]
-    bind_indices(&X, indices)
+    if scale is not None:
+        X.scale = &scale[0]
+    if bounds is not None:
+        X.bounds = &bounds[0]
+        X.n_parts = bounds.shape[0] - 1
     return X
 
 
-cdef inline int bind_indices(Csr* X, view) except -1:
-    cdef Py_buffer* buffer = PyMemoryView_GET_BUFFER(view)
-    X.indices = buffer.buf
-    X.wide = buffer.itemsize == sizeof(int64_t)
-    return 0
+cdef inline Py_ssize_t padded(Py_ssize_t n_outputs) noexcept nogil:
+    return round_up(n_outputs, QUAD)
 
 
-cdef inline Py_ssize_t padded(Py_ssize_t n_classes) noexcept nogil:
-    return round_up(n_classes, QUAD)
-
-
-cdef inline Shape csr_tiles(Csr* X, Py_ssize_t n_classes) noexcept nogil:
+cdef inline Shape csr_tiles(Csr* X, Py_ssize_t n_outputs) noexcept nogil:
     """How the samples are cut into tiles; there are no slots, and no features in them."""
     cdef Shape shape
     cdef Py_ssize_t rows = round_up(X.n_samples // MIN_CSR_TILES + 1, FS_ROW_ALIGN)
     memset(&shape, 0, sizeof(shape))
     shape.n_features = X.n_features
-    shape.n_classes = n_classes
+    shape.n_outputs = n_outputs
     shape.tile_rows = min(rows, <Py_ssize_t> CSR_TILE_ROWS)
     return shape
 
 
-cdef inline CsrPlan csr_plan(Csr* X, const Py_ssize_t[::1] bounds, Py_ssize_t n_logits, Shape* shape,
-                             Py_ssize_t itemsize) noexcept nogil:
+cdef inline CsrPlan csr_plan(Csr* X, Py_ssize_t n_logits, Shape* shape, Py_ssize_t itemsize) noexcept nogil:
     """Cut the features into stripes and the samples into blocks: by the data alone."""
     cdef CsrPlan plan
-    cdef Py_ssize_t most = bounds.shape[0] - 1, s, row_bytes, sums_bytes
+    cdef Py_ssize_t s, row_bytes, sums_bytes
     plan.ldt = padded(n_logits)
-    plan.ldr = padded(shape.n_classes)
+    plan.ldr = padded(shape.n_outputs)
     plan.n_stripes = MIN_STRIPES
     sums_bytes = X.n_features * plan.ldr * sizeof(double)
-    while plan.n_stripes < most and sums_bytes > plan.n_stripes * STRIPE_BYTES:
+    while plan.n_stripes < X.n_parts and sums_bytes > plan.n_stripes * STRIPE_BYTES:
         plan.n_stripes *= 2
     plan.step_bits = 0
     while X.n_features >> plan.step_bits >= MAX_STEPS:
@@ -98,30 +104,38 @@ cdef inline CsrPlan csr_plan(Csr* X, const Py_ssize_t[::1] bounds, Py_ssize_t n_
     plan.stripe_features = 0
     for s in range(plan.n_stripes):
         plan.stripe_features = max(plan.stripe_features,
-                                   stripe_start(bounds, s + 1, &plan) - stripe_start(bounds, s, &plan))
+                                   stripe_start(X, s + 1, &plan) - stripe_start(X, s, &plan))
     row_bytes = plan.ldr * itemsize + (plan.n_stripes + 1) * <Py_ssize_t> sizeof(int32_t)
     plan.block_rows = round_up(min(X.n_samples, BLOCK_BYTES // row_bytes + 1), shape.tile_rows)
     return plan
 
 
-cdef inline Py_ssize_t stripe_start(const Py_ssize_t[::1] bounds, Py_ssize_t s, CsrPlan* plan) noexcept nogil:
-    """The first feature of a stripe; bounds cut finer, into a power of two of parts."""
-    return bounds[s * ((bounds.shape[0] - 1) // plan.n_stripes)]
+cdef inline Py_ssize_t stripe_start(Csr* X, Py_ssize_t s, CsrPlan* plan) noexcept nogil:
+    """The first feature of a stripe, which is one or more of the parts."""
+    return X.bounds[s * (X.n_parts // plan.n_stripes)]
 
 
-cdef inline void transpose(real* T_out, const parameter[:, ::1] W, const double* scale, Py_ssize_t start,
-                           Py_ssize_t stop, Py_ssize_t ldt) noexcept nogil:
-    """T_jk = W_kj scale_j for the features [start, stop)."""
-    cdef Py_ssize_t j, k
+cdef inline void transpose_part(real* T_out, const parameter* W, Py_ssize_t n_rows, Csr* X, Py_ssize_t start,
+                                Py_ssize_t ldt) noexcept nogil:
+    """T_jk = W_kj scale_j for TRANSPOSE_FEATURES features from start on."""
+    cdef Py_ssize_t stop = min(start + TRANSPOSE_FEATURES, X.n_features), j, k
     cdef const parameter* row
-    for k in range(W.shape[0]):
-        row = &W[k, 0]
-        if scale == NULL:
+    for k in range(n_rows):
+        row = W + k * X.n_features
+        if X.scale == NULL:
             for j in range(start, stop):
                 T_out[j * ldt + k] = <real> row[j]
         else:
             for j in range(start, stop):
-                T_out[j * ldt + k] = <real> (row[j] * scale[j])
+                T_out[j * ldt + k] = <real> (row[j] * X.scale[j])
+
+
+cdef inline void transpose(real* T_out, const parameter* W, Py_ssize_t n_rows, Csr* X, Py_ssize_t ldt,
+                           int num_threads) noexcept nogil:
+    """T_jk = W_kj scale_j for W (n_rows, n_features)."""
+    cdef Py_ssize_t j
+    for j in prange(0, X.n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
+        transpose_part(T_out, W, n_rows, X, j, ldt)
 
 
 cdef inline bint in_order(bint* ascending_inout, const index* features, Py_ssize_t count,
@@ -139,14 +153,33 @@ cdef inline bint in_order(bint* ascending_inout, const index* features, Py_ssize
     return 0 <= lowest and highest < n_features
 
 
-cdef inline void map_stripes(uint8_t* stripe_out, const Py_ssize_t[::1] bounds, CsrPlan* plan) noexcept nogil:
+cdef inline Py_ssize_t first_outside(bint* ascending_out, Csr* X) noexcept nogil:
+    """The first sample with a feature outside [0, n_features), or -1, and whether features ascend in every sample."""
+    cdef Py_ssize_t i, start, count
+    cdef bint inside = True
+    ascending_out[0] = True
+    for i in range(X.n_samples):
+        start = X.indptr[i]
+        count = X.indptr[i + 1] - start
+        if count == 0:
+            continue
+        if X.wide:
+            inside = in_order(ascending_out, <const int64_t*> X.indices + start, count, X.n_features)
+        else:
+            inside = in_order(ascending_out, <const int32_t*> X.indices + start, count, X.n_features)
+        if not inside:
+            return i
+    return -1
+
+
+cdef inline void map_stripes(uint8_t* stripe_out, Csr* X, CsrPlan* plan) noexcept nogil:
     """The stripe of each step of features."""
     cdef Py_ssize_t s, step, last
     for s in range(plan.n_stripes):
-        last = stripe_start(bounds, s + 1, plan) >> plan.step_bits
-        for step in range(stripe_start(bounds, s, plan) >> plan.step_bits, last):
+        last = stripe_start(X, s + 1, plan) >> plan.step_bits
+        for step in range(stripe_start(X, s, plan) >> plan.step_bits, last):
             stripe_out[step] = <uint8_t> s
-    stripe_out[bounds[bounds.shape[0] - 1] >> plan.step_bits] = <uint8_t> (plan.n_stripes - 1)
+    stripe_out[X.n_features >> plan.step_bits] = <uint8_t> (plan.n_stripes - 1)
 
 
 cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe, Py_ssize_t i, Py_ssize_t block_rows,
@@ -174,13 +207,13 @@ cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe
     starts_out[plan.n_stripes * block_rows] = last
 
 
-cdef inline void store_stripe(parameter[:, ::1] grad_out, const double* sums, Py_ssize_t start, Py_ssize_t stop,
-                              bint add, Py_ssize_t n_samples, Py_ssize_t lds) noexcept nogil:
+cdef inline void store_stripe(parameter* grad_out, const double* sums, Py_ssize_t start, Py_ssize_t stop, bint add,
+                              Csr* X, Py_ssize_t n_outputs, Py_ssize_t lds) noexcept nogil:
     """grad_kj = sum_jk / n_samples for the features [start, stop), or += that."""
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t n_samples = X.n_samples, j, k
     cdef parameter* row
-    for k in range(grad_out.shape[0]):
-        row = &grad_out[k, 0]
+    for k in range(n_outputs):
+        row = grad_out + k * X.n_features
         if add:
             for j in range(start, stop):
                 row[j] += <parameter> (sums[(j - start) * lds + k] / n_samples)

@@ -15,13 +15,40 @@ cdef extern from "simd.h" nogil:
         FS_BF16
         FS_U8
         FS_I8
+    enum:
+        FS_LABELS
+        FS_ROWS
+        FS_DIRECTION
+        FS_N_FAMILIES
+
+    ctypedef struct fs_tile:
+        Py_ssize_t start
+        Py_ssize_t rows
+        Py_ssize_t n_outputs
+        Py_ssize_t n_logits
+        const void* x
+        Py_ssize_t ldx
+        Py_ssize_t n_features
+        int storage
+        int parts
+        void* z
+        Py_ssize_t ldz
+        const Py_ssize_t* labels
+        void* y
+        const double* weight
+        const void* fetch
+        Py_ssize_t fetch_size
+        bint fetch_all
+    ctypedef double (*fs_residual)(const fs_tile* tile) noexcept nogil
+    ctypedef struct fs_family:
+        fs_residual* residual
+        void (*mean)(const fs_tile* tile) noexcept nogil
+
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
     int direct_kinds "fs_direct" (...) noexcept
     void tile_logits "fs_tile_logits" (...) noexcept
     void tile_gradient "fs_tile_gradient" (...) noexcept
-    double label_residual "fs_label_residual" (...) noexcept
-    double target_residual "fs_target_residual" (...) noexcept
-    void curvature_residual "fs_curvature_residual" (...) noexcept
+    const fs_family* family_of "fs_family_of" (...) noexcept
     void sum_samples "fs_sum_samples" (...) noexcept
     void tile_softmax "fs_softmax" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
@@ -50,12 +77,13 @@ cdef extern from "simd.h" nogil:
         FS_VECTORS
         FS_AMD
         FS_OTHERS
-    int fs_parts(const fs_products* by_precision, int precision, Py_ssize_t size)
-    int fs_vendor()
-    const fs_use* fs_use_of(const char* name, int vendor)
-    const char* const* fs_simd_compiled()
-    bint fs_simd_available(const char* name)
-    bint fs_simd_activate(const char* name)
+    const char* const* fs_family_names
+    int fs_parts(const fs_products* by_precision, int precision, Py_ssize_t size) noexcept
+    int fs_vendor() noexcept
+    const fs_use* fs_use_of(const char* name, int vendor) noexcept
+    const char* const* fs_simd_compiled() noexcept
+    bint fs_simd_available(const char* name) noexcept
+    bint fs_simd_activate(const char* name) noexcept
 
 ctypedef fused real:
     float

@@ -2,29 +2,48 @@
 
 from libc.string cimport memset
 
-from .layout cimport Features, Matrix, Shape, Targets, own_storage
-from .simd cimport curvature_residual, label_residual, real, sum_samples, target_residual, tile_softmax, widen
+from .arena cimport Arena, take
+from .layout cimport Features, Matrix, Samples, Shape, own_storage
+from .simd cimport FS_LABELS, FS_ROWS, fs_family, fs_residual, fs_tile, real, sum_samples, widen
 
 
-cdef inline void make_tile(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
-                           Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
+cdef inline void take_tile(fs_tile* tile_out, Arena* arena, Shape* shape, Py_ssize_t n_logits,
+                           Py_ssize_t itemsize) noexcept nogil:
+    """What all tiles of a pass have in common, with room for the logits of one, and for targets or those of a direction
+    behind them."""
+    memset(tile_out, 0, sizeof(fs_tile))
+    tile_out.n_outputs = shape.n_outputs
+    tile_out.n_logits = n_logits
+    tile_out.n_features = shape.tile_features
+    tile_out.ldz = shape.tile_rows
+    tile_out.z = take(arena, 2 * shape.n_outputs * shape.tile_rows * itemsize)
+    if tile_out.z != NULL:
+        tile_out.y = <char*> tile_out.z + shape.n_outputs * shape.tile_rows * itemsize
+
+
+cdef inline void make_block(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
+                            Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
     """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros between."""
     cdef Py_ssize_t row = X.matrix.row, column = X.matrix.column
     cdef const char* block = <const char*> X.matrix.data + (start * row + first * column) * X.itemsize
     widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
 
 
-cdef inline const void* samples(Py_ssize_t* ldx_out, int* storage_out, real* tile, Features* X, Py_ssize_t start,
-                                Py_ssize_t rows, Shape* shape) noexcept nogil:
-    """The tile's samples: where they lie, or made of what is stored."""
+cdef inline void bring(fs_tile* tile, real* room, Features* X, Py_ssize_t start, Py_ssize_t stop,
+                       Shape* shape) noexcept nogil:
+    """The tile from sample start on: where it lies, or made in room of what is stored."""
+    tile.start = start
+    tile.rows = min(shape.tile_rows, stop - start)
+    tile.fetch_size = X.itemsize
     if shape.in_place:
-        ldx_out[0] = X.matrix.row
-        storage_out[0] = X.storage
-        return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
-    make_tile(tile, X, start, 0, rows, shape.n_features, shape.tile_features)
-    ldx_out[0] = shape.tile_features
-    storage_out[0] = own_storage(tile)
-    return tile
+        tile.x = <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
+        tile.ldx = X.matrix.row
+        tile.storage = X.storage
+    else:
+        make_block(room, X, start, 0, tile.rows, shape.n_features, shape.tile_features)
+        tile.x = room
+        tile.ldx = shape.tile_features
+        tile.storage = own_storage(room)
 
 
 cdef inline const void* upcoming(Features* X, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -34,60 +53,52 @@ cdef inline const void* upcoming(Features* X, Py_ssize_t start, Py_ssize_t stop)
     return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
 
 
-cdef inline void add_rows(real* z_inout, Matrix matrix, real factor, Py_ssize_t start, Py_ssize_t rows,
-                          Shape* shape) noexcept nogil:
-    """z_ik += factor · matrix_ik: from samples × classes to the tile's classes × samples."""
-    cdef const real* a = <const real*> matrix.data + start * matrix.row
-    cdef Py_ssize_t i, k
-    for k in range(shape.n_classes):
+cdef inline void add_rows(real* z_inout, fs_tile* tile, Matrix matrix, real factor) noexcept nogil:
+    """z_ik += factor · matrix_ik: from samples × outputs to the tile's outputs × samples."""
+    cdef const real* a = <const real*> matrix.data + tile.start * matrix.row
+    cdef Py_ssize_t rows = tile.rows, ldz = tile.ldz, i, k
+    for k in range(tile.n_outputs):
         for i in range(rows):
-            z_inout[k * shape.tile_rows + i] += factor * a[i * matrix.row + k * matrix.column]
+            z_inout[k * ldz + i] += factor * a[i * matrix.row + k * matrix.column]
 
 
-cdef inline void load_rows(real* z_out, Matrix matrix, Py_ssize_t start, Py_ssize_t rows, Shape* shape) noexcept nogil:
+cdef inline void load_rows(real* z_out, fs_tile* tile, Matrix matrix) noexcept nogil:
     """z_ik = matrix_ik."""
-    memset(z_out, 0, shape.n_classes * shape.tile_rows * sizeof(real))
-    add_rows(z_out, matrix, <real> 1, start, rows, shape)
+    memset(z_out, 0, tile.n_outputs * tile.ldz * sizeof(real))
+    add_rows(z_out, tile, matrix, <real> 1)
 
 
-cdef inline void store_rows(Matrix matrix_out, const real* z, Py_ssize_t start, Py_ssize_t rows,
-                            Shape* shape) noexcept nogil:
+cdef inline void store_rows(Matrix matrix_out, const real* z, fs_tile* tile) noexcept nogil:
     """matrix_ik = z_ik."""
-    cdef real* a = <real*> matrix_out.data + start * matrix_out.row
-    cdef Py_ssize_t i, k
-    for i in range(rows):
-        for k in range(shape.n_classes):
-            a[i * matrix_out.row + k * matrix_out.column] = z[k * shape.tile_rows + i]
+    cdef real* a = <real*> matrix_out.data + tile.start * matrix_out.row
+    cdef Py_ssize_t n_outputs = tile.n_outputs, ldz = tile.ldz, i, k
+    for i in range(tile.rows):
+        for k in range(n_outputs):
+            a[i * matrix_out.row + k * matrix_out.column] = z[k * ldz + i]
 
 
-cdef inline double residual(real* z_inout, real* y, Targets* targets, Py_ssize_t start, Py_ssize_t rows,
-                            Shape* shape) noexcept nogil:
-    """Turn logits into s_i r_i and return Σ_i s_i L_i; y is room for the targets of a tile.
+cdef inline double loss_and_residual(fs_tile* tile, real* y, fs_residual function, Samples* samples) noexcept nogil:
+    """Turn logits into s_i r_i and return Σ_i s_i L_i; y is the tile's room for targets.
 
-    Without targets, the logits of a direction stand behind those of the parameters, r is the Hessian's, and 0 returns.
+    Without targets, the logits of a direction stand there, r is the curvature's, and 0 returns.
     """
-    cdef:
-        Py_ssize_t n_classes = shape.n_classes, ldz = shape.tile_rows
-        const double* sample_weight = NULL
-    if targets.sample_weight != NULL:
-        sample_weight = targets.sample_weight + start
-    if targets.labels != NULL:
-        return label_residual(z_inout, targets.labels + start, sample_weight, rows, n_classes, ldz)
-    if targets.rows.data != NULL:
-        load_rows(y, targets.rows, start, rows, shape)
-        return target_residual(z_inout, y, sample_weight, rows, n_classes, ldz)
-    curvature_residual(z_inout, z_inout + n_classes * ldz, sample_weight, rows, n_classes, ldz)
-    return 0
+    if samples.weight != NULL:
+        tile.weight = samples.weight + tile.start
+    if samples.kind == FS_LABELS:
+        tile.labels = samples.labels + tile.start
+    elif samples.kind == FS_ROWS:
+        load_rows(y, tile, samples.rows)
+    return function(tile)
 
 
-cdef inline double finish_prediction(Matrix out, real* z, bint probabilities, Py_ssize_t start, Py_ssize_t rows,
-                                     Shape* shape) noexcept nogil:
-    """Write the logits of a tile, or their softmax, and return the sum of the logits."""
+cdef inline double finish_prediction(Matrix out, fs_tile* tile, const fs_family* family, bint mean,
+                                     real* z) noexcept nogil:
+    """Write the logits of a tile, or the means that they give, and return the sum of the logits."""
     cdef double total = 0
     cdef Py_ssize_t k
-    for k in range(shape.n_classes):
-        sum_samples(&total, z + k * shape.tile_rows, rows, 1, shape.tile_rows)
-    if probabilities:
-        tile_softmax(z, False, rows, shape.n_classes, shape.tile_rows)
-    store_rows[real](out, z, start, rows, shape)
+    for k in range(tile.n_outputs):
+        sum_samples(&total, z + k * tile.ldz, tile.rows, 1, tile.ldz)
+    if mean:
+        family.mean(tile)
+    store_rows(out, z, tile)
     return total

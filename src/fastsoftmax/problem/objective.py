@@ -48,6 +48,8 @@ CHOICE = 5
 # shorter one takes hardly longer than to choose the samples.
 LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
 
+SOFTMAX = _kernels.FAMILIES.index("softmax")
+
 Phi = Callable[[float], tuple[float, float]]
 
 
@@ -303,6 +305,7 @@ class SoftmaxObjective:
                 self.targets.labels,
                 self.targets.rows,
                 self.sample_weight,
+                SOFTMAX,
                 self.num_threads,
             )
             return (

@@ -61,10 +61,12 @@ static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes, int
     } products[] = {{"vector", &fs_simd_avx512.f32, FS_VECTORS}, {"exact", &fs_simd_amx.f32, FS_SIX_PARTS},
                     {"fast", &fs_simd_amx.f32, FS_THREE_PARTS}, {"rough", &fs_simd_amx.f32, FS_ONE_PART}};
     for (int p = 0; p < 4; p++) {
-        products[p].ops->tile_logits(z, x, FS_F32, W, b, NULL, 0, 0, products[p].parts, rows, n_classes, n_features, n_features, ldz);
+        fs_tile tile = {.rows = rows, .n_outputs = n_classes, .n_logits = n_classes, .x = x, .ldx = n_features,
+                        .n_features = n_features, .storage = FS_F32, .parts = products[p].parts, .z = z, .ldz = ldz};
+        products[p].ops->tile_logits(&tile, W, b);
         memset(grad, 0, n_classes * n_features * sizeof(float));
-        products[p].ops->tile_gradient(grad, x, FS_F32, residual, NULL, 0, products[p].parts, rows, n_classes, n_features, n_features,
-                                       ldz);
+        tile.z = residual;
+        products[p].ops->tile_gradient(grad, &tile);
         printf("%td %td %td %d %s %.3e %.3e\n", rows, n_features, n_classes, below, products[p].name,
                relative(z, logits, n_classes, rows, ldz), relative(grad, sums, n_classes, n_features, n_features));
     }

@@ -18,6 +18,8 @@ BLOCK_NUMBERS = 1_000_000
 # rounding of the residuals, hides in a gradient what differs between the samples. And samples that tell.
 MOST_SQUARE, ROUNDED_ROWS = 5, 500
 
+SOFTMAX = _kernels.FAMILIES.index("softmax")
+
 
 class DenseFeatures(Features):
     """A matrix of any strides, whose elements are of one of the kinds that are served."""
@@ -125,13 +127,14 @@ class DenseFeatures(Features):
                 check_finite(name, self.array[start : start + 1024].astype(np.float32), start)
 
     def _loss_grad(self, *arguments: Any) -> float:
-        grad_W_out, grad_b_out, W, b, *rest = arguments
+        grad_W_out, grad_b_out, W, b, *samples, precision, num_threads = arguments
         return _kernels.loss_grad[self.kind](
-            grad_W_out, grad_b_out, self.view, self.center, in_dtype(W, self.dtype), in_dtype(b, self.dtype), *rest
+            *(grad_W_out, grad_b_out, self.view, self.center, in_dtype(W, self.dtype), in_dtype(b, self.dtype)),
+            *(*samples, SOFTMAX, precision, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:
-        product_W_out, product_b_out, W, b, V, v, *rest = arguments
+        product_W_out, product_b_out, W, b, V, v, mass, offset, precision, num_threads = arguments
         both_W, both_b = np.concatenate([W, V]), np.concatenate([b, v])
         _kernels.hess_vec[self.kind](
             product_W_out,
@@ -140,13 +143,18 @@ class DenseFeatures(Features):
             self.center,
             in_dtype(both_W, self.dtype),
             in_dtype(both_b, self.dtype),
-            *rest,
+            mass,
+            offset,
+            SOFTMAX,
+            precision,
+            num_threads,
         )
 
     def _predict(self, *arguments: Any) -> float:
-        out, W, b, *rest = arguments
+        out, W, b, mean, precision, num_threads = arguments
         return _kernels.predict[self.kind](
-            out, self.view, self.center, in_dtype(W, self.dtype), in_dtype(b, self.dtype), *rest
+            *(out, self.view, self.center, in_dtype(W, self.dtype), in_dtype(b, self.dtype)),
+            *(mean, SOFTMAX, precision, num_threads),
         )
 
 

@@ -13,8 +13,10 @@ from ...runtime.vectors import add_scaled, project
 from ..arguments import C_TYPE, FloatArray, in_dtype, overflow_shows
 from .base import Features, Vector
 
-# Stripes of a sparse matrix, at most; entries that are looked at to cut them; steps of features that are not cut.
-MAX_STRIPES, SAMPLED_ENTRIES, MAX_STEPS = 64, 4096, 4096
+# Entries that are looked at to cut the features into stripes.
+SAMPLED_ENTRIES = 4096
+
+SOFTMAX = _kernels.FAMILIES.index("softmax")
 
 
 class CsrFeatures(Features):
@@ -32,12 +34,12 @@ class CsrFeatures(Features):
     @cached_property
     def bounds(self) -> NDArray[np.intp]:
         """Where the features are cut into stripes of about as many entries, none more than twice as wide as others."""
-        n_features = self.shape[1]
-        step = 1 << max(0, n_features.bit_length() - (MAX_STEPS.bit_length() - 1))
+        n_features, n_parts = self.shape[1], _kernels.MAX_STRIPES
+        step = 1 << max(0, n_features.bit_length() - (_kernels.MAX_STEPS.bit_length() - 1))
         entries = self.matrix.indices[: self.n_entries : max(1, self.n_entries // SAMPLED_ENTRIES)]
         even = np.linspace(0, n_features, len(entries) + 2)
         both = np.sort(np.concatenate([entries, even]))
-        cuts = both[np.arange(MAX_STRIPES + 1) * (len(both) - 1) // MAX_STRIPES].astype(np.intp) // step * step
+        cuts = both[np.arange(n_parts + 1) * (len(both) - 1) // n_parts].astype(np.intp) // step * step
         cuts[0], cuts[-1] = 0, n_features
         return cuts
 
@@ -165,20 +167,20 @@ class CsrFeatures(Features):
         grad_W_out, grad_b_out, W, b, *rest, _precision, num_threads = arguments
         return _kernels.csr_loss_grad[C_TYPE[grad_W_out.dtype], C_TYPE[self.dtype]](
             *(grad_W_out, grad_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
-            *(in_dtype(W, grad_W_out.dtype), b, *rest, num_threads),
+            *(in_dtype(W, grad_W_out.dtype), b, *rest, SOFTMAX, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:
         product_W_out, product_b_out, *parameters, mass, offset, _precision, num_threads = arguments
         _kernels.csr_hess_vec[C_TYPE[self.dtype]](
             *(product_W_out, product_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
-            *(*parameters, mass, offset, num_threads),
+            *(*parameters, mass, offset, SOFTMAX, num_threads),
         )
 
     def _predict(self, *arguments: Any) -> float:
-        out, W, b, probabilities, _precision, num_threads = arguments
+        out, W, b, mean, _precision, num_threads = arguments
         return _kernels.csr_predict[C_TYPE[self.dtype], C_TYPE[W.dtype]](
-            out, self.matrix.data, self.indices, self.indptr, self.scale, W, b, probabilities, num_threads
+            out, self.matrix.data, self.indices, self.indptr, self.scale, W, b, mean, SOFTMAX, num_threads
         )
 
 

@@ -37,9 +37,10 @@ INLINE void CSR_NAME(csr_sums)(real *out, const real *values, const INDEX *indic
 #undef CASE
 }
 
-static void CSR_NAME(csr_logits)(real *z_out, const real *values, const void *indices, const ptrdiff_t *indptr,
-                                 const real *T, const real *b, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldt,
-                                 ptrdiff_t ldz) {
+static void CSR_NAME(csr_logits)(const fs_tile *tile, const real *values, const void *indices, const ptrdiff_t *indptr,
+                                 const real *T, const real *b, ptrdiff_t ldt) {
+    real *const z_out = tile->z;
+    const ptrdiff_t rows = tile->rows, n_classes = tile->n_logits, ldz = tile->ldz;
     real sum[CSR_VECTORS * LANES + LANES];
     for (ptrdiff_t first = 0; first < n_classes; first += CSR_VECTORS * LANES) {
         const ptrdiff_t classes = n_classes - first < CSR_VECTORS * LANES ? n_classes - first : CSR_VECTORS * LANES;

@@ -58,6 +58,12 @@ static const char *const names[] = {
 
 const char *const *fs_simd_compiled(void) { return names; }
 
+#define FAMILY(name) #name,
+const char *const fs_family_names[FS_N_FAMILIES] = {
+#include "families/families.inc"
+};
+#undef FAMILY
+
 #if defined(__x86_64__)
 /* What CPUID says of the processor, by leaf and register, and what XGETBV says of the registers that the operating system
  * saves: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, "CPUID", and volume 1, "Enabling the XSAVE

@@ -33,9 +33,11 @@ INLINE void FEW_NAME(logits_block)(real *z_inout, const STORED *const x[ROW_BLOC
 }
 
 /* z += W x for z (n_classes, rows). */
-static void FEW_NAME(few_logits)(real *z_inout, const void *samples, const real *W, fs_fetch *fetch, ptrdiff_t rows,
-                                 ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
-    const STORED *x = samples;
+static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *fetch) {
+    const STORED *const x = tile->x;
+    real *const z_inout = tile->z;
+    const ptrdiff_t rows = tile->rows, n_classes = tile->n_logits, n_features = tile->n_features;
+    const ptrdiff_t ldx = tile->ldx, ldz = tile->ldz;
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
      * in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
@@ -77,15 +79,15 @@ static void FEW_NAME(few_logits)(real *z_inout, const void *samples, const real 
 #include "panel.h"
 
 /* grad += residual xᵀ for residual (n_classes, rows). */
-static void FEW_NAME(few_gradient)(real *grad_inout, const void *samples, const real *residual, fs_fetch *fetch,
-                                   ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
-                                   ptrdiff_t ldz) {
-    const STORED *x = samples;
-    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+static void FEW_NAME(few_gradient)(real *grad_inout, const fs_tile *tile, fs_fetch *fetch) {
+    const STORED *const x = tile->x;
+    const real *const residual = tile->z;
+    const ptrdiff_t n_features = tile->n_features, n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
         const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
         const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;
-        FEW_NAME(panel)(grad_inout + j, residual, x + j, fetch, n_classes, vectors, last, rows, width, ldz, ldx);
+        FEW_NAME(panel)(grad_inout + j, residual, x + j, fetch, tile->n_outputs, vectors, last, tile->rows, width,
+                        tile->ldz, tile->ldx);
     }
 }
 

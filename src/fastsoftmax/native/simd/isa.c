@@ -138,7 +138,8 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define DTYPE f32
 #include "dtype.h"
 #include "products.h"
-#include "softmax.h"
+#include "rows.h"
+#include "families/table.h"
 #include "dual.h"
 #define INDEX int32_t
 #define CSR_NAME(operation) NAME(operation##_narrow)
@@ -162,7 +163,8 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define DTYPE f64
 #include "dtype.h"
 #include "products.h"
-#include "softmax.h"
+#include "rows.h"
+#include "families/table.h"
 #include "dual.h"
 #define INDEX int32_t
 #define CSR_NAME(operation) NAME(operation##_narrow)
@@ -189,8 +191,7 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define OPS(dtype, size)                                                                                              \
     {                                                                                                                 \
         .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
-        OP(tile_gradient, dtype), OP(label_residual, dtype), OP(target_residual, dtype),                              \
-        OP(curvature_residual, dtype), OP(sum_samples, dtype), OP(softmax, dtype),                                    \
+        OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(softmax, dtype),                    \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), FAST(gram_pack, dtype)},                                          \
         .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \

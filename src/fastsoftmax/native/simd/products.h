@@ -105,9 +105,10 @@ INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo
 }
 
 /* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */
-static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fetch *fetch, int parts,
-                              ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
-                              ptrdiff_t ldz) {
+static void NAME(many_logits)(const fs_tile *tile, const real *W, fs_fetch *fetch) {
+    real *const z_inout = tile->z;
+    const real *const x = tile->x;
+    const ptrdiff_t rows = tile->rows, n_features = tile->n_features, ldx = tile->ldx;
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     for (ptrdiff_t i = 0; i < rows; i += WIDTH) {
@@ -125,7 +126,8 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
                     NAME(transpose)(packed + jj * WIDTH + v * LANES, row, WIDTH);
                 }
             }
-            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, parts, n_classes, vectors, inner, ldz, width);
+            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, tile->parts, tile->n_logits, vectors, inner, tile->ldz,
+                               width);
         }
     }
 }
@@ -139,27 +141,25 @@ static void NAME(many_logits)(real *z_inout, const real *x, const real *W, fs_fe
 #define BY_STORAGE(operation) {[DTYPE_IS_F32 ? FS_F32 : FS_F64] = NAME(operation)}
 #endif
 
-static void NAME(tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch,
-                              ptrdiff_t fetch_size, int fetch_all, int parts, ptrdiff_t rows, ptrdiff_t n_classes,
-                              ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
-    static void (*const few_logits[FS_N_STORAGE])(real *, const void *, const real *, fs_fetch *, ptrdiff_t, ptrdiff_t,
-                                                  ptrdiff_t, ptrdiff_t, ptrdiff_t) = BY_STORAGE(few_logits);
-    const ptrdiff_t padded_rows = (rows + LANES - 1) / LANES * LANES;
+static void NAME(tile_logits)(const fs_tile *tile, const real *W, const real *b) {
+    static void (*const few_logits[FS_N_STORAGE])(const fs_tile *, const real *, fs_fetch *) = BY_STORAGE(few_logits);
+    real *const z_out = tile->z;
+    const ptrdiff_t n_classes = tile->n_logits, ldz = tile->ldz, padded_rows = (tile->rows + LANES - 1) / LANES * LANES;
     for (ptrdiff_t k = 0; k < n_classes; k++) {
         for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
     }
-    fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size, fetch_all || n_classes <= CLASS_BLOCK);
+    fs_fetch ahead = fs_fetch_start(tile->fetch, LANES * tile->fetch_size, tile->fetch_all || n_classes <= CLASS_BLOCK);
     if (n_classes >= FS_MANY_CLASSES) {
-        NAME(many_logits)(z_out, x, W, &ahead, parts, rows, n_classes, n_features, ldx, ldz);
+        NAME(many_logits)(tile, W, &ahead);
     } else {
-        few_logits[storage](z_out, x, W, &ahead, rows, n_classes, n_features, ldx, ldz);
+        few_logits[tile->storage](tile, W, &ahead);
     }
 }
 
 /* gradient += residual xᵀ for many classes, which read the samples many times: from contiguous memory. */
-static void NAME(many_gradient)(real *grad_inout, const real *x, const real *residual, fs_fetch *fetch, int parts,
-                                ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,
-                                ptrdiff_t ldz) {
+static void NAME(many_gradient)(real *grad_inout, const fs_tile *tile, fs_fetch *fetch) {
+    const real *const x = tile->x, *const residual = tile->z;
+    const ptrdiff_t rows = tile->rows, n_features = tile->n_features, ldx = tile->ldx;
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
     real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
@@ -171,20 +171,19 @@ static void NAME(many_gradient)(real *grad_inout, const real *x, const real *res
                 store(packed + i * WIDTH + f * LANES, load(sample + (f < vectors - 1 ? f * LANES : last)));
             }
         }
-        NAME(packed_panel)(grad_inout + j, residual, packed, fetch, parts, n_classes, vectors, rows, width, ldz);
+        NAME(packed_panel)(grad_inout + j, residual, packed, fetch, tile->parts, tile->n_outputs, vectors, rows, width,
+                           tile->ldz);
     }
 }
 
-static void NAME(tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,
-                                ptrdiff_t fetch_size, int parts, ptrdiff_t rows, ptrdiff_t n_classes,
-                                ptrdiff_t n_features, ptrdiff_t ldx, ptrdiff_t ldz) {
-    static void (*const few_gradient[FS_N_STORAGE])(real *, const void *, const real *, fs_fetch *, ptrdiff_t, ptrdiff_t,
-                                                    ptrdiff_t, ptrdiff_t, ptrdiff_t) = BY_STORAGE(few_gradient);
-    fs_fetch ahead = fs_fetch_start(fetch, LANES * fetch_size * PANEL_VECTORS / ROW_BLOCK, n_classes <= PANEL_CLASSES);
-    if (n_classes >= FS_MANY_CLASSES) {
-        NAME(many_gradient)(grad_inout, x, residual, &ahead, parts, rows, n_classes, n_features, ldx, ldz);
+static void NAME(tile_gradient)(real *grad_inout, const fs_tile *tile) {
+    static void (*const few_gradient[FS_N_STORAGE])(real *, const fs_tile *, fs_fetch *) = BY_STORAGE(few_gradient);
+    const ptrdiff_t fetch_bytes = LANES * tile->fetch_size * PANEL_VECTORS / ROW_BLOCK;
+    fs_fetch ahead = fs_fetch_start(tile->fetch, fetch_bytes, tile->n_outputs <= PANEL_CLASSES);
+    if (tile->n_outputs >= FS_MANY_CLASSES) {
+        NAME(many_gradient)(grad_inout, tile, &ahead);
     } else {
-        few_gradient[storage](grad_inout, x, residual, &ahead, rows, n_classes, n_features, ldx, ldz);
+        few_gradient[tile->storage](grad_inout, tile, &ahead);
     }
 }
 #undef BY_STORAGE

@@ -1,22 +1,5 @@
 /* The seam between the kernels and the instruction sets: one table of function pointers for each set.
  *
- * A tile is a block of samples small enough to stay in the second-level cache. In all functions
- *
- *   x       (rows, n_features) samples, rows ldx elements apart, at least one vector wide. What they are stored as is
- *                              one of `direct` where there are less than FS_MANY_CLASSES, else the dtype itself
- *   W, grad (n_classes, width) contiguous; width is n_features rounded up to whole vectors of `lanes` elements. The
- *                              last vector stands for the last `lanes` features, whole, and so may overlap the one
- *                              before: W is zero there, and what grad holds there has no meaning. Samples are so
- *                              read where they lie, and no vector is ever a partial one
- *   z       (n_classes, rows)  logits, later residuals, TRANSPOSED: classes ldz elements apart, so that the lanes
- *                              of a vector are samples and no class count is too small to fill them; ldz is a
- *                              multiple of FS_ROW_ALIGN. Past the last sample, up to a whole vector, z has no meaning but
- *                              is as finite as the samples and parameters are, and weights are zero there
- *   fetch                      memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient
- *                              brings half a tile of elements of fetch_size bytes from there into the cache while it
- *                              computes; tile_logits with fetch_all, because no gradient follows, all of it
- *   parts                      how the products of many classes are made: FS_VECTORS, or one of those after it
- *
  * No Python here, no allocation. Outputs first, inputs next, sizes last.
  */
 #ifndef FASTSOFTMAX_SIMD_H
@@ -45,29 +28,80 @@ enum { FS_VECTORS = 0, FS_ONE_PART = 1, FS_THREE_PARTS = 3, FS_SIX_PARTS = 6 };
 /* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
 enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
 
+/* What the logits of a tile are held against: class indices, rows of numbers, or, for the curvature, a direction. */
+enum { FS_LABELS, FS_ROWS, FS_DIRECTION, FS_N_TARGETS };
+
+/* A tile: a block of samples small enough to stay in the second-level cache, and what becomes of them. Pointers to void
+ * are to the dtype that is computed in. */
+typedef struct {
+    /* The first of the samples among all, and how many they are. */
+    ptrdiff_t start, rows;
+    /* Outputs of the family, for softmax the classes; as many logits, or those of a direction after them. */
+    ptrdiff_t n_outputs, n_logits;
+
+    /* (rows, n_features) samples, rows ldx elements apart, at least one vector wide. What they are stored as is one of
+     * `direct` where there are less than FS_MANY_CLASSES logits, else the dtype itself. */
+    const void *x;
+    ptrdiff_t ldx, n_features;
+    int storage;
+
+    /* How the products of many classes are made: FS_VECTORS, or one of those after it. */
+    int parts;
+
+    /* (n_logits, rows) logits, later residuals, TRANSPOSED: outputs ldz elements apart, so that the lanes of a vector are
+     * samples and no number of outputs is too small to fill them; ldz is a multiple of FS_ROW_ALIGN. Past the last
+     * sample, up to a whole vector, z has no meaning but is as finite as the samples and parameters are, and weights are
+     * zero. */
+    void *z;
+    ptrdiff_t ldz;
+
+    /* The targets, by their kind: labels, a class for each sample; or in y, transposed like z, rows of numbers, or the
+     * logits of a direction, which z holds after those of the outputs. And the factors of the samples, or NULL. */
+    const ptrdiff_t *labels;
+    void *y;
+    const double *weight;
+
+    /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of elements
+     * of fetch_size bytes from there into the cache while it computes; tile_logits with fetch_all, because no gradient
+     * follows, all of it. */
+    const void *fetch;
+    ptrdiff_t fetch_size;
+    int fetch_all;
+} fs_tile;
+
+/* Make residuals z_i = w_i r_i of logits. For targets r_i = ∂L_i/∂z_i, and Σ_i w_i L_i returns. For a direction u_i
+ * r_i = C_i u_i, with the curvature C_i = ∂²L_i/∂z_i² or, where that is not positive, its mean; 0 returns. */
+typedef double (*fs_residual)(const fs_tile *tile);
+
+/* A family is its row functions. */
+typedef struct {
+    fs_residual residual[FS_N_TARGETS]; /* by the kind of targets; NULL where the family has none of it */
+    void (*mean)(const fs_tile *tile);  /* makes the means of the targets of logits */
+} fs_family;
+
+/* FS_softmax, ...: the numbers of the families. */
+#define FAMILY(name) FS_##name,
+enum {
+#include "families/families.inc"
+    FS_N_FAMILIES
+};
+#undef FAMILY
+
 #define FS_DECLARE_OPS(real, dtype)                                                                                   \
     typedef struct {                                                                                                  \
         /* Elements of a vector. */                                                                                   \
         ptrdiff_t lanes;                                                                                              \
         /* Features of a panel. */                                                                                    \
         ptrdiff_t panel_width;                                                                                        \
-        /* z_ik = Σ_j W_kj x_ij + b_k */                                                                              \
-        void (*tile_logits)(real *z_out, const void *x, int storage, const real *W, const real *b, const void *fetch, \
-                            ptrdiff_t fetch_size, int fetch_all, int parts, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features,       \
-                            ptrdiff_t ldx, ptrdiff_t ldz);                                                            \
-        /* grad_kj += Σ_i r_ik x_ij */                                                                                \
-        void (*tile_gradient)(real *grad_inout, const void *x, int storage, const real *residual, const void *fetch,  \
-                              ptrdiff_t fetch_size, int parts, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t ldx,     \
-                              ptrdiff_t ldz);                                                                         \
-        /* For labels y_i: z_ik = w_i (softmax(z_i)_k - [k = y_i]), and return Σ_i w_i L_i. No weights: w_i = 1. */   \
-        double (*label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows, \
-                                 ptrdiff_t n_classes, ptrdiff_t ldz);                                                 \
-        /* For rows y_i of probabilities or counts, transposed like z: z_ik = w_i (softmax(z_i)_k Σ_c y_ic - y_ik) */ \
-        double (*target_residual)(real *z_inout, const real *targets, const double *sample_weight, ptrdiff_t rows,    \
-                                  ptrdiff_t n_classes, ptrdiff_t ldz);                                                \
-        /* For directions u_i, transposed like z: z_ik = w_i p_ik (u_ik - Σ_c p_ic u_ic) with p_i = softmax(z_i) */     \
-        void (*curvature_residual)(real *z_inout, const real *u, const double *sample_weight, ptrdiff_t rows,         \
-                                   ptrdiff_t n_classes, ptrdiff_t ldz);                                               \
+        /* z_ik = Σ_j W_kj x_ij + b_k. W, and grad below, are contiguous, (n_logits, width): width is n_features        \
+         * rounded up to whole vectors of `lanes` elements. The last vector stands for the last `lanes` features, whole,  \
+         * and so may overlap the one before: W is zero there, and what grad holds there has no meaning. Samples are so   \
+         * read where they lie, and no vector is ever a partial one. */                                                   \
+        void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
+        /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
+        void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
+        /* By their numbers. */                                                                                       \
+        const fs_family *const *families;                                                                             \
         /* sum_k += Σ_i z_ik */                                                                                       \
         void (*sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);    \
         /* For weighted Gram matrices, by precision: 0 the data's own, 1 the fastest. gram_pack copies up to panel_width  \
@@ -83,9 +117,8 @@ enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
          * entries of a sample start. csr_logits: z_ik = b_k + Σ_e v_e T_(j_e)k, where T is W transposed, features ldt  \
          * apart, at least one vector long. csr_gradient: grad_(j_e)k += r_ik v_e over the entries starts_i to stops_i  \
          * of a sample; rows of r and of grad are ldr long, a multiple of four, r zero past the last class. */          \
-        void (*csr_logits[2])(real *z_out, const real *values, const void *indices, const ptrdiff_t *indptr,          \
-                              const real *T, const real *b, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldt,       \
-                              ptrdiff_t ldz);                                                                         \
+        void (*csr_logits[2])(const fs_tile *tile, const real *values, const void *indices, const ptrdiff_t *indptr,  \
+                              const real *T, const real *b, ptrdiff_t ldt);                                           \
         void (*csr_gradient[2])(double *grad_inout, const real *values, const void *indices, const ptrdiff_t *indptr, \
                                 const int32_t *starts, const int32_t *stops, const real *residual, ptrdiff_t rows,    \
                                 ptrdiff_t ldr);                                                                       \
@@ -136,27 +169,28 @@ static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int 
     return size >= by_precision[precision].from ? by_precision[precision].parts : FS_VECTORS;
 }
 
-/* The operations on a tile in the set in use, for the dtype of the first argument. */
+/* The operations on a tile in the set in use, for the dtype of a pointer. */
 #define FS_ACTIVE(pointer)                                                                                            \
     _Generic((pointer), float *: &fs_active->f32, double *: &fs_active->f64, const float *: &fs_active->f32,          \
              const double *: &fs_active->f64)
 #define fs_lanes(pointer) (FS_ACTIVE(pointer)->lanes)
-#define fs_tile_logits(z_out, ...) (FS_ACTIVE(z_out)->tile_logits(z_out, __VA_ARGS__))
-#define fs_tile_gradient(grad_inout, ...) (FS_ACTIVE(grad_inout)->tile_gradient(grad_inout, __VA_ARGS__))
-#define fs_label_residual(z_inout, ...) (FS_ACTIVE(z_inout)->label_residual(z_inout, __VA_ARGS__))
-#define fs_target_residual(z_inout, ...) (FS_ACTIVE(z_inout)->target_residual(z_inout, __VA_ARGS__))
-#define fs_curvature_residual(z_inout, ...) (FS_ACTIVE(z_inout)->curvature_residual(z_inout, __VA_ARGS__))
+#define fs_tile_logits(tile, W, b) (FS_ACTIVE(W)->tile_logits(tile, W, b))
+#define fs_tile_gradient(grad_inout, tile) (FS_ACTIVE(grad_inout)->tile_gradient(grad_inout, tile))
+#define fs_family_of(pointer, number) (FS_ACTIVE(pointer)->families[number])
 #define fs_sum_samples(sum_inout, z, ...) (FS_ACTIVE(z)->sum_samples(sum_inout, z, __VA_ARGS__))
 #define fs_panel_width(pointer) (FS_ACTIVE(pointer)->panel_width)
 #define fs_gram_pack(columns_out, fast, ...) (FS_ACTIVE(columns_out)->gram_pack[fast](columns_out, __VA_ARGS__))
 #define fs_gram_block(out_inout, fast, ...) (FS_ACTIVE(out_inout)->gram_block[fast](out_inout, __VA_ARGS__))
-#define fs_csr_logits(z_out, wide, ...) (FS_ACTIVE(z_out)->csr_logits[wide](z_out, __VA_ARGS__))
+#define fs_csr_logits(tile, wide, values, ...) (FS_ACTIVE(values)->csr_logits[wide](tile, values, __VA_ARGS__))
 #define fs_csr_gradient(grad_inout, wide, values, ...)                                                                \
     (FS_ACTIVE(values)->csr_gradient[wide](grad_inout, values, __VA_ARGS__))
 #define fs_csr_dual_step(T_inout, wide, ...) (FS_ACTIVE(T_inout)->csr_dual_step[wide](T_inout, __VA_ARGS__))
 #define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
 #define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))
+
+/* The names of the families, by their numbers. */
+extern const char *const fs_family_names[FS_N_FAMILIES];
 
 /* The names of the instruction sets compiled in, slowest first, NULL at the end. */
 const char *const *fs_simd_compiled(void);

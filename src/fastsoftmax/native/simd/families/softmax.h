@@ -1,84 +1,7 @@
-/* The softmax and its residuals on a tile of logits: the lanes of a vector are samples, the loops run over classes. */
-
-/* exp(x) for x <= 0, or NaN: 2^n exp(r) with n = round(x / ln 2), r = x - n ln 2 (Cody & Waite's two-part ln 2), exp(r)
- * by its series. */
-INLINE vec NAME(exp)(vec x) {
-    static const real inverse_factorial[14] = {
-        1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
-        1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0,
-    };
-    /* NaN stays NaN. */
-    x = NAME(maximum)((vec){0} + EXP_LOWEST, x);
-    const vec magic = (vec){0} + ROUND_MAGIC;
-    const vec shifted = x * (real)1.44269504088896340736 + magic;
-    const vec n = shifted - magic;
-    const ivec n_bits = (ivec)shifted - (ivec)magic;
-    const vec r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    vec p = (vec){0} + inverse_factorial[EXP_TERMS];
-    UNROLL for (int term = EXP_TERMS - 1; term >= 0; term--) p = p * r + inverse_factorial[term];
-    return NAME(times_power_of_two)(p, n, n_bits);
-}
-
-/* log(1 + u) for u >= 0, to all digits for small u: with t = 1 + u rounded and m = t / 2^n in [√½, √2),
- * log t = n ln 2 + log m and log m = 2 atanh(s), s = (m - 1) / (m + 1); what rounding took from t comes back as
- * (u - (t - 1)) / t. */
-INLINE vec NAME(log1p)(vec u) {
-    static const real inverse_odd[11] = {
-        1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11,
-        1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21,
-    };
-    const vec one = (vec){0} + 1, root_half = (vec){0} + (real)0.70710678118654752440;
-    const vec t = u + one;
-    const ivec n_bits = ((ivec)t - (ivec)root_half) >> MANTISSA_BITS;
-    const vec m = (vec)((ivec)t - (n_bits << MANTISSA_BITS));
-    const vec n = (vec)(n_bits + (ivec)((vec){0} + ROUND_MAGIC)) - ROUND_MAGIC;
-    const vec s = (m - one) / (m + one);
-    const vec s2 = s * s;
-    vec p = (vec){0} + inverse_odd[LOG_TERMS];
-    UNROLL for (int term = LOG_TERMS - 1; term >= 0; term--) p = p * s2 + inverse_odd[term];
-    const vec log_t = n * LN2_HIGH + (n * LN2_LOW + 2 * s * p);
-    /* u - u is 0, or NaN where u is NaN or infinite. */
-    return log_t + (u - (t - one)) / t + (u - u);
-}
-
-/* The sum of the lanes. */
-INLINE double NAME(total)(dvec v) {
-    double sum = 0;
-    for (int l = 0; l < LANES; l++) sum += v[l];
-    return sum;
-}
-
-/* The elements in float64, in which all sums over the samples of a pass are kept. */
-INLINE dvec NAME(as_double)(vec v) { return __builtin_convertvector(v, dvec); }
-
-/* A sum over the classes is one of blocks of SUM_CLASSES. Those after the first are added with what rounding has lost (Kahan,
- * Communications of the ACM 8, 1965): the sum of a hundred thousand classes is as exact as that of some. */
-INLINE void NAME(add_block)(vec *total, vec *lost, vec block) {
-    const vec term = block - *lost, sum = *total + term;
-    *lost = (sum - *total) - term;
-    *total = sum;
-}
-
-INLINE ptrdiff_t NAME(block_end)(ptrdiff_t first, ptrdiff_t n_classes) {
-    return n_classes - first < SUM_CLASSES ? n_classes : first + SUM_CLASSES;
-}
-
-/* w_i of a vector of samples: zero past the last one. */
-INLINE vec NAME(weights)(const double *sample_weight, ptrdiff_t i, ptrdiff_t rows) {
-    real w[LANES];
-    const ptrdiff_t count = rows - i < LANES ? rows - i : LANES;
-    if (count == LANES && sample_weight == NULL) return (vec){0} + 1;
-    for (int l = 0; l < LANES; l++) w[l] = l >= count ? 0 : sample_weight != NULL ? (real)sample_weight[i + l] : 1;
-    return load(w);
-}
-
-/* y_i of a vector of samples: of class 0 past the last one. */
-INLINE ivec NAME(labels)(const ptrdiff_t *labels, ptrdiff_t i, ptrdiff_t rows) {
-    if (rows - i >= LANES) return __builtin_convertvector(*(const NAME(lvec) *)(labels + i), ivec);
-    ivec y = {0};
-    for (ptrdiff_t l = 0; l < rows - i; l++) y[l] = (integer)labels[i + l];
-    return y;
-}
+/* The softmax family: class k has probability p_k = exp(z_k) / Σ_c exp(z_c). */
+#ifdef FAMILY
+FAMILY(softmax)
+#else
 
 /* max_k z_k; NaN in the first place stays, and elsewhere returns with the exponentials. */
 INLINE vec NAME(peak)(const real *z, ptrdiff_t n_classes, ptrdiff_t ldz) {
@@ -112,8 +35,11 @@ INLINE vec NAME(label_block)(real *z, vec *below_y, ivec label, vec peak, ptrdif
  *
  * Where the label has the largest logit, e_y is 1 exactly, and neither 1 + small nor p_y - 1 is ever rounded: a loss
  * of 1e-20 has all its digits. */
-static double NAME(label_residual)(real *z_inout, const ptrdiff_t *labels, const double *sample_weight, ptrdiff_t rows,
-                                   ptrdiff_t n_classes, ptrdiff_t ldz) {
+static double NAME(softmax_labels)(const fs_tile *tile) {
+    real *const z_inout = tile->z;
+    const ptrdiff_t *const labels = tile->labels;
+    const double *const sample_weight = tile->weight;
+    const ptrdiff_t rows = tile->rows, n_classes = tile->n_outputs, ldz = tile->ldz;
     /* Three short loops over the samples: each has many independent iterations for the processor to overlap. */
     const vec zero = {0};
     const ptrdiff_t end = NAME(block_end)(0, n_classes);
@@ -167,8 +93,11 @@ INLINE vec NAME(target_block)(real *z, vec *mass, vec *loss, const real *y, vec 
 }
 
 /* L = Σ_k y_k (m - z_k) + Σ_k y_k · log Σ_k exp(z_k - m): no term is negative, so none cancels another. */
-static double NAME(target_residual)(real *z_inout, const real *targets, const double *sample_weight, ptrdiff_t rows,
-                                    ptrdiff_t n_classes, ptrdiff_t ldz) {
+static double NAME(softmax_rows)(const fs_tile *tile) {
+    real *const z_inout = tile->z;
+    const real *const targets = tile->y;
+    const double *const sample_weight = tile->weight;
+    const ptrdiff_t rows = tile->rows, n_classes = tile->n_outputs, ldz = tile->ldz;
     dvec loss = {0};
     const ptrdiff_t end = NAME(block_end)(0, n_classes);
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
@@ -206,8 +135,12 @@ INLINE vec NAME(curvature_block)(real *z, vec *weighted_out, const real *u, vec 
     return sum;
 }
 
-static void NAME(curvature_residual)(real *z_inout, const real *u, const double *sample_weight, ptrdiff_t rows,
-                                     ptrdiff_t n_classes, ptrdiff_t ldz) {
+/* r_k = p_k (u_k - Σ_c p_c u_c) */
+static double NAME(softmax_direction)(const fs_tile *tile) {
+    real *const z_inout = tile->z;
+    const real *const u = tile->y;
+    const double *const sample_weight = tile->weight;
+    const ptrdiff_t rows = tile->rows, n_classes = tile->n_outputs, ldz = tile->ldz;
     const ptrdiff_t end = NAME(block_end)(0, n_classes);
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
         real *z = z_inout + i;
@@ -226,14 +159,7 @@ static void NAME(curvature_residual)(real *z_inout, const real *u, const double 
             store(z + k * ldz, coefficient * load(z + k * ldz) * (load(u + k * ldz + i) - mean));
         }
     }
-}
-
-static void NAME(sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz) {
-    for (ptrdiff_t k = 0; k < n_classes; k++) {
-        vec sum = {0};
-        for (ptrdiff_t i = 0; i < rows; i += LANES) sum += load(z + k * ldz + i);
-        sum_inout[k] += NAME(total)(NAME(as_double)(sum));
-    }
+    return 0;
 }
 
 /* exp(z_k - m), or z_k - m, in the place of z_k, for the classes from `first` to `end`; returns Σ_k exp(z_k - m). */
@@ -264,3 +190,15 @@ static void NAME(softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_cl
         }
     }
 }
+
+static void NAME(softmax_mean)(const fs_tile *tile) {
+    NAME(softmax)(tile->z, 0, tile->rows, tile->n_outputs, tile->ldz);
+}
+
+static const fs_family NAME(family_softmax) = {
+    .residual = {[FS_LABELS] = NAME(softmax_labels),
+                 [FS_ROWS] = NAME(softmax_rows),
+                 [FS_DIRECTION] = NAME(softmax_direction)},
+    .mean = NAME(softmax_mean),
+};
+#endif

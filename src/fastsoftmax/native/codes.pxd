@@ -1,0 +1,15 @@
+"""What a pass returns, and the exception that the border to Python makes of it."""
+
+cdef enum:
+    FS_DONE
+    FS_NO_MEMORY
+    FS_NOT_SERVED       # the family has no row function for that kind of targets
+
+
+cdef inline int check(int code) except -1:
+    """Raise what a code stands for."""
+    if code == FS_NO_MEMORY:
+        raise MemoryError("could not allocate the scratch memory of a pass")
+    if code == FS_NOT_SERVED:
+        raise ValueError("the family does not serve this kind of targets")
+    return 0

@@ -1,0 +1,147 @@
+"""Passes over logits that are given, whatever model they come from."""
+
+from cython.parallel cimport prange, threadid
+
+from .arena cimport CACHE_LINE, Arena, arena_at, give, release, take
+from .codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED
+from .layout cimport Matrix, Samples, Shape, cut
+from .simd cimport family_of, fs_residual, fs_tile, real, tile_softmax
+from .slots cimport add_slots
+from .tile cimport add_rows, load_rows, loss_and_residual, store_rows, take_tile
+
+cdef enum:
+    SLOT_DOUBLES = CACHE_LINE // 8      # of which a slot needs two, the loss and the slope
+
+cdef struct Line:               # logits z + t d, or z where there is no direction d
+    Matrix logits
+    Matrix direction
+    double step
+
+cdef struct LogitsPass:         # what its tiles have in common
+    Matrix out                  # residuals, or absent
+    Line line
+    Samples samples
+    fs_residual residual
+    Shape shape
+    int threads
+    double* slots
+    char* scratch               # of each thread
+    Py_ssize_t scratch_size
+
+
+cdef inline void logits_layout(LogitsPass* p, Arena* arena, real* dtype) noexcept nogil:
+    cdef Arena own = arena_at(NULL)
+    cdef fs_tile tile
+    take_tile(&tile, &own, &p.shape, p.shape.n_outputs, sizeof(real))
+    p.scratch_size = own.size
+    p.slots = <double*> take(arena, p.shape.n_slots * SLOT_DOUBLES * sizeof(double))
+    p.scratch = <char*> take(arena, p.threads * p.scratch_size)
+
+
+cdef inline int begin_logits(LogitsPass* p, Arena* arena, Py_ssize_t n_samples, Py_ssize_t n_outputs, int num_threads,
+                             real* dtype) noexcept nogil:
+    """Cut the samples, and give the pass its memory."""
+    p.shape = cut(n_samples, 1, n_outputs, 1, sizeof(real), True)
+    p.threads = min(num_threads, <int> p.shape.n_slots)     # more have nothing to do
+    arena[0] = arena_at(NULL)
+    logits_layout(p, arena, dtype)
+    if give(arena) == FS_NO_MEMORY:
+        return FS_NO_MEMORY
+    logits_layout(p, arena, dtype)
+    return FS_DONE
+
+
+cdef inline void slot_softmax(LogitsPass* p, void* scratch, bint log, Py_ssize_t start, Py_ssize_t stop,
+                              real* dtype) noexcept nogil:
+    """Write softmax(z_i) = exp(z_ik − m_i) / Σ_k exp(z_ik − m_i), or its logarithm; out may be the logits again."""
+    cdef Arena arena = arena_at(scratch)
+    cdef fs_tile tile
+    cdef real* z
+    take_tile(&tile, &arena, &p.shape, p.shape.n_outputs, sizeof(real))
+    z = <real*> tile.z
+    while start < stop:
+        tile.start = start
+        tile.rows = min(p.shape.tile_rows, stop - start)
+        load_rows(z, &tile, p.line.logits)
+        tile_softmax(z, log, tile.rows, tile.n_outputs, tile.ldz)
+        store_rows(p.out, z, &tile)
+        start += tile.rows
+
+
+cdef inline int softmax_pass(Matrix out, Matrix logits, bint log, Py_ssize_t n_samples, Py_ssize_t n_outputs,
+                             int num_threads, real* dtype) noexcept nogil:
+    """Write softmax, or log-softmax, of every row; out may be logits itself."""
+    cdef:
+        LogitsPass p
+        Arena arena
+        Py_ssize_t s
+    if begin_logits(&p, &arena, n_samples, n_outputs, num_threads, dtype) == FS_NO_MEMORY:
+        return FS_NO_MEMORY
+    p.out = out
+    p.line.logits = logits
+    for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
+        slot_softmax(&p, p.scratch + threadid() * p.scratch_size, log, s * p.shape.slot_rows,
+                     min((s + 1) * p.shape.slot_rows, n_samples), dtype)
+    release(&arena)
+    return FS_DONE
+
+
+cdef inline double add_slopes(double slope, const real* z, fs_tile* tile, Matrix direction) noexcept nogil:
+    """Return slope + Σ_i s_i ⟨r_i, d_i⟩ with the residuals of a tile."""
+    cdef const real* d = <const real*> direction.data + tile.start * direction.row
+    cdef Py_ssize_t i, k
+    for i in range(tile.rows):
+        for k in range(tile.n_outputs):
+            slope += <double> z[k * tile.ldz + i] * d[i * direction.row + k * direction.column]
+    return slope
+
+
+cdef inline void slot_cross_entropy(double* slot_out, LogitsPass* p, void* scratch, Py_ssize_t start, Py_ssize_t stop,
+                                    real* dtype) noexcept nogil:
+    """Write Σ_i s_i L_i and the slope Σ_i s_i ⟨r_i, d_i⟩, zero without a direction; s_i r_i where it is asked for."""
+    cdef:
+        Arena arena = arena_at(scratch)
+        fs_tile tile
+        real* z
+        double loss = 0, slope = 0
+    take_tile(&tile, &arena, &p.shape, p.shape.n_outputs, sizeof(real))
+    z = <real*> tile.z
+    while start < stop:
+        tile.start = start
+        tile.rows = min(p.shape.tile_rows, stop - start)
+        load_rows(z, &tile, p.line.logits)
+        if p.line.direction.data != NULL:
+            add_rows(z, &tile, p.line.direction, <real> p.line.step)
+        loss += loss_and_residual(&tile, <real*> tile.y, p.residual, &p.samples)
+        if p.line.direction.data != NULL:
+            slope = add_slopes(slope, z, &tile, p.line.direction)
+        if p.out.data != NULL:
+            store_rows(p.out, z, &tile)
+        start += tile.rows
+    slot_out[0] = loss
+    slot_out[1] = slope
+
+
+cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix residual_out, Line line,
+                                   Samples* samples, Py_ssize_t n_samples, Py_ssize_t n_outputs, int family,
+                                   int num_threads, real* dtype) noexcept nogil:
+    """Write the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩, and s_i r_i where it is asked for."""
+    cdef:
+        LogitsPass p
+        Arena arena
+        Py_ssize_t s
+    p.residual = family_of(dtype, family).residual[samples.kind]
+    if p.residual == NULL:
+        return FS_NOT_SERVED
+    if begin_logits(&p, &arena, n_samples, n_outputs, num_threads, dtype) == FS_NO_MEMORY:
+        return FS_NO_MEMORY
+    p.out = residual_out
+    p.line = line
+    p.samples = samples[0]
+    for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
+        slot_cross_entropy(p.slots + s * SLOT_DOUBLES, &p, p.scratch + threadid() * p.scratch_size,
+                           s * p.shape.slot_rows, min((s + 1) * p.shape.slot_rows, n_samples), dtype)
+    add_slots(loss_out, p.slots, SLOT_DOUBLES, p.shape.n_slots, 0, 1, n_samples)
+    add_slots(slope_out, p.slots + 1, SLOT_DOUBLES, p.shape.n_slots, 0, 1, n_samples)
+    release(&arena)
+    return FS_DONE
