@@ -10,6 +10,16 @@ _Real = NDArray[np.floating[Any]]
 _Float64 = NDArray[np.float64]
 _Index = NDArray[np.intp]
 
+class _Samples(Protocol):
+    @property
+    def labels(self) -> _Index | None: ...
+    @property
+    def targets(self) -> _Real | None: ...
+    @property
+    def weight(self) -> _Float64 | None: ...
+    @property
+    def offset(self) -> _Real | None: ...
+
 class _CrossEntropy(Protocol):
     def __call__(
         self,
@@ -17,9 +27,7 @@ class _CrossEntropy(Protocol):
         logits: _Real,
         direction: _Real | None,
         step: float,
-        labels: _Index | None,
-        targets: _Real | None,
-        sample_weight: _Float64 | None,
+        samples: _Samples,
         family: int,
         num_threads: int,
     ) -> tuple[float, float]: ...
@@ -33,10 +41,7 @@ class _LossGrad(Protocol):
         center: _Real | None,
         W: _Real,
         b: _Real,
-        labels: _Index | None,
-        targets: _Real | None,
-        sample_weight: _Float64 | None,
-        offset: _Real | None,
+        samples: _Samples,
         family: int,
         precision: int,
         num_threads: int,
@@ -100,10 +105,7 @@ class _CsrLossGrad(Protocol):
         scale: _Float64 | None,
         W: _Real,
         b: _Float64,
-        labels: _Index | None,
-        targets: _Real | None,
-        sample_weight: _Float64 | None,
-        offset: _Real | None,
+        samples: _Samples,
         family: int,
         num_threads: int,
     ) -> float: ...
@@ -177,6 +179,7 @@ def csr_dual_ascent(
 ) -> None: ...
 def csr_order(indices: memoryview, indptr: _Index, n_features: int) -> tuple[int, bool]: ...
 def softmax(out: _Real, logits: _Real, log: bool, num_threads: int) -> None: ...
+def mean(out: _Real, logits: _Real, family: int, num_threads: int) -> None: ...
 def targets_of(family: int) -> tuple[str, ...]: ...
 def max_threads() -> int: ...
 def isa_names() -> tuple[tuple[str, ...], tuple[str, ...], str]: ...

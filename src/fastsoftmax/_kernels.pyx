@@ -38,21 +38,22 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from .native.arena cimport Arena, arena_at, give, release
-from .native.border cimport features_of, matrix_of, parameters_of, pointer_of, samples_of
+from .native.border cimport features_of, matrix_of, parameters_of, parts_of, pointer_of, samples_of
 from .native.codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED, check
-from .native.csr cimport MAX_STEPS as FS_MAX_STEPS, MAX_STRIPES as FS_MAX_STRIPES, Csr, csr_of, first_outside, parameter
+from .native.csr cimport FS_MAX_STEPS, FS_MAX_STRIPES, Csr, csr_of, first_outside, parameter
 from .native.csr_gradient cimport CsrParameters, csr_gradient_pass
 from .native.csr_predict cimport csr_predict_pass
 from .native.dual cimport Ascent, dual_ascent
 from .native.gradient cimport Gradient, gradient_layout, gradient_scratch
 from .native.gram cimport gram_pass
 from .native.layout cimport Features, Matrix, Parameters, Samples, cut, is_direct, pack_center, pack_parameters
-from .native.logits cimport Line, cross_entropy_pass, softmax_pass
+from .native.logits cimport Line, cross_entropy_pass, mean_pass
 from .native.predict cimport predict_pass
 from .native.simd cimport (
     FS_AMD, FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_ROWS, FS_VECTORS,
-    family_of, fs_active, fs_active_use, fs_family_names, fs_parts, fs_simd_activate, fs_simd_available,
-    fs_simd_compiled, fs_tile, fs_use, fs_use_of, fs_vendor, lanes_of, real, sum_samples, tile_gradient, tile_logits,
+    FS_softmax, family_of, fs_active, fs_active_use, fs_family_names, fs_parts, fs_simd_activate, fs_simd_available,
+    fs_simd_compiled, fs_tile, fs_use, fs_use_of, fs_vendor, lanes_of, real, sum_samples, tile_gradient,
+    tile_logits,
 )
 from .native.slots cimport add_slots, flush
 from .native.sums cimport sums_pass
@@ -153,7 +154,8 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
 # empty, labels are in [0, n_classes), families are those of FAMILIES.
 # ---------------------------------------------------------------------------------------------------------------------
 
-# How exact products must be, makers of processors, for `products_of`, and the families, by the numbers that mean them.
+# How exact products must be; makers of processors, for `products_of`; stripes of sparse features, and steps of features
+# that no stripe cuts, at most; the names of the families, by their numbers.
 EXACT, FAST, ROUGH = FS_EXACT, FS_FAST, FS_ROUGH
 AMD, OTHERS = FS_AMD, FS_OTHERS
 MAX_STRIPES, MAX_STEPS = FS_MAX_STRIPES, FS_MAX_STEPS
@@ -161,23 +163,20 @@ FAMILIES = tuple([fs_family_names[family].decode() for family in range(FS_N_FAMI
 
 
 def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[::1] center, const real[:, :] W,
-              const real[:] b, const Py_ssize_t[::1] labels, const real[:, :] targets,
-              const double[::1] sample_weight, const real[:, :] offset, int family, int precision, int num_threads):
+              const real[:] b, samples, int family, int precision, int num_threads):
     """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
 
-    Either labels (n_samples,) or targets (n_samples, n_outputs) is given and the other is None; sample_weight and
-    offset may be None.
+    samples has the attributes labels (n_samples,), targets (n_samples, n_outputs), weight (n_samples,) and offset
+    (n_samples, n_outputs), any of which may be None, but one of the first two.
     """
     cdef:
         Features x = features_of[real](X, center)
         Parameters at = parameters_of[real](W, b)
-        Samples samples = samples_of[real](labels, targets, sample_weight, offset)
+        Samples parts = samples_of(samples, True, <real*> NULL)
         double loss = 0
-        int code
     with nogil:
-        code = gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &x, &at, &samples, grad_W_out.shape[0], family,
-                             precision, num_threads, <real*> NULL)
-    check(code)
+        check(gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &x, &at, &parts, grad_W_out.shape[0], family,
+                            precision, num_threads, <real*> NULL))
     return loss
 
 
@@ -192,13 +191,11 @@ def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::
     cdef:
         Features x = features_of[real](X, center)
         Parameters at = parameters_of[real](W, b)
-        Samples samples = samples_of[real](None, None, mass, offset)
+        Samples parts = parts_of[real](None, None, mass, offset)
         double loss = 0
-        int code
     with nogil:
-        code = gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &x, &at, &samples, hess_W_out.shape[0], family,
-                             precision, num_threads, <real*> NULL)
-    check(code)
+        check(gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &x, &at, &parts, hess_W_out.shape[0], family,
+                            precision, num_threads, <real*> NULL))
 
 
 def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const real[:] b, bint mean, int family,
@@ -212,22 +209,17 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         Parameters at = parameters_of[real](W, b)
         Matrix rows_out = matrix_of[real](out)
         double total = 0
-        int code
     with nogil:
-        code = predict_pass(&total, rows_out, &x, &at, family, mean, precision, num_threads, <real*> NULL)
-    check(code)
+        check(predict_pass(&total, rows_out, &x, &at, family, mean, precision, num_threads, <real*> NULL))
     return total
 
 
 def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] sample_weight, int precision,
          int num_threads):
-    """Write Σ_i w_ci x_i x_iᵀ for every row w_c of sample_weight, (n_weights, n_features, n_features): one pass over X.
-    """
+    """Write Σ_i w_ci x_i x_iᵀ for every row w_c of weights, (n_weights, n_features, n_features): one pass over X."""
     cdef Features x = features_of[real](X, center)
-    cdef int code
     with nogil:
-        code = gram_pass(&out[0, 0, 0], &x, &sample_weight[0, 0], sample_weight.shape[0], precision, num_threads)
-    check(code)
+        check(gram_pass(&out[0, 0, 0], &x, &sample_weight[0, 0], sample_weight.shape[0], precision, num_threads))
 
 
 def feature_sums(double[::1] out, X, const real[::1] center, const double[::1] sample_weight, bint squares,
@@ -235,17 +227,13 @@ def feature_sums(double[::1] out, X, const real[::1] center, const double[::1] s
     """Write the means over the samples of s_i x_i, or of s_i x_i²: one pass over X."""
     cdef Features x = features_of[real](X, center)
     cdef const double* weight = pointer_of(sample_weight)
-    cdef int code
     with nogil:
-        code = sums_pass(&out[0], &x, weight, squares, num_threads, <real*> NULL)
-    check(code)
+        check(sums_pass(&out[0], &x, weight, squares, num_threads, <real*> NULL))
 
 
 def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const real[::1] values, indices,
                   const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[::1] scale,
-                  const parameter[:, ::1] W, const double[::1] b, const Py_ssize_t[::1] labels,
-                  const real[:, :] targets, const double[::1] sample_weight, const real[:, :] offset, int family,
-                  int num_threads):
+                  const parameter[:, ::1] W, const double[::1] b, samples, int family, int num_threads):
     """`loss_grad` of sparse samples: entries (values, indices) of sample i from indptr[i] on, features ascending.
 
     bounds cut the features into a power of two of parts, 8 or more, of about as many entries each. W is that of the
@@ -254,13 +242,11 @@ def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const re
     cdef:
         Csr X = csr_of[real](values, indices, indptr, bounds, scale, W.shape[1])
         CsrParameters at = CsrParameters(&W[0, 0], &b[0], NULL, NULL, W.shape[0])
-        Samples samples = samples_of[real](labels, targets, sample_weight, offset)
+        Samples parts = samples_of(samples, True, <real*> NULL)
         double loss = 0
-        int code
     with nogil:
-        code = csr_gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &X, &at, &samples, family, num_threads,
-                                 <real*> NULL)
-    check(code)
+        check(csr_gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &X, &at, &parts, family, num_threads,
+                                <real*> NULL))
     return loss
 
 
@@ -272,13 +258,11 @@ def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:
     cdef:
         Csr X = csr_of[real](values, indices, indptr, bounds, scale, W.shape[1])
         CsrParameters at = CsrParameters(&W[0, 0], &b[0], &V[0, 0], &v[0], W.shape[0])
-        Samples samples = samples_of[real](None, None, mass, offset)
+        Samples parts = parts_of[real](None, None, mass, offset)
         double loss = 0
-        int code
     with nogil:
-        code = csr_gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &X, &at, &samples, family, num_threads,
-                                 <real*> NULL)
-    check(code)
+        check(csr_gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &X, &at, &parts, family, num_threads,
+                                <real*> NULL))
 
 
 def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_t[::1] indptr,
@@ -289,11 +273,9 @@ def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_
         Csr X = csr_of[real](values, indices, indptr, None, scale, W.shape[1])
         Matrix rows_out = matrix_of[real](out)
         double total = 0
-        int code
     with nogil:
-        code = csr_predict_pass(&total, rows_out, &X, &W[0, 0], &b[0], W.shape[0], family, mean, num_threads,
-                                <real*> NULL)
-    check(code)
+        check(csr_predict_pass(&total, rows_out, &X, &W[0, 0], &b[0], W.shape[0], family, mean, num_threads,
+                               <real*> NULL))
     return total
 
 
@@ -308,14 +290,12 @@ def csr_dual_ascent(double[:, ::1] W_inout, double[::1] b_inout, real[:, ::1] q_
     cdef:
         Csr X = csr_of[real](values, indices, indptr, None, None, W_inout.shape[1])
         Ascent ascent
-        int code
     if not order.shape[0]:
         return
     ascent = Ascent(&W_inout[0, 0], &b_inout[0], &q_inout[0, 0], &square[0], &step[0], &order[0], order.shape[0],
                     W_inout.shape[0], intercept, 0, NULL, NULL)
     with nogil:
-        code = dual_ascent(&ascent, &X, num_threads, <real*> NULL)
-    check(code)
+        check(dual_ascent(&ascent, &X, num_threads, <real*> NULL))
 
 
 def csr_order(indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features):
@@ -333,36 +313,38 @@ def csr_order(indices, const Py_ssize_t[::1] indptr, Py_ssize_t n_features):
 def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
     """Write softmax, or log-softmax, of every row; out may be logits itself."""
     cdef Matrix rows_out = matrix_of[real](out), rows = matrix_of[real](logits)
-    cdef int code
     with nogil:
-        code = softmax_pass(rows_out, rows, log, logits.shape[0], logits.shape[1], num_threads, <real*> NULL)
-    check(code)
+        check(mean_pass(rows_out, rows, logits.shape[0], logits.shape[1], FS_softmax, log, num_threads, <real*> NULL))
 
 
 def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:, :] direction, double step,
-                  const Py_ssize_t[::1] labels, const real[:, :] targets, const double[::1] sample_weight, int family,
-                  int num_threads):
+                  samples, int family, int num_threads):
     """Return the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩ at the logits z + t d, and write s_i r_i.
 
-    residual_out, direction and sample_weight may be None, and one of labels and targets is.
+    residual_out and direction may be None; samples are those of `loss_grad`, whose offset the logits have already.
     """
     cdef:
         Matrix rows_out = matrix_of[real](residual_out)
         Line line = Line(matrix_of[real](logits), matrix_of[real](direction), step)
-        Samples samples = samples_of[real](labels, targets, sample_weight, None)
+        Samples parts = samples_of(samples, False, <real*> NULL)
         double loss = 0, slope = 0
-        int code
     with nogil:
-        code = cross_entropy_pass(&loss, &slope, rows_out, line, &samples, logits.shape[0], logits.shape[1], family,
-                                  num_threads, <real*> NULL)
-    check(code)
+        check(cross_entropy_pass(&loss, &slope, rows_out, line, &parts, logits.shape[0], logits.shape[1], family,
+                                 num_threads, <real*> NULL))
     return loss, slope
 
 
+def mean(real[:, :] out, const real[:, :] logits, int family, int num_threads):
+    """Write the means of the targets that logits give; out may be logits itself."""
+    cdef Matrix rows_out = matrix_of[real](out), rows = matrix_of[real](logits)
+    with nogil:
+        check(mean_pass(rows_out, rows, logits.shape[0], logits.shape[1], family, False, num_threads, <real*> NULL))
+
+
 def targets_of(int family):
-    """Return the kinds of targets that a family serves, of "labels" and "rows"."""
-    kinds = {"labels": FS_LABELS, "rows": FS_ROWS}
-    return tuple([kind for kind in kinds if family_of(<double*> NULL, family).residual[<int> kinds[kind]] != NULL])
+    """Return which of the attributes "labels" and "targets" of samples a family serves."""
+    kinds = (("labels", FS_LABELS), ("targets", FS_ROWS))
+    return tuple([name for name, kind in kinds if family_of(<double*> NULL, family).residual[<int> kind] != NULL])
 
 
 def max_threads():

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _kernels
 from ..data.arguments import C_TYPE, FloatArray, as_matrix, as_sample_weight, as_targets, is_finite, overflow_shows
+from ..data.samples import Samples
 from ..runtime.threads import resolve_num_threads
 
 # Multiply-adds that an exponential costs, with the traffic around it.
@@ -99,7 +100,7 @@ def _cross_entropy(
     grad = np.empty(logits.shape, dtype=logits.dtype) if with_grad else None
     threads = resolve_num_threads(None, logits.size * EXP_WORK)
     loss, _ = _kernels.cross_entropy[C_TYPE[logits.dtype]](
-        grad, logits, None, 0.0, targets.labels, targets.rows, weights, SOFTMAX, threads
+        grad, logits, None, 0.0, Samples(targets.labels, targets.rows, weights), SOFTMAX, threads
     )
     if grad is not None:
         grad /= n_samples

@@ -60,8 +60,8 @@ cdef inline int storage_of(char code) except -1:
     raise ValueError(f"elements of kind {chr(code)!r} are not served")
 
 
-cdef inline Samples samples_of(const Py_ssize_t[::1] labels, const real[:, :] targets, const double[::1] weight,
-                               const real[:, :] offset) noexcept:
+cdef inline Samples parts_of(const Py_ssize_t[::1] labels, const real[:, :] targets, const double[::1] weight,
+                             const real[:, :] offset) noexcept:
     """Of labels and targets at most one is not None: without both, a direction follows the parameters."""
     cdef Samples samples = Samples(FS_DIRECTION, NULL, matrix_of(targets), pointer_of(weight), matrix_of(offset))
     if labels is not None:
@@ -70,3 +70,11 @@ cdef inline Samples samples_of(const Py_ssize_t[::1] labels, const real[:, :] ta
     elif targets is not None:
         samples.kind = FS_ROWS
     return samples
+
+
+cdef inline Samples samples_of(samples, bint with_offset, const real* dtype) except *:
+    """Pointers of an object with the attributes labels, targets, weight and offset, each an array or None."""
+    labels, targets = samples.labels, samples.targets
+    if labels is None and targets is None:
+        raise ValueError("samples have neither labels nor targets")
+    return parts_of[real](labels, targets, samples.weight, samples.offset if with_offset else None)

@@ -6,10 +6,12 @@ cdef enum:
     FS_NOT_SERVED       # the family has no row function for that kind of targets
 
 
-cdef inline int check(int code) except -1:
+cdef inline int check(int code) except -1 nogil:
     """Raise what a code stands for."""
     if code == FS_NO_MEMORY:
-        raise MemoryError("could not allocate the scratch memory of a pass")
+        with gil:
+            raise MemoryError("could not allocate the scratch memory of a pass")
     if code == FS_NOT_SERVED:
-        raise ValueError("the family does not serve this kind of targets")
+        with gil:
+            raise ValueError("the family does not serve this kind of targets")
     return 0

@@ -21,8 +21,8 @@ cdef enum:
     TRANSPOSE_FEATURES = 256        # features of W that one thread transposes at a time
     STRIPE_BYTES = 4 * 1024 * 1024  # sums of a stripe: near what second-level caches have room for
     MIN_STRIPES = 8
-    MAX_STRIPES = 64
-    MAX_STEPS = 4096                # features are looked up in steps of a power of two, which no stripe cuts
+    FS_MAX_STRIPES = 64
+    FS_MAX_STEPS = 4096                # features are looked up in steps of a power of two, which no stripe cuts
     BLOCK_BYTES = 8 * 1024 * 1024   # residuals of a block
     CSR_TILE_ROWS = 64
     MIN_CSR_TILES = 32              # where the samples are few but may be long
@@ -99,7 +99,7 @@ cdef inline CsrPlan csr_plan(Csr* X, Py_ssize_t n_logits, Shape* shape, Py_ssize
     while plan.n_stripes < X.n_parts and sums_bytes > plan.n_stripes * STRIPE_BYTES:
         plan.n_stripes *= 2
     plan.step_bits = 0
-    while X.n_features >> plan.step_bits >= MAX_STEPS:
+    while X.n_features >> plan.step_bits >= FS_MAX_STEPS:
         plan.step_bits += 1
     plan.stripe_features = 0
     for s in range(plan.n_stripes):
@@ -188,7 +188,7 @@ cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe
 
     The last entry of a stripe is the last to say where it ends: no comparison that a processor could guess wrong.
     """
-    cdef int32_t end[MAX_STRIPES]
+    cdef int32_t end[FS_MAX_STRIPES]
     cdef int32_t e, last = 0
     cdef Py_ssize_t first = X.indptr[i], s
     cdef int32_t count = <int32_t> (X.indptr[i + 1] - first)

@@ -7,7 +7,7 @@ from libc.string cimport memset
 from .arena cimport CACHE_LINE, Arena, arena_at, give, release, round_up, take
 from .codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED
 from .csr cimport (
-    CACHE_ELEMENTS, MAX_STEPS, Csr, CsrPlan, csr_plan, csr_tiles, find_stripes, map_stripes, parameter, store_stripe,
+    CACHE_ELEMENTS, FS_MAX_STEPS, Csr, CsrPlan, csr_plan, csr_tiles, find_stripes, map_stripes, parameter, store_stripe,
     stripe_start, transpose,
 )
 from .layout cimport Samples, Shape
@@ -57,7 +57,7 @@ cdef inline void csr_layout(CsrGradient* g, Arena* arena, Py_ssize_t itemsize) n
     g.tile_size = round_up((g.shape.n_outputs + 1) * sizeof(double), CACHE_LINE) // <Py_ssize_t> sizeof(double)
     g.T = take(arena, (g.X.n_features * g.plan.ldt + CACHE_ELEMENTS) * itemsize)
     g.b = take(arena, g.n_logits * itemsize)
-    g.stripe = <uint8_t*> take(arena, MAX_STEPS + 1)
+    g.stripe = <uint8_t*> take(arena, FS_MAX_STEPS + 1)
     g.residuals = take(arena, rows * g.plan.ldr * itemsize)
     g.starts = <int32_t*> take(arena, rows * (g.plan.n_stripes + 1) * sizeof(int32_t))
     g.tiles = <double*> take(arena, rows // g.shape.tile_rows * g.tile_size * sizeof(double))

@@ -5,7 +5,7 @@ from cython.parallel cimport prange, threadid
 from .arena cimport CACHE_LINE, Arena, arena_at, give, release, take
 from .codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED
 from .layout cimport Matrix, Samples, Shape, cut
-from .simd cimport family_of, fs_residual, fs_tile, real, tile_softmax
+from .simd cimport family_of, fs_family, fs_residual, fs_tile, log_softmax, real
 from .slots cimport add_slots
 from .tile cimport add_rows, load_rows, loss_and_residual, store_rows, take_tile
 
@@ -51,9 +51,9 @@ cdef inline int begin_logits(LogitsPass* p, Arena* arena, Py_ssize_t n_samples, 
     return FS_DONE
 
 
-cdef inline void slot_softmax(LogitsPass* p, void* scratch, bint log, Py_ssize_t start, Py_ssize_t stop,
-                              real* dtype) noexcept nogil:
-    """Write softmax(z_i) = exp(z_ik − m_i) / Σ_k exp(z_ik − m_i), or its logarithm; out may be the logits again."""
+cdef inline void slot_mean(LogitsPass* p, void* scratch, const fs_family* family, bint log, Py_ssize_t start,
+                           Py_ssize_t stop, real* dtype) noexcept nogil:
+    """Write the means that the logits give, or, for softmax alone, their logarithm; out may be the logits again."""
     cdef Arena arena = arena_at(scratch)
     cdef fs_tile tile
     cdef real* z
@@ -63,25 +63,29 @@ cdef inline void slot_softmax(LogitsPass* p, void* scratch, bint log, Py_ssize_t
         tile.start = start
         tile.rows = min(p.shape.tile_rows, stop - start)
         load_rows(z, &tile, p.line.logits)
-        tile_softmax(z, log, tile.rows, tile.n_outputs, tile.ldz)
+        if log:
+            log_softmax(z, tile.rows, tile.n_outputs, tile.ldz)
+        else:
+            family.mean(&tile)
         store_rows(p.out, z, &tile)
         start += tile.rows
 
 
-cdef inline int softmax_pass(Matrix out, Matrix logits, bint log, Py_ssize_t n_samples, Py_ssize_t n_outputs,
-                             int num_threads, real* dtype) noexcept nogil:
-    """Write softmax, or log-softmax, of every row; out may be logits itself."""
+cdef inline int mean_pass(Matrix out, Matrix logits, Py_ssize_t n_samples, Py_ssize_t n_outputs, int family, bint log,
+                          int num_threads, real* dtype) noexcept nogil:
+    """Write the mean, or log-softmax, of every row; out may be logits itself."""
     cdef:
         LogitsPass p
         Arena arena
+        const fs_family* row_functions = family_of(dtype, family)
         Py_ssize_t s
     if begin_logits(&p, &arena, n_samples, n_outputs, num_threads, dtype) == FS_NO_MEMORY:
         return FS_NO_MEMORY
     p.out = out
     p.line.logits = logits
     for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
-        slot_softmax(&p, p.scratch + threadid() * p.scratch_size, log, s * p.shape.slot_rows,
-                     min((s + 1) * p.shape.slot_rows, n_samples), dtype)
+        slot_mean(&p, p.scratch + threadid() * p.scratch_size, row_functions, log, s * p.shape.slot_rows,
+                  min((s + 1) * p.shape.slot_rows, n_samples), dtype)
     release(&arena)
     return FS_DONE
 

@@ -20,6 +20,7 @@ cdef extern from "simd.h" nogil:
         FS_ROWS
         FS_DIRECTION
         FS_N_FAMILIES
+        FS_softmax
 
     ctypedef struct fs_tile:
         Py_ssize_t start
@@ -50,7 +51,7 @@ cdef extern from "simd.h" nogil:
     void tile_gradient "fs_tile_gradient" (...) noexcept
     const fs_family* family_of "fs_family_of" (...) noexcept
     void sum_samples "fs_sum_samples" (...) noexcept
-    void tile_softmax "fs_softmax" (...) noexcept
+    void log_softmax "fs_log_softmax" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
     void csr_logits "fs_csr_logits" (...) noexcept
     void csr_gradient "fs_csr_gradient" (...) noexcept

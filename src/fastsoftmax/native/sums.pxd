@@ -51,15 +51,16 @@ cdef inline void slot_sums(double* sum_out, Sums* s, void* scratch, Py_ssize_t s
         fs_tile tile
         real* sums
         real* room
-        real* weight
+        real* factor
+        const double* weight = s.weight
         Py_ssize_t i, tiles = 0
     sums_scratch(&tile, &sums, &room, &arena, &s.shape)
-    weight = <real*> tile.z
+    factor = <real*> tile.z
     memset(sums, 0, s.shape.width * sizeof(real))
     while start < stop:
         bring(&tile, room, &s.X, start, stop, &s.shape)
         for i in range(tile.rows):
-            weight[i] = <real> (s.weight[start + i] if s.weight != NULL else 1)
+            factor[i] = <real> (weight[start + i] if weight != NULL else 1)
         if s.squares:       # never in place
             for i in range(tile.rows * tile.ldx):
                 room[i] *= room[i]

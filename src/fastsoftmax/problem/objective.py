@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .. import _kernels
 from ..data.arguments import C_TYPE, FloatArray, Targets, is_finite, overflow_shows
 from ..data.features import Features
+from ..data.samples import Samples
 from ..families.ascent import EPOCHS, ascend
 from ..families.duality import duality_gap
 from ..families.separation import MOST_COEFFICIENTS, NEARLY_SURE, program_size, separated_classes
@@ -294,6 +295,7 @@ class SoftmaxObjective:
             logits += self.offset
         penalty = [0.5 * self.l2 * dot(u, v) for u, v in ((W, W), (W, W_step), (W_step, W_step))]
 
+        samples = Samples(self.targets.labels, self.targets.rows, self.sample_weight)
         cross_entropy = _kernels.cross_entropy[C_TYPE[self.X.dtype]]
 
         def phi(t: float) -> tuple[float, float]:
@@ -302,9 +304,7 @@ class SoftmaxObjective:
                 logits,
                 slopes,
                 t,
-                self.targets.labels,
-                self.targets.rows,
-                self.sample_weight,
+                samples,
                 SOFTMAX,
                 self.num_threads,
             )

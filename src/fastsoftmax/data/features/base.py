@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...runtime.precision import Precision
 from ..arguments import FloatArray, Targets, overflow_shows
+from ..samples import Samples
 
 Vector = NDArray[np.float64]
 
@@ -57,8 +58,8 @@ class Features(ABC):
         num_threads: int,
     ) -> float:
         """Write the gradient of the mean of s_i L_i, and return that mean; one pass over X."""
-        rest = targets.labels, targets.rows, sample_weight, offset
-        loss = self._loss_grad(grad_W_out, grad_b_out, *self._fold(W, b), *rest, precision, num_threads)
+        samples = Samples(targets.labels, targets.rows, sample_weight, offset)
+        loss = self._loss_grad(grad_W_out, grad_b_out, *self._fold(W, b), samples, precision, num_threads)
         self._unfold(grad_W_out, grad_b_out)
         return loss
 

@@ -127,10 +127,10 @@ class DenseFeatures(Features):
                 check_finite(name, self.array[start : start + 1024].astype(np.float32), start)
 
     def _loss_grad(self, *arguments: Any) -> float:
-        grad_W_out, grad_b_out, W, b, *samples, precision, num_threads = arguments
+        grad_W_out, grad_b_out, W, b, samples, precision, num_threads = arguments
         return _kernels.loss_grad[self.kind](
             *(grad_W_out, grad_b_out, self.view, self.center, in_dtype(W, self.dtype), in_dtype(b, self.dtype)),
-            *(*samples, SOFTMAX, precision, num_threads),
+            *(samples, SOFTMAX, precision, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:

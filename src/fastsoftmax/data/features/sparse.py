@@ -164,10 +164,10 @@ class CsrFeatures(Features):
                 add_scaled(row, g, self.shift)
 
     def _loss_grad(self, *arguments: Any) -> float:
-        grad_W_out, grad_b_out, W, b, *rest, _precision, num_threads = arguments
+        grad_W_out, grad_b_out, W, b, samples, _precision, num_threads = arguments
         return _kernels.csr_loss_grad[C_TYPE[grad_W_out.dtype], C_TYPE[self.dtype]](
             *(grad_W_out, grad_b_out, self.matrix.data, self.indices, self.indptr, self.bounds, self.scale),
-            *(in_dtype(W, grad_W_out.dtype), b, *rest, SOFTMAX, num_threads),
+            *(in_dtype(W, grad_W_out.dtype), b, samples, SOFTMAX, num_threads),
         )
 
     def _hess_vec(self, *arguments: Any) -> None:

@@ -191,7 +191,7 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define OPS(dtype, size)                                                                                              \
     {                                                                                                                 \
         .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
-        OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(softmax, dtype),                    \
+        OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(log_softmax, dtype),                    \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), FAST(gram_pack, dtype)},                                          \
         .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \

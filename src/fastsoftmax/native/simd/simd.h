@@ -135,8 +135,8 @@ enum {
          * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */     \
         void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
                                     ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx);            \
-        /* z_i = softmax(z_i), or its logarithm */                                                                    \
-        void (*softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                  \
+        /* z_i = log softmax(z_i) */                                                                                  \
+        void (*log_softmax)(real *z_inout, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                       \
     } fs_ops_##dtype;
 
 FS_DECLARE_OPS(float, f32)
@@ -187,7 +187,7 @@ static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int 
 #define fs_csr_dual_step(T_inout, wide, ...) (FS_ACTIVE(T_inout)->csr_dual_step[wide](T_inout, __VA_ARGS__))
 #define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
-#define fs_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->softmax(z_inout, __VA_ARGS__))
+#define fs_log_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->log_softmax(z_inout, __VA_ARGS__))
 
 /* The names of the families, by their numbers. */
 extern const char *const fs_family_names[FS_N_FAMILIES];

@@ -163,7 +163,7 @@ static double NAME(softmax_direction)(const fs_tile *tile) {
 }
 
 /* exp(z_k - m), or z_k - m, in the place of z_k, for the classes from `first` to `end`; returns Σ_k exp(z_k - m). */
-INLINE vec NAME(softmax_block)(real *z, int log, vec peak, ptrdiff_t first, ptrdiff_t end, ptrdiff_t ldz) {
+INLINE vec NAME(softmax_block)(real *z, const int log, vec peak, ptrdiff_t first, ptrdiff_t end, ptrdiff_t ldz) {
     vec sum = {0};
     for (ptrdiff_t k = first; k < end; k++) {
         const vec below = load(z + k * ldz) - peak, e_k = NAME(exp)(below);
@@ -173,7 +173,8 @@ INLINE vec NAME(softmax_block)(real *z, int log, vec peak, ptrdiff_t first, ptrd
     return sum;
 }
 
-static void NAME(softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz) {
+/* softmax(z_i), or its logarithm, in the place of z_i. */
+INLINE void NAME(softmax)(real *z_inout, const int log, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz) {
     const ptrdiff_t end = NAME(block_end)(0, n_classes);
     for (ptrdiff_t i = 0; i < rows; i += LANES) {
         real *z = z_inout + i;
@@ -189,6 +190,10 @@ static void NAME(softmax)(real *z_inout, int log, ptrdiff_t rows, ptrdiff_t n_cl
             store(z + k * ldz, log ? z_k - log_total : z_k / total);
         }
     }
+}
+
+static void NAME(log_softmax)(real *z_inout, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz) {
+    NAME(softmax)(z_inout, 1, rows, n_classes, ldz);
 }
 
 static void NAME(softmax_mean)(const fs_tile *tile) {
