@@ -6,11 +6,11 @@ import shlex
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -78,6 +78,30 @@ class Ceilings:
         memory = size / max(self.bandwidth[threads]) if size > self.cache_bytes else 0.0
         return Limit(memory, "memory") if memory > arithmetic else Limit(arithmetic, "FLOP")
 
+    def describe(self) -> dict[str, str]:
+        """Return what was measured, worst to best, by name, in words."""
+        operations: dict[str, list[str]] = {}
+        for (dtype, threads), seen in self.operations.items():
+            operations.setdefault(dtype, []).append(f"{_range(seen)} GFLOP/s on {threads}")
+        bandwidth = [f"{_range(seen)} GB/s on {threads}" for threads, seen in self.bandwidth.items()]
+        return {
+            **{f"{dtype} multiply-add": ", ".join(rates) for dtype, rates in operations.items()},
+            "memory read": f"{', '.join(bandwidth)}; last-level cache {self.cache_bytes / 2**20:.0f} MiB",
+        }
+
+    def rates(self) -> dict[str, Any]:
+        """Return every rate that was seen, as numbers with their names."""
+        return {
+            "operations a second": [
+                {"type": dtype, "threads": threads, "seen": list(map(round, seen))}
+                for (dtype, threads), seen in self.operations.items()
+            ],
+            "bytes read a second": [
+                {"threads": threads, "seen": list(map(round, seen))} for threads, seen in self.bandwidth.items()
+            ],
+            "bytes of last-level cache": self.cache_bytes,
+        }
+
     def _multiply_adds(self, dtype: str, threads: int) -> float:
         loop = self._library[f"multiply_adds_{dtype}"]
         real = {"float32": ctypes.c_float, "float64": ctypes.c_double}[dtype]
@@ -118,6 +142,11 @@ def last_level_cache() -> int:
             continue
     last = max((level for level, _ in sizes), default=0)
     return sum(size for (level, _), size in sizes.items() if level == last)
+
+
+def _range(rates: Sequence[float]) -> str:
+    lowest, highest = (f"{rate / 1e9:.0f}" for rate in (min(rates), max(rates)))
+    return highest if lowest == highest else f"{lowest}–{highest}"
 
 
 def _best(call: Callable[[], T]) -> tuple[T, float]:

@@ -22,8 +22,9 @@ from .environment import OtherLoad, all_threads, describe, has_torch, instructio
 from .memory import peak_memory
 from .options import add_common_options, positive
 from .problems import DTYPES, SHAPES, Problem, Shape, make_problem
+from .results import Report, add_results_options
 from .storage import OURS, SCIPY, SKLEARN, StoredProblem, check_stored, stored_problems
-from .tables import milliseconds, print_facts, print_table
+from .tables import milliseconds
 from .timing import Times, take_turns
 from .uses import check_use, make_uses
 
@@ -45,8 +46,9 @@ class Case(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the arguments ask for, and print it."""
+    """Measure what the arguments ask for, print it and keep it."""
     options = _parse(arguments)
+    report = Report("compare", options)
     facts, load = describe(), OtherLoad()
     try:
         ceilings = Ceilings()
@@ -55,18 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stored = [] if options.passes_only else list(_measure_stored(options.data, options.threads, options.repeats))
     except (CeilingsError, DisagreementError) as error:
         sys.exit(f"bench.compare: {error}")
-    facts |= _rates(ceilings) | {"meanwhile": load.describe()}
+    facts |= ceilings.describe() | {"meanwhile": load.describe()}
     facts["times"] = (
         f"milliseconds on T threads, medians of {options.repeats} repetitions in turns; NumPy: class-major, usual "
         f"NumPy: a sample a row; ratios and share are of {options.isa[-1]}; limit: the larger of the times for "
         "operations and for memory, at the best rates seen"
     )
-    print_facts(facts, options.markdown)
-    print_table(*_pass_table(passes, options.isa, ceilings), options.markdown)
+    report.add_facts(facts)
+    report.add_table(*_pass_table(passes, options.isa, ceilings))
     if uses:
-        print_table(("what", "T", NUMPY, "ours", "× NumPy"), uses, options.markdown)
+        report.add_table(("what", "T", NUMPY, "ours", "× NumPy"), uses)
     if stored:
-        print_table(STORED_COLUMNS, stored, options.markdown)
+        report.add_table(STORED_COLUMNS, stored)
+    report.save(ceilings)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -96,6 +99,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--passes-only", action="store_true", help="leave out everything but passes over floats")
     add_common_options(parser, repeats=7)
+    add_results_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -188,23 +192,6 @@ def _measure_stored(folder: Path | None, threads: Sequence[int], repeats: int) -
 
 def _megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1e6:.0f}"
-
-
-def _rates(ceilings: Ceilings) -> dict[str, str]:
-    """Return what was measured, worst to best, by name."""
-    operations: dict[str, list[str]] = {}
-    for (dtype, threads), seen in ceilings.operations.items():
-        operations.setdefault(dtype, []).append(f"{_range(seen)} GFLOP/s on {threads}")
-    bandwidth = [f"{_range(seen)} GB/s on {threads}" for threads, seen in ceilings.bandwidth.items()]
-    return {
-        **{f"{dtype} multiply-add": ", ".join(rates) for dtype, rates in operations.items()},
-        "memory read": f"{', '.join(bandwidth)}; last-level cache {ceilings.cache_bytes / 2**20:.0f} MiB",
-    }
-
-
-def _range(rates: Sequence[float]) -> str:
-    lowest, highest = (f"{rate / 1e9:.0f}" for rate in (min(rates), max(rates)))
-    return highest if lowest == highest else f"{lowest}–{highest}"
 
 
 def _pass_table(

@@ -6,10 +6,12 @@ A test passes, or differs by choice, for the reason that stands in `CHOICES`, or
 said to differ and does not included. Tests of array libraries need array-api-strict, or torch, to be installed.
 """
 
+import argparse
 import os
 import re
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 from unittest import mock
 
@@ -18,6 +20,8 @@ import sklearn
 import sklearn.linear_model
 
 from . import conformance_adapters
+from .environment import describe
+from .results import Report, add_results_options
 
 TESTS = "sklearn.linear_model.tests.test_logistic"
 
@@ -127,9 +131,18 @@ def judge(outcomes: dict[str, str], choices: tuple[Choice, ...]) -> tuple[dict[C
     return differing, failing
 
 
-def main(arguments: list[str]) -> int:
-    """Print the table; return 1 if a test fails."""
-    recorder = run_tests(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table and keep it; return 1 if a test fails."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.conformance",
+        description="Run scikit-learn's tests of its logistic regression on ours; all other options are pytest's.",
+        allow_abbrev=False,
+    )
+    add_results_options(parser)
+    options, rest = parser.parse_known_args(arguments)
+    options.pytest = rest
+    report = Report("conformance", options)
+    recorder = run_tests(rest)
     differing, failing = judge(recorder.outcomes, CHOICES)
     counts = Counter(recorder.outcomes.values())
     by_reason: Counter[str] = Counter()
@@ -137,13 +150,17 @@ def main(arguments: list[str]) -> int:
         by_reason[choice.reason] += len(names)
     for name, reason in failing.items():
         print(f"\n{name}: {reason}\n{recorder.failures.get(name, '')}")
-    print(f"\n{TESTS} of scikit-learn {sklearn.__version__}, on ours")
-    print(f"{counts['passed']:5} pass")
-    for reason, count in by_reason.most_common():
-        print(f"{count:5} differ by choice: {reason}")
-    print(f"{counts['skipped']:5} are skipped\n{len(failing):5} fail")
+    rows = [
+        (str(counts["passed"]), "pass"),
+        *((str(count), f"differ by choice: {reason}") for reason, count in by_reason.most_common()),
+        (str(counts["skipped"]), "are skipped"),
+        (str(len(failing)), "fail"),
+    ]
+    report.add_facts(describe())
+    report.add_table(("tests", "outcome"), rows, f"{TESTS} of scikit-learn {sklearn.__version__}, on ours")
+    report.save()
     return 1 if failing else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -22,12 +22,23 @@ def describe() -> dict[str, str]:
     config = _config()
     settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES + OURS)]
     return {
-        "processor": f"{_cpu_model()}, {config['threads']} threads may be used",
+        "processor": f"{processor()}, {config['threads']} threads may be used",
         "fastsoftmax": f"{fs.__version__}, {config['compiler']}, instruction set {config['instruction set chosen']}",
         "NumPy": f"{np.__version__}, {_blas()}",
         "PyTorch": _torch(),
         "settings": " ".join(settings) or "none in the environment",
     }
+
+
+def processor() -> str:
+    """Return the name of the processor, or of its architecture where the system tells no more."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def has_torch() -> bool:
@@ -76,16 +87,6 @@ def _config() -> dict[str, str]:
     config = fs.show_config("dicts")
     assert config is not None
     return config
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def _torch() -> str:

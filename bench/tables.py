@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-LEFT = ("n×N×K", "type", "what", "solver", "problem")
+WRAPPED = ("what changed", "outcome")
+LEFT = ("n×N×K", "type", "what", "solver", "problem", "version", *WRAPPED)
 
 
 def print_facts(facts: Mapping[str, str], markdown: bool) -> None:
@@ -37,7 +38,11 @@ def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> No
 def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
-        table.add_column(re.sub("[ _]", "\n", column), justify="left" if column in LEFT else "right", no_wrap=True)
+        table.add_column(
+            re.sub("[ _]", "\n", column),
+            justify="left" if column in LEFT else "right",
+            no_wrap=column not in WRAPPED,
+        )
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table, markup=False)
