@@ -8,7 +8,7 @@ The file is ``bench/results/<bench>/<processor>-<threads>t-<time>.json``, with t
   whether the package that ran is the one of this clone (``in_place``); null where Git does not tell;
 - ``environment``: what was printed above the tables, in words;
 - ``ceilings``: what the machine can do at all, measured in the same run; null where the bench has no use for it;
-- ``tables``: what was printed, a dictionary for each row; a cell that is a number is one, an empty cell is null;
+- ``tables``: what was printed, a title and rows, each by the names of its columns; an empty cell is null;
 - ``details``: what the bench itself reads again; null for most.
 """
 

@@ -256,6 +256,7 @@ class TestProcess:
         result = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=False)
         assert "Traceback" not in result.stderr
 
+    @pytest.mark.slow
     @pytest.mark.skipif(os.name != "posix", reason="signals")
     def test_ctrl_c_keeps_the_best_model(self, here):
         rng = np.random.default_rng(0)
@@ -301,6 +302,7 @@ class TestProcess:
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_runs_without_a_terminal(self, tmp_path, monkeypatch):
         from fastsoftmax.cli import demo
 

@@ -102,6 +102,7 @@ class TestOverwriting:
         assert "--force" in re.sub(r"\x1b\[[\d;]*m", "", succeed(command, "--help"))
 
 
+@pytest.mark.slow
 def test_the_same_table_makes_the_same_file(here):
     for seed in range(2):
         subprocess.run(
@@ -185,6 +186,7 @@ PRINTING = {
 }
 
 
+@pytest.mark.slow
 @posix
 class TestStandardOutput:
     """What is not printed is said, and is a failure."""
@@ -287,6 +289,7 @@ def _long_npz(labels):
     return ("d.npz",)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize("write", [_long_csv, _long_parquet, _long_npz])
 def test_one_long_label_does_not_make_all_long(here, write):

@@ -61,6 +61,7 @@ def visible_tick_labels(axis):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 10, 30])
 @pytest.mark.parametrize("image_shape", [(4, 4), (2, 8), None])
 def test_training_figure_is_legible(n_classes, image_shape):

@@ -169,6 +169,7 @@ def test_folds_read_the_same_data(monkeypatch, digits):
     assert all(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_folds_are_no_copies():
     """The peak beyond X, which takes 188 MB; a fold is tested on a fifth of it."""

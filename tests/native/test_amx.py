@@ -20,13 +20,16 @@ CONFIG = fs.show_config("dicts")
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl")] + ["-mfma"]
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None
-    or not SIMD.exists()
-    or "amx" not in CONFIG["instruction sets compiled"]
-    or "avx512_bf16" not in CONFIG["instruction sets available"],
-    reason="needs GCC, the sources and a processor with AVX512-BF16",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("gcc") is None
+        or not SIMD.exists()
+        or "amx" not in CONFIG["instruction sets compiled"]
+        or "avx512_bf16" not in CONFIG["instruction sets available"],
+        reason="needs GCC, the sources and a processor with AVX512-BF16",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -157,6 +157,7 @@ def test_a_pass_needs_little_memory(shape):
     assert float(done.stdout) < 64, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize("stored", ["float32", "float16", "bfloat16", "uint8", "mapped"])
 def test_a_fit_makes_no_copy_of_the_data(stored, tmp_path):
@@ -182,6 +183,7 @@ def test_a_fit_makes_no_copy_of_the_data(stored, tmp_path):
     assert float(done.stdout) < 64, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_a_sparse_fit_needs_little_memory():
     """The peak of a fit beyond X, where W is larger than X: 20 × 100 000 numbers of float64 take 16 MB."""
