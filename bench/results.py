@@ -31,6 +31,7 @@ from .tables import print_facts, print_table
 CLONE = Path(__file__).resolve().parents[1]
 FOLDER = Path(__file__).resolve().with_name("results")
 OWN = ("results", "no_save")  # options that say nothing of what is measured
+MEASURED = ("meson.build", "meson.options", "src", "bench", ":!bench/results")  # files, by Git, that times depend on
 
 
 def add_results_options(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +108,7 @@ class Report:
             "threads": all_threads(),
             "fastsoftmax": self._package,
             "environment": self._facts,
-            "ceilings": ceilings and ceilings.rates(),
+            "ceilings": ceilings.rates() if ceilings else None,
             "tables": self._tables,
             "details": details,
         }
@@ -130,7 +131,7 @@ def load(path: Path, bench: str) -> dict[str, Any]:
 
 def describe_package() -> dict[str, Any]:
     """Return version and commit of the package, as the file has them."""
-    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", "src", "bench", "meson.build")
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *MEASURED)
     return {
         "version": fs.__version__,
         "commit": commit,

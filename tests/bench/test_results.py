@@ -99,6 +99,29 @@ def test_no_file_is_replaced(tmp_path):
     assert only_file(tmp_path).read_text() == before
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs Git")
+def test_the_commit_is_that_of_the_clone_and_its_results_are_no_change(tmp_path, monkeypatch):
+    def git(*arguments):
+        named = ("-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false")
+        return subprocess.run(["git", "-C", tmp_path, *named, *arguments], check=True, capture_output=True, text=True)
+
+    monkeypatch.setattr(results, "CLONE", tmp_path)
+    assert results.describe_package()["commit"] is results.describe_package()["changed"] is None
+    for name in ("src", "bench/results"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "src" / "code").touch()
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "Begin")
+    (tmp_path / "bench" / "results" / "numbers.json").touch()
+    package = results.describe_package()
+    assert package["commit"] == git("rev-parse", "HEAD").stdout.strip()
+    assert package["changed"] is False
+    assert package["in_place"] is False
+    (tmp_path / "src" / "code").write_text("other")
+    assert results.describe_package()["changed"] is True
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
