@@ -1,4 +1,4 @@
-"""The machine's own ceilings, measured: multiply-adds and memory reads a second, by a C file compiled on the spot."""
+"""The ceilings of this machine, multiply-adds and bytes read per second, measured by a C file that is compiled here."""
 
 import ctypes
 import os
@@ -22,11 +22,11 @@ FLAGS = ("-O3", "-march=native", "-fopenmp")
 
 T = TypeVar("T")
 
-# Bursts of a few milliseconds, of which the best counts: some fall between the disturbances of other processes.
+# Measure bursts of a few milliseconds and take the best: other processes disturb only some of them.
 BURSTS = 60
-ROUNDS = 500_000  # of the multiply-add loop, a burst
-BUFFER_BYTES = 2**30  # or more, if the caches are large
-BUFFER_BURSTS = 8  # to read the buffer once
+ROUNDS = 500_000  # of the multiply-add loop in a burst
+BUFFER_BYTES = 2**30  # at least; more if the caches are large
+BUFFER_BURSTS = 8  # bursts that read the buffer once
 
 
 class CeilingsError(RuntimeError):
@@ -41,16 +41,16 @@ class Limit(NamedTuple):
 
 
 class Ceilings:
-    """All rates seen so far: the best is the ceiling, the others show how steady the machine is.
+    """All rates measured so far: the best is the ceiling, the others show how steady the machine is.
 
     Attributes
     ----------
     operations : dict
-        Floating-point operations a second, a list by (dtype, threads); a multiply-add is two.
+        Floating-point operations per second: (dtype, threads) → list. A multiply-add is two operations.
     bandwidth : dict
-        Bytes read from memory a second, a list by threads.
+        Bytes read from memory per second: threads → list.
     cache_bytes : int
-        Size of the last-level caches together; data of less than that may never come from memory.
+        Total size of the last-level caches; smaller data may never come from memory.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Ceilings:
         self._library = compile_library(SOURCE, FLAGS)
 
     def measure(self, dtype: str, threads: Iterable[int]) -> None:
-        """Measure once more; other processes and the host can only make it worse."""
+        """Measure once more; other processes and the host can only lower the rates."""
         for count in threads:
             self.operations[dtype, count].append(self._multiply_adds(dtype, count))
             self.bandwidth[count].append(self._read(count))
@@ -68,8 +68,8 @@ class Ceilings:
     def limit(self, shape: Shape, dtype: str, threads: int) -> Limit:
         """Return the least time of one pass.
 
-        Two products of n·N·K multiply-adds each, and X read once where the caches cannot hold it; the exponentials are
-        taken to be free.
+        It does two products of n·N·K multiply-adds each, and reads X once from memory if the caches cannot hold it. The
+        exponentials are assumed to be free.
         """
         n_samples, n_features, n_classes = shape
         elements = n_samples * n_features
@@ -107,7 +107,7 @@ class Ceilings:
 
 
 def last_level_cache() -> int:
-    """Bytes of the last-level caches of all processors together, 0 where the system does not tell (Linux does)."""
+    """Total bytes of the last-level caches of all processors; 0 if the system does not tell (Linux does)."""
     sizes: dict[tuple[int, str], int] = {}
     for cache in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache/index*"):
         try:
@@ -121,7 +121,7 @@ def last_level_cache() -> int:
 
 
 def _best(call: Callable[[], T]) -> tuple[T, float]:
-    """Return the result of the last call and the seconds of the fastest."""
+    """Return the result of the last call and the seconds of the fastest call."""
     result, seconds = call(), float("inf")
     with pinned_threads():
         for _ in range(BURSTS):
@@ -132,7 +132,7 @@ def _best(call: Callable[[], T]) -> tuple[T, float]:
 
 
 def compile_library(source: Path, flags: Iterable[str]) -> ctypes.CDLL:
-    """Compile a C file to a library of its own; CeilingsError if that fails."""
+    """Compile a C file to a shared library and load it; raise CeilingsError if that fails."""
     compiler = os.environ.get("CC") or "cc"
     with tempfile.TemporaryDirectory() as directory:
         library = Path(directory) / "library.so"

@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the arguments ask for, and print it."""
+    """Measure what the arguments ask for, and print the tables."""
     options = _parse(arguments)
     facts, load = describe(), OtherLoad()
     try:
@@ -114,7 +114,7 @@ def _threads(text: str) -> int:
 
 
 def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[Case, Times]]:
-    """Yield the times of a case, and measure the ceilings in between; one problem exists at a time, checked first."""
+    """Yield the times of each checked case, and measure the ceilings in between; one problem at a time is in memory."""
     for shape in options.shape:
         for dtype in options.dtype:
             problem = make_problem(shape, dtype)
@@ -137,7 +137,7 @@ def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[
 
 
 def _variants(isas: Sequence[str]) -> dict[str, tuple[str, PrecisionName]]:
-    """Return instruction sets with their precisions, by the name of their column."""
+    """Return a dict: name of the column → instruction set and precision."""
     variants: dict[str, tuple[str, PrecisionName]] = {}
     for isa in isas:
         if isa == "amx":
@@ -152,7 +152,7 @@ def _ours(isa: str, precision: PrecisionName, problem: Problem, threads: int) ->
 
 
 def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
-    """Yield rows: what a pass over the data is used for beside training, by NumPy and by the fastest set."""
+    """Yield rows: other uses of a pass than training, by NumPy and by the fastest instruction set."""
     _kernels.use_isa("")
     for use in make_uses():
         for count in threads if use.threaded else [1]:
@@ -165,7 +165,7 @@ def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, .
 
 
 def _measure_stored(folder: Path | None, threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
-    """Yield rows: a pass over X as it is stored; what is beside float32's in the same turns, and how much memory."""
+    """Yield rows: a pass over X in each type of storage, its time relative to float32's, and the memory it takes."""
     dense: StoredProblem | None = None
     for problem in stored_problems(folder):
         check_stored(problem)
@@ -191,7 +191,7 @@ def _megabytes(size: int | None) -> str:
 
 
 def _rates(ceilings: Ceilings) -> dict[str, str]:
-    """Return what was measured, worst to best, by name."""
+    """Return the ranges of the measured rates, worst to best, by name."""
     operations: dict[str, list[str]] = {}
     for (dtype, threads), seen in ceilings.operations.items():
         operations.setdefault(dtype, []).append(f"{_range(seen)} GFLOP/s on {threads}")
@@ -210,7 +210,7 @@ def _range(rates: Sequence[float]) -> str:
 def _pass_table(
     passes: Mapping[Case, Times], isas: Sequence[str], ceilings: Ceilings
 ) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Columns and rows."""
+    """Return the columns and the rows of the table of passes."""
     peers = [NUMPY, USUAL, *([TORCH] if has_torch() else [])]
     ours = list(_variants(isas))
     columns = (

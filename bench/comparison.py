@@ -1,4 +1,4 @@
-"""What a comparison of solvers has found, and the file that keeps it for another table or picture."""
+"""The results of a comparison of solvers, and the file that keeps them for another table or picture."""
 
 import json
 from pathlib import Path
@@ -16,16 +16,16 @@ class Comparison(NamedTuple):
 
     @property
     def best(self) -> float:
-        """F*: the lowest of the reference and of every run."""
+        """F*: the lowest F of the reference and of all runs."""
         return min([self.reference.loss, *(run.loss for curve in self.curves.values() for run in curve.runs)])
 
     def first(self, solver: str, epsilon: float) -> Run | None:
-        """Return the fastest run of a solver to a relative suboptimality, None if none was seen."""
+        """Return the fastest run of a solver that reached relative suboptimality epsilon, or None."""
         return self.curves[solver].first(self.best * (1 + epsilon))
 
 
 def save(path: Path, facts: dict[str, str], comparisons: list[Comparison]) -> None:
-    """Write all as JSON."""
+    """Write facts and comparisons as JSON."""
     problems = [
         {
             "problem": problem,

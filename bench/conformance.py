@@ -2,8 +2,8 @@
 
     python -m bench.conformance
 
-A test passes, or differs by choice, for the reason that stands in `CHOICES`, or fails. Nothing may fail, a test that is
-said to differ and does not included. Tests of array libraries need array-api-strict, or torch, to be installed.
+A test passes, fails, or differs by choice, for the reason given in `CHOICES`. No test may fail; a test that is said to
+differ but passes counts as a failure. Tests of array libraries need array-api-strict or torch to be installed.
 """
 
 import os
@@ -23,7 +23,7 @@ TESTS = "sklearn.linear_model.tests.test_logistic"
 
 
 class Choice(NamedTuple):
-    """Tests that differ, as a regular expression of their whole names, and why."""
+    """Tests that differ by choice, as a regular expression for their full names, and the reason."""
 
     tests: str
     reason: str
@@ -72,14 +72,14 @@ CHOICES = (
 
 
 class Recorder:
-    """A plugin of pytest that keeps how each test ended: "passed", "skipped" or "failed", and where it failed."""
+    """A pytest plugin that records how each test ended ("passed", "skipped" or "failed"), and where it failed."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, str] = {}
         self.failures: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what came of a test, and of what is before and after it where that fails."""
+        """Record the outcome of a test; its setup and teardown count only if they do not pass."""
         if report.when != "call" and report.outcome == "passed":
             return
         name = report.nodeid.split("::", 1)[1]
@@ -93,9 +93,9 @@ def run_tests(arguments: list[str]) -> Recorder:
     """Run scikit-learn's tests on the adapters, in this process."""
     recorder = Recorder()
     os.environ.setdefault("SCIPY_ARRAY_API", "1")
-    # The configuration of this repository is not that of scikit-learn's tests.
+    # This repository's pytest configuration must not apply to scikit-learn's tests.
     options = ["-c", os.devnull, "-p", "no:cacheprovider", "-qq", "--no-summary", "--tb=short"]
-    # Names are replaced before the module of the tests imports them.
+    # Replace the names before the test module imports them.
     ours = {name: getattr(conformance_adapters, name) for name in ("LogisticRegression", "LogisticRegressionCV")}
     with mock.patch.multiple(sklearn.linear_model, **ours):
         status = pytest.main([*options, "--pyargs", TESTS, *arguments], plugins=[recorder])
@@ -105,9 +105,9 @@ def run_tests(arguments: list[str]) -> Recorder:
 
 
 def judge(outcomes: dict[str, str], choices: tuple[Choice, ...]) -> tuple[dict[Choice, list[str]], dict[str, str]]:
-    """Return the tests that differ, by choice, and those that fail, with the reason.
+    """Return the tests that differ, for each choice, and those that fail, with the reason.
 
-    A choice fails where a test that it names passes, and where it names none that was run or skipped.
+    A choice fails if a test that it names passes, or if it names no test that was run or skipped.
     """
     differing: dict[Choice, list[str]] = defaultdict(list)
     failing = {}

@@ -1,4 +1,4 @@
-"""``python -m bench.solvers``: the time of whole fits to a given distance from the optimum, ours and others'."""
+"""``python -m bench.solvers``: the time of whole fits to a given distance from the optimum, by us and by others."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ COLUMNS = ("solver", *(f"{epsilon:.0e} s" for epsilon in EPSILONS), "iter", "pas
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the arguments ask for, print it, draw it and store it."""
+    """Measure what the arguments ask for, and print, draw and store the results."""
     options = _parse(arguments)
     facts: dict[str, str] = {}
     comparisons: list[Comparison] = []
@@ -89,7 +89,7 @@ PEERS = [name for name in SOLVERS if name != OURS]
 
 
 def _versions() -> dict[str, str]:
-    """Return those of the peers' packages that `describe` does not."""
+    """Return the versions of the peers' packages that `describe` does not list."""
     return {name: _version(name) for name in ("scikit-learn", "scikit-learn-intelex")}
 
 
@@ -110,7 +110,7 @@ def _explain(repeats: int, budget: int) -> str:
 
 
 def _measure(options: argparse.Namespace) -> Iterator[Comparison]:
-    """Yield a comparison for each problem; the data of one exist at a time."""
+    """Yield a comparison for each problem; only one problem's data are in memory at a time."""
     for name in options.problem:
         problem = PROBLEMS[name](name, options.data)
         _report(f"{problem.describe()}: reference")
@@ -155,14 +155,14 @@ def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 
 def _seconds(curve: Curve, run: Run | None) -> str:
-    """Return the time in three digits, or that it was not seen."""
+    """Return the time with three digits, or that epsilon was not reached."""
     if run:
         return three_digits(run.seconds)
     return "✗" if curve.ending == "stopped" else f">{three_digits(curve.longest)}"
 
 
 def _ratio(comparison: Comparison, solver: str) -> str:
-    """Return how many times as long as ours a solver takes to JUDGED, at least."""
+    """Return the ratio of a solver's time to ours, to reach JUDGED; a lower bound if the solver did not reach it."""
     ours = comparison.first(OURS, JUDGED)
     theirs = comparison.first(solver, JUDGED)
     curve = comparison.curves[solver]

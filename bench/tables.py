@@ -1,4 +1,4 @@
-"""What all the commands print: facts, tables, and numbers of three digits, for a terminal or for a README."""
+"""Printing for all commands: facts, tables and numbers with three digits, for a terminal or a README."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ LEFT = ("n×N×K", "type", "what", "solver", "problem")
 
 
 def print_facts(facts: Mapping[str, str], markdown: bool) -> None:
-    """Print what the times depend on."""
+    """Print the facts that the times depend on."""
     if markdown:
         print("\n".join(f"- {name}: {value}" for name, value in facts.items()))
         return
@@ -21,7 +21,7 @@ def print_facts(facts: Mapping[str, str], markdown: bool) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool, title: str = "") -> None:
-    """Print a table, below an empty line and its title if it has one."""
+    """Print an empty line, the title if there is one, and a table."""
     print(f"\n{title}" if title else "")
     if title and markdown:
         print()
@@ -44,11 +44,11 @@ def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> No
 
 
 def milliseconds(seconds: float) -> str:
-    """Return the milliseconds, of three digits."""
+    """Return seconds as milliseconds with three digits."""
     return three_digits(seconds * 1e3)
 
 
 def three_digits(value: float) -> str:
-    """Return three significant digits, of which at most three are decimals, without an exponent."""
+    """Return a number with three significant digits but at most three decimals, without an exponent."""
     decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2 if value >= 0.9995 else 3
     return f"{value:.{decimals}f}"
