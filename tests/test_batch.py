@@ -1,4 +1,4 @@
-"""Some of the samples: an objective of their own, whose work counts in the whole's."""
+"""Batches: the objective of some samples, whose work counts as passes of the whole objective."""
 
 import ml_dtypes
 import numpy as np

@@ -109,7 +109,7 @@ class TestPredict:
 
 
 class TestStorage:
-    """What is trained on is what the file holds; every form of the same numbers gives the same predictions."""
+    """Training uses the numbers as the file stores them; every dtype of the same numbers gives the same predictions."""
 
     def test_bytes_and_sparse_and_mapped(self, here):
         X, y = load_digits(return_X_y=True)
@@ -269,7 +269,7 @@ class TestProcess:
             # A background job of a shell ignores Ctrl-C, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
-        # Said when the data are read and the training is about to start.
+        # The command prints this line after reading the data, just before training.
         assert "5000 samples" in process.stdout.readline()
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)

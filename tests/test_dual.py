@@ -37,7 +37,7 @@ def test_the_first_step_is_near_the_optimum(dtype, fit_intercept, weighted):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_ascent_leads_to_the_optimum(dtype, n_classes):
     X, y = sparse_problem(dtype, n_classes=n_classes)
-    y[:n_classes], y[n_classes:300] = range(n_classes), 0  # a class of many makes for large intercepts
+    y[:n_classes], y[n_classes:300] = range(n_classes), 0  # one frequent class makes the intercepts large
     objective = bind(X, y, l2=1e-3)
     best = fs.fit(X.toarray().astype(np.float64), y, l2=1e-3, tol=1e-12).loss
     points = objective.ascend(np.zeros(objective.n_params))

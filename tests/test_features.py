@@ -1,4 +1,4 @@
-"""X as it is stored: every element type, order and sparse form gives what float64 of the same values gives."""
+"""X as it is stored: every dtype, order and sparse format gives the results of the same values in float64."""
 
 import ml_dtypes
 import numpy as np
@@ -48,7 +48,7 @@ def unaligned(X):
 
 
 def store(X, name):
-    """X's values in a type, spread over what it can hold."""
+    """X's values in a dtype, spread over its range."""
     if name == "bool":
         return X > 0
     if name in ("uint8", "int8"):
@@ -66,13 +66,13 @@ def sparse_of(X, density, seed):
 
 
 def values(X, scale=1.0, shift=0.0):
-    """What X stands for, in float64."""
+    """X scaled and shifted, dense, in float64."""
     dense = X.toarray() if sp.issparse(X) else X
     return dense.astype(np.float64) * scale + shift
 
 
 def check_against_reference(X, p, *, soft=False, weighted=False, with_offset=False, scaling=None):
-    """Loss, gradient, Hessian times a vector, and probabilities."""
+    """Compare loss, gradient, Hessian times a vector, and probabilities with the reference."""
     scaling = scaling or {}
     n_classes = len(p.W)
     full = values(X, **scaling)
@@ -231,7 +231,7 @@ def test_threads_change_no_bit(kind):
 
 
 def test_blocks_of_sparse_samples_add_up():
-    """More samples than one block of residuals holds."""
+    """X has more samples than one block of residuals holds."""
     rng = np.random.default_rng(6)
     n, n_features, n_classes = 90_000, 40, 24
     X = sp.random(n, n_features, density=0.05, format="csr", dtype=np.float64, random_state=rng)
@@ -245,7 +245,7 @@ def test_blocks_of_sparse_samples_add_up():
 
 
 def test_a_float32_gradient_of_shifted_sparse_samples_is_rounded_once():
-    """A shift that centres takes most of each sum away: what is left must have all its digits."""
+    """A shift that centres X cancels most of each sum; the rest must still have all its digits."""
     p = make((800, 7, 3), 11)
     X = sparse_of(p.X + 30, 0.9, 11).astype(np.float32)
     scale, shift = fs.standardization(X)
@@ -298,7 +298,7 @@ def test_standardization_of_large_numbers_and_constants():
     full = values(X)
     np.testing.assert_allclose(scale[:3], 1 / full.std(axis=0)[:3], rtol=1e-4)
     assert scale[3] == 1
-    # The gradient of standardised data is exact although what is stored is far from zero.
+    # The gradient of standardised data is exact although the stored values are far from zero.
     check_against_reference(X, p, scaling={"scale": scale, "shift": shift})
 
 

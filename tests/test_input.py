@@ -17,7 +17,7 @@ P = make_problem(20, 4, 3)
 
 @contextmanager
 def refused(message):
-    """Expect a ValueError with a message; NumPy's LinAlgError is one too, but names no argument."""
+    """Expect a plain ValueError with a message; its subclass LinAlgError, from NumPy, would name no argument."""
     with pytest.raises(ValueError, match=message) as caught:
         yield
     assert caught.type is ValueError

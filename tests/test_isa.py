@@ -1,4 +1,4 @@
-"""Each instruction set that this machine can run passes the kernels' tests; another is a clear error."""
+"""Each instruction set that this machine can run passes the kernels' tests; any other raises a clear error."""
 
 import os
 import subprocess

@@ -28,7 +28,7 @@ def test_loss_grad_is_the_reference(p, soft, weighted):
     loss, grad_W, grad_b = fs.loss_grad(p.X, targets, p.W, p.b, sample_weight=s, l2=0.1)
 
     expected, expected_W, expected_b = reference.loss_grad(p.X, Y, p.W, p.b, s=s, l2=0.1)
-    # Weights concentrate the mean on fewer samples, at most on the one with the largest share.
+    # Weights concentrate the mean on fewer samples: the error grows by at most the largest share of a sample.
     share = mass * (1 if s is None else len(s) * s.max() / s.sum())
     assert_loss_close(loss, expected, p.X.dtype.type, scale=mass * logit_scale(p))
     assert_gradient_close(grad_W, expected_W, p.X, share * logit_scale(p))
@@ -54,7 +54,7 @@ def test_offset_is_added_to_the_logits(p, soft):
     assert_gradient_close(grad_b, expected_b, p.X, mass * (logit_scale(p) + 5))
 
 
-# Around the chunks of features and the panels that the kernels work on, for few and for many classes.
+# Sizes around the kernels' chunks of features and panels of samples, for few and for many classes.
 WIDE = [(70, 801, 3), (33, 1700, 10), (129, 127, 40), (65, 129, 33), (130, 257, 64), (128, 400, 32), (200, 64, 101)]
 
 
@@ -70,7 +70,7 @@ def test_wide_data_and_many_classes(shape, dtype):
     assert_loss_close(loss, expected, dtype, scale=logit_scale(p))
     assert_gradient_close(grad_W, expected_W, p.X)
     assert_gradient_close(grad_b, expected_b, p.X)
-    # "fast" is less exact on a matrix unit alone.
+    # "fast" is less exact only on a matrix unit.
     fast_loss, fast_W, _ = fs.loss_grad(p.X, p.y, p.W, p.b, precision="fast")
     assert fast_loss == pytest.approx(loss, rel=FAST)
     assert np.linalg.norm(fast_W - grad_W) <= FAST * np.linalg.norm(grad_W)
@@ -185,7 +185,7 @@ def test_gradient_is_the_slope_of_the_loss(p, soft):
 
 @given(problems())
 def test_the_two_halves_make_the_whole(p):
-    """Cross-entropy of the logits, and the chain rule through W x + b, is loss_grad."""
+    """The gradient of the cross-entropy and the chain rule through W x + b give loss_grad."""
     logits = (p.X.astype(float) @ p.W.T.astype(float) + p.b).astype(p.X.dtype)
 
     loss, residual = fs.cross_entropy_grad(logits, p.y, sample_weight=p.s)
@@ -208,7 +208,7 @@ def test_residual_rows_sum_to_zero(p, soft):
 
 @given(problems(), st.floats(-1e3, 1e3))
 def test_shifting_all_logits_changes_nothing(p, shift):
-    """Powers of two: the shift itself is then exact."""
+    """The logits are multiples of 1/8 and the shift is a whole number: adding it is exact."""
     logits = np.round(p.offset * 8) / 8
     shifted = logits + p.X.dtype.type(np.round(shift))
     np.testing.assert_array_equal(fs.softmax(shifted), fs.softmax(logits))

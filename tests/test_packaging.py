@@ -1,4 +1,4 @@
-"""What is installed is what the folders hold, and C and Cython include only what is below them."""
+"""The installed files are those in the folders, and C and Cython files include only those of lower floors."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="needs the sources")
 
 COMPILED = {".h", ".c", ".pxd", ".pyx"}
 
-# What may be included or cimported by what: the files of a floor know those of the floors before, and one another.
+# Which files may include or cimport which: those of the same floor and of the floors above it in this list.
 FLOORS = (
     r"simd/simd\.h",
     r"simd/.*",

@@ -1,4 +1,4 @@
-"""Fits that begin with rough products: when they do, and that none ends with what these say."""
+"""Fits that begin with rough products: when they do, and that no result comes from rough products."""
 
 import numpy as np
 import pytest
@@ -24,13 +24,13 @@ ENDINGS = {
 
 @pytest.fixture
 def served(monkeypatch):
-    """Rough products, on any instruction set: where it has none they are exact."""
+    """Ask for rough products on every instruction set; one without such products computes exactly."""
     monkeypatch.setattr(DenseFeatures, "serves_rough_products", lambda self, n_classes: True)
 
 
 @pytest.fixture
 def wrong(monkeypatch):
-    """What is rough is plainly wrong: the optimum of another penalty."""
+    """Make the rough objective plainly wrong: it has 50 times the penalty."""
 
     def rough(self, theta):
         return None if theta.any() else self.variant(50 * self.l2, self.l1, self.sample_weight)

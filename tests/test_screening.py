@@ -1,4 +1,4 @@
-"""L1 fits that leave features out: the optimum of all, whatever was left out at first, and a history of one fit."""
+"""L1 fits with screening reach the optimum of all features, whatever was left out at first, with one history."""
 
 import signal
 
@@ -29,7 +29,7 @@ SETTINGS = {
 
 @pytest.fixture
 def unscreened(monkeypatch):
-    """A function that calls another while no feature is left out."""
+    """Return a function that calls another one with screening switched off."""
 
     def call(function, *arguments, **options):
         with monkeypatch.context() as patch:
@@ -65,7 +65,7 @@ def test_what_was_left_out_wrongly_is_let_in(monkeypatch, unscreened):
     expected = unscreened(fs.fit, X, P.y, l1=0.05, tol=1e-9)
     calls, part, near = [], screening.Part, screening.NEAR
     monkeypatch.setattr(screening, "Part", lambda whole, kept: calls.append(kept.sum()) or part(whole, kept))
-    # At first none is near, so that the steepest feature is alone.
+    # With this NEAR no feature is let in at first but the steepest.
     monkeypatch.setattr(screening, "NEAR", 100.0)
 
     def relax(state):
@@ -85,7 +85,7 @@ def test_what_was_left_out_wrongly_is_let_in(monkeypatch, unscreened):
 
 @pytest.fixture
 def warm():
-    """An L1 fit that goes on from another one."""
+    """An L1 fit that starts at the result of another one."""
     first = fs.fit(X, P.y, l1=0.08, tol=1e-9)
 
     def fit(**options):
@@ -118,7 +118,7 @@ def test_the_result_is_judged_on_all_features(warm):
 
 @pytest.mark.parametrize("evaluations", range(3))
 def test_ctrl_c_before_the_first_loss_is_raised(warm, monkeypatch, evaluations):
-    """The look at all features is the first evaluation, the start of the fit on some of them the second."""
+    """The first evaluation looks at all features; the second is the start of the fit on those let in."""
     loss_grad, count = SoftmaxObjective.loss_grad, iter(range(100))
 
     def interrupt(self, theta):

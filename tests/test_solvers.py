@@ -109,7 +109,7 @@ def test_passes_are_counted_and_few():
     np.testing.assert_array_equal(gd.history["n_passes"], np.arange(1, 22))
     lbfgs = fs.fit(p.X, p.y, solver="lbfgs", l2=1e-3, tol=1e-8)
     assert lbfgs.status == "converged"
-    # A pass for each accepted unit step; two more where the step is searched for.
+    # One pass per accepted unit step; two more for each line search.
     assert lbfgs.n_passes <= 1.5 * lbfgs.n_iter + 3
 
 
@@ -170,7 +170,7 @@ def test_ctrl_c_keeps_the_best(solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_ctrl_c_before_the_first_loss_is_raised(solver, monkeypatch):
-    """There are no best parameters yet: zeros would be taken for a model."""
+    """There are no best parameters yet, and zeros would be taken for a fitted model."""
     p = make_problem(100, 5, 3)
 
     def interrupt(self, theta):
@@ -251,7 +251,7 @@ def test_without_an_intercept(solver):
 
 
 def test_an_offset_stands_for_a_fitted_model():
-    """With the optimum's logits as offset there is nothing left to fit."""
+    """If the offset is the logits at the optimum, there is nothing left to fit."""
     p = make_problem(200, 5, 3)
     first = fs.fit(p.X, p.y, tol=1e-8)
     second = fs.fit(p.X, p.y, offset=p.X @ first.W.T + first.b, tol=1e-6)
@@ -317,7 +317,7 @@ def test_a_fit_has_the_same_bits_for_data_at_any_address(solver, dtype, n_classe
     memory = np.empty(p.X.nbytes + 256, dtype=np.uint8)
     first = -memory.ctypes.data % 64
     results = []
-    for shift in (0, p.X.itemsize, 32, 1):  # the last is no address of a number
+    for shift in (0, p.X.itemsize, 32, 1):  # the last one is unaligned
         X = memory[first + shift : first + shift + p.X.nbytes].view(dtype).reshape(p.X.shape)
         X[:] = p.X
         results.append(fs.fit(X, p.y, solver=solver, l2=1e-4, max_iter=6, tol=0, random_state=0))
@@ -390,11 +390,11 @@ def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     objective = bind(X, y, l2=0.1)
     theta = np.zeros(objective.n_params)
     direction = -objective.loss_grad(theta)[1]
-    assert objective.sample_line(theta, direction) is None  # a pass is as short
+    assert objective.sample_line(theta, direction) is None  # a whole pass is as cheap
     monkeypatch.setattr("fastsoftmax.problem.objective.LINE_WORK", 0)
     passes = objective.n_passes
     phi, estimate = objective.line(theta, direction), objective.sample_line(theta, direction)
-    assert objective.n_passes == passes + 2  # one and a part of one
+    assert objective.n_passes == passes + 2  # one pass, and a part of one, rounded up
     for t in (0.0, 1.0, 3.0):
         np.testing.assert_allclose(estimate(t), phi(t), rtol=0.1, atol=0.01)
     assert bind(X[:1000], y[:1000]).sample_line(theta, direction) is None
@@ -410,7 +410,7 @@ def test_rows_are_drawn_by_their_importance(importance):
     assert len(rows) == pytest.approx(sample_rows(len(importance)), rel=0.05)
     assert (np.diff(rows) > 0).all()
     assert ((probability > 0) & (probability <= 1)).all()
-    # Sums over the rows, each over its probability, are unbiased.
+    # Sums over the drawn rows, each divided by its probability, are unbiased estimates of those over all.
     assert (1 / probability).sum() == pytest.approx(len(importance), rel=0.1)
     if importance[0] == 1e12:
         np.testing.assert_array_equal(rows[:3000], np.arange(3000))

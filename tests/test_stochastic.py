@@ -1,4 +1,4 @@
-"""Accelerated and stochastic gradients, and the estimator's partial_fit: near the optimum, and the same every time."""
+"""Accelerated and stochastic gradients, and partial_fit: they come near the optimum, with the same bits every time."""
 
 import pickle
 import re
@@ -22,7 +22,7 @@ from fastsoftmax.solvers import StochasticGradient, Walk
 
 
 def noisy(n=4000, n_features=10, n_classes=4, seed=0):
-    """Labels drawn from a softmax regression: the optimum is inside, and every batch pulls elsewhere."""
+    """X, and labels drawn from a softmax regression: the optimum is finite, and batches have different gradients."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, n_features)) * np.geomspace(1, 0.2, n_features) + 0.3
     logits = X @ rng.standard_normal((n_features, n_classes))
@@ -64,7 +64,7 @@ class TestAccelerated:
         assert agd.n_passes < gd.n_passes / 5
 
     def test_restarts_keep_it_from_swinging(self):
-        """Without them the passes grow with the inertia: strongly convex problems tell."""
+        """On this strongly convex problem, 400 iterations would not suffice without restarts."""
         result = fs.fit(X, Y, solver="agd", l2=0.1, tol=1e-10, max_iter=400)
         assert result.status == "converged"
 
@@ -83,7 +83,7 @@ class TestAccelerated:
 
 
 def walk(options, n_epochs=3, learning_rate=0.05):
-    """An epoch is known from its batches: here all samples, so that the textbook's formulas can be followed."""
+    """Walk for some epochs of a single batch, all samples, so that the formulas of the papers apply."""
     p = make_problem(40, 3, 3)
     objective = SoftmaxObjective(bind_features(p.X), Targets(p.y.astype(np.intp), None, 3), l2=0.1)
     method = StochasticGradient(options, learning_rate, np.random.default_rng(0), n_epochs)
@@ -173,7 +173,7 @@ class TestStochastic:
         result = fs.fit(X, Y, solver="sgd", learning_rate=0.1, tol=0, max_iter=5)
         np.testing.assert_array_equal(result.history["n_passes"], np.arange(1, 12, 2))
         automatic = fs.fit(X, Y, solver="sgd", tol=0, max_iter=5, random_state=0)
-        assert automatic.n_passes <= result.n_passes + 2  # the curvature of a batch of 128
+        assert automatic.n_passes <= result.n_passes + 2  # finding the curvature of a batch of 128 samples
 
     def test_what_is_reported_is_the_whole_at_what_is_returned(self):
         result = fs.fit(X, Y, solver="sgd", l2=L2, tol=1e-2)
@@ -225,7 +225,7 @@ class TestStochastic:
         )
 
     def test_integer_weights_are_repeated_samples(self):
-        """All in one batch, the order is none."""
+        """One batch holds all samples, so that their order does not matter."""
         p = make_problem(60, 4, 3)
         solver = fs.SGD(batch_size=1000)
         repeats = p.s.astype(int)
@@ -258,7 +258,7 @@ def test_fit_names_a_bad_random_state(random_state):
 
 
 def stream(model, X, y, size=250, **arguments):
-    """Pass the data by chunks."""
+    """Pass the data in chunks to partial_fit."""
     for start in range(0, X.shape[0], size):
         chunk = slice(start, start + size)
         model.partial_fit(X[chunk], y[chunk], np.unique(y), **{k: v[chunk] for k, v in arguments.items()})
@@ -266,7 +266,7 @@ def stream(model, X, y, size=250, **arguments):
 
 
 def objective_of(model, X, y, C, s=None):
-    """What `fit` minimises, of a model with a row a class."""
+    """What `fit` minimises, at the coefficients of a model."""
     n_classes = len(model.classes_)
     W, b = model.coef_, model.intercept_
     if n_classes == 2:
@@ -321,7 +321,7 @@ class TestPartialFit:
         np.testing.assert_allclose(once.intercept_, result.b, rtol=1e-12)
 
     def test_heavier_chunks_take_larger_steps(self):
-        """Weights count between the chunks, not only within: those of a chunk in relation to all that was seen."""
+        """A chunk's weights are relative to the mean weight of all samples so far, not to its own mean."""
         p = make_problem(200, 4, 3)
         half = slice(100), slice(100, 200)
         light, heavy = (
@@ -334,7 +334,7 @@ class TestPartialFit:
             before = model.coef_
             model.partial_fit(p.X[half[1]], p.y[half[1]], None, np.full(100, weight))
             moved.append(model.coef_ - before)
-        # 3 to a mean of 2; the first step of both is from the same point.
+        # Weight 3 with a mean of 2 makes a step 1.5 times as large; both first steps start at the same point.
         np.testing.assert_allclose(moved[1], 1.5 * moved[0], rtol=1e-10)
 
     @pytest.mark.parametrize("stored", ["uint8", "float32", "csr"])
@@ -410,7 +410,7 @@ class TestPartialFit:
         with pytest.raises(AttributeError) as error:
             model.partial_fit(X, Y)
         assert re.search(message, str(error.value.__cause__))
-        # Meta-estimators ask: this one has it where its estimator has.
+        # A meta-estimator has partial_fit only if its estimator has it.
         assert not hasattr(SelectFromModel(model), "partial_fit")
         assert hasattr(SelectFromModel(SoftmaxRegression()), "partial_fit")
 
