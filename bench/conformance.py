@@ -29,15 +29,15 @@ class Choice(NamedTuple):
     reason: str
 
 
-LIMIT = "a limit of scikit-learn's solver, of liblinear mostly, that ours does not have: it solves the problem"
+LIMIT = "a limit of scikit-learn's solver, mostly liblinear, that ours does not have: it solves the problem"
 DEPRECATED = "a warning about a parameter, a default or an attribute that scikit-learn deprecates and ours never had"
-MESSAGE = "the warning says the same in our words, with the gradient's norm and without the name of a solver of theirs"
-MEMORY = "a quasi-Newton method remembers its steps: two at once are not one and one, as Newton's are"
-COARSE = "compares fits to more digits than their tol leaves; with tol=1e-9 ours and scikit-learn's agree"
+MESSAGE = "the warning says the same in our words, with the gradient's norm and without the name of scikit-learn's solver"
+MEMORY = "a quasi-Newton method remembers its steps: one fit of two steps differs from two fits of one, unlike Newton's"
+COARSE = "compares fits to more digits than their tol gives; with tol=1e-9 ours and scikit-learn's agree"
 NAMESPACE = (
-    "arrays of every library in the CPU's memory are read, and answers are NumPy's, for the library to take back"
+    "arrays of every library are read if they are in the CPU's memory, but the results are always NumPy's arrays"
 )
-DEVICE = "data in the memory of another device are refused, to be copied by whom they belong to"
+DEVICE = "data in the memory of another device are refused: the user must copy them to the CPU's memory"
 
 CHOICES = (
     Choice(r"test_check_solver_option\[.*", LIMIT),
@@ -45,9 +45,9 @@ CHOICES = (
     Choice(r"test_liblinear_with_large_values", LIMIT),
     Choice(r"test_large_sparse_matrix\[.*-(liblinear|sag|saga)\]", LIMIT),
     Choice(
-        r"test_dtype_match\[.*-liblinear\]", "float32 stays float32 with every solver, where liblinear makes float64"
+        r"test_dtype_match\[.*-liblinear\]", "float32 stays float32 with every solver, but liblinear returns float64"
     ),
-    Choice(r"test_liblinear_dual_random_state\[.*", "no solver of ours that is meant here takes its order from chance"),
+    Choice(r"test_liblinear_dual_random_state\[.*", "none of our solvers in this test draws random numbers"),
     Choice(r"test_penalty_deprecated\[.*", DEPRECATED),
     Choice(r"test_lr_penalty_l1ratio_incompatible\[.*", DEPRECATED),
     Choice(r"test_penalty_none\[.*", DEPRECATED),

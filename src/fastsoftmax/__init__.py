@@ -1,7 +1,7 @@
 """Softmax (multinomial logistic) regression on CPUs: one fused pass over the data, exact answers.
 
-The functional interface needs NumPy alone; `SoftmaxRegression` and `SoftmaxRegressionCV`, the scikit-learn
-classifiers, are imported when they are first asked for.
+The functional interface needs only NumPy. The scikit-learn classifiers `SoftmaxRegression` and `SoftmaxRegressionCV`
+are imported at their first use.
 """
 
 from typing import TYPE_CHECKING

@@ -8,7 +8,7 @@ distribution q_i over the classes and its entropy H(q_i) = −Σ_k q_ik log q_ik
 The minimum of the right side and the penalty over W and b is the dual value, a lower bound of F. With
 V = Σ_i ω_i (q_i − ȳ_i) x_iᵀ it is
 
-    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − Σ_kj (|V_kj| − l1)₊² / (2 l2)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
+    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − Σ_kj (|V_kj| − l1)₊² / (2 l2)    where  Σ_i ω_i (q_i − ȳ_i) = 0.
 
 The condition comes from b, which has no penalty. If l2 = 0, the last sum becomes the condition |V_kj| ≤ l1. At the
 minimum q = softmax(z), so q starts there. Then q ← ȳ + c (q − ȳ) with c ≤ 1 shrinks V until it meets its condition

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 
-# If classes are separated, a fit gives the label of at least one sample this probability; otherwise it seldom does.
+# If classes are separated, a fit gives at least one label a probability above this; otherwise it seldom does.
 NEARLY_SURE = 0.99
 
 # A linear program with more coefficients is not solved: it would take seconds.

@@ -62,7 +62,7 @@ CONSTANT = 100
 # The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
 LATE_WEIGHT = 0.003
 
-# The components change slowly with the penalty: compute them anew only if it changes by this factor.
+# The components change slowly with the penalty: recompute them only if it changes by this factor.
 SIMILAR_PENALTY = 2.0
 
 # The intercept is an input of this size: so large that it is among the leading components.

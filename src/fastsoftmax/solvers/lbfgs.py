@@ -13,8 +13,8 @@ from .loop import NO_PROGRESS, Lowest, Objective, Preconditioner, State, Vector
 
 MANY_PARAMETERS = 1_000_000
 
-# Compute the curvature anew after 5 iterations, then after 10, 20, … more, but only if the loss has fallen to 95 % of
-# that at the last curvature.
+# Recompute the curvature after 5 iterations, then after 10, 20, … more, but only if the loss has fallen to 95 % of that
+# at the last curvature.
 FIRST_CURVATURE, FALLEN = 5, 0.95
 
 # The line search on a sample of the rows is nearly exact: its trials are cheap.

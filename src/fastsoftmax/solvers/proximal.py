@@ -18,7 +18,7 @@ from .loop import NO_PROGRESS, Lowest, Objective, State, Vector
 # The pairs may hold 50 million numbers (400 MB) together; at least 5 pairs are kept even if that is more.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
 
-# Compute the diagonal anew after 10 iterations, then after 20, 40, … more.
+# Recompute the diagonal after 10 iterations, then after 20, 40, … more.
 FIRST_DIAGONAL = 10
 
 

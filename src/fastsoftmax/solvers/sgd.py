@@ -184,7 +184,7 @@ class StochasticGradient:
 
 
 def _momentum(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -> None:
-    """Look ahead to theta (Nesterov's momentum): v ← μ v − η g;  theta ← theta + μ v − η g."""
+    """Nesterov's momentum, where theta is the look-ahead point: v ← μ v − η g;  theta ← theta + μ v − η g."""
     walk.velocity *= momentum
     add_scaled(walk.velocity, -learning_rate, grad)
     add_scaled(walk.theta, momentum, walk.velocity)
