@@ -31,7 +31,7 @@ class Choice(NamedTuple):
 
 LIMIT = "a limit of scikit-learn's solver, mostly liblinear, that ours does not have: it solves the problem"
 DEPRECATED = "a warning about a parameter, a default or an attribute that scikit-learn deprecates and ours never had"
-MESSAGE = "the warning says the same in our words, with the gradient's norm and without the name of scikit-learn's solver"
+MESSAGE = "the warning says the same in our words, with the gradient's norm and without the name of a solver"
 MEMORY = "a quasi-Newton method remembers its steps: one fit of two steps differs from two fits of one, unlike Newton's"
 COARSE = "compares fits to more digits than their tol gives; with tol=1e-9 ours and scikit-learn's agree"
 NAMESPACE = (

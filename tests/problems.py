@@ -44,6 +44,14 @@ def make_problem(n=50, n_features=6, n_classes=4, dtype=np.float64, seed=0):
     )
 
 
+def noisy(n=4000, n_features=10, n_classes=4, seed=0):
+    """X, and labels drawn from a softmax regression: the optimum is finite, and batches have different gradients."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, n_features)) * np.geomspace(1, 0.2, n_features) + 0.3
+    logits = X @ rng.standard_normal((n_features, n_classes))
+    return X, (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
 def one_hot(y, n_classes):
     return np.eye(n_classes)[np.asarray(y, dtype=int)]
 

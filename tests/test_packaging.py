@@ -1,4 +1,4 @@
-"""The installed files are those in the folders, and C and Cython files include only those of lower floors."""
+"""The installed files are those in the folders; C and Cython files include only those of their own or lower floors."""
 
 import re
 from pathlib import Path

@@ -68,6 +68,7 @@ AMD, OTHERS = FS_AMD, FS_OTHERS
 cdef enum:
     SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
     GRAM_TILES = 4      # tiles that a Gram matrix adds at a time, which come from and go to far memory
+    GRAM_FLUSH = 16     # tiles that it sums in float32 at most before they are added to float64
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -237,6 +238,15 @@ cdef void pack_gram(real* columns_out, real* panel_out, real* tile, Features* X,
         gram_pack(columns_out, rounded, panel_out, tile, rows, features, width)
 
 
+cdef void flush_gram(double* total_inout, float* sums_inout, Py_ssize_t rows, Py_ssize_t columns,
+                     Py_ssize_t ldo) noexcept nogil:
+    """Move a block of sums to float64; start the next from zero."""
+    cdef Py_ssize_t k
+    for k in range(rows):
+        add_sums(total_inout + k * ldo, sums_inout + k * ldo, False, columns)
+        memset(sums_inout + k * ldo, 0, columns * sizeof(float))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The slots, over the threads
 # ---------------------------------------------------------------------------------------------------------------------
@@ -335,7 +345,8 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
     """Write Σ_i w_ci x_i x_iᵀ for every row w_c of sample_weight, (n_weights, n_features, n_features): one pass over X.
 
     A few tiles at a time are packed, and every block of rows of every matrix, right of the diagonal alone, is one task:
-    a sum never depends on the number of threads.
+    a sum never depends on the number of threads. float32 sums are short: in long ones equal terms, such as those of a
+    constant feature, would be rounded in the same direction again and again.
     """
     cdef:
         Features x = stored(X, center)
@@ -346,17 +357,21 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
         Py_ssize_t n_panels = (n_features + width - 1) // width, ldo = n_panels * width
         Py_ssize_t tile_bytes = lines(size * sizeof(real)), matrix = ldo * ldo
         Py_ssize_t sums_bytes = lines(n_weights * matrix * sizeof(real))
+        bint long_sums = real is float and n_samples > GRAM_FLUSH * depth
+        Py_ssize_t total_bytes = lines(n_weights * matrix * sizeof(double)) if long_sums else 0
         Py_ssize_t panels_bytes = lines(GRAM_TILES * n_panels * size * sizeof(real))
         void* block = NULL
-        char* memory = allocate(&block, sums_bytes + 2 * panels_bytes + num_threads * tile_bytes
+        char* memory = allocate(&block, total_bytes + sums_bytes + 2 * panels_bytes + num_threads * tile_bytes
                                 + n_features * sizeof(real))
-        real* sums = <real*> memory
-        real* columns = <real*> (memory + sums_bytes)
-        real* panels = <real*> (memory + sums_bytes + panels_bytes)
-        char* tiles_made = memory + sums_bytes + 2 * panels_bytes
-        Py_ssize_t start, tiles, task, tile, panel, c, j, k
+        double* total = <double*> memory
+        real* sums = <real*> (memory + total_bytes)
+        real* columns = <real*> (memory + total_bytes + sums_bytes)
+        real* panels = <real*> (memory + total_bytes + sums_bytes + panels_bytes)
+        char* tiles_made = memory + total_bytes + sums_bytes + 2 * panels_bytes
+        Py_ssize_t start, tiles, task, tile, panel, c, j, k, j_k
+        bint full
     with nogil:
-        memset(sums, 0, sums_bytes)
+        memset(memory, 0, total_bytes + sums_bytes)
         pack_center(&x, <real*> (tiles_made + num_threads * tile_bytes))
         start = 0
         while start < n_samples:
@@ -368,6 +383,7 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
                     columns + task * size, panels + task * size, <real*> (tiles_made + threadid() * tile_bytes),
                     &x, plain, rounded, start + tile * depth, panel * width,
                     min(depth, n_samples - start - tile * depth), min(width, n_features - panel * width), width)
+            full = (start // depth + tiles) % GRAM_FLUSH == 0 or start + tiles * depth >= n_samples
             for task in prange(n_panels * n_weights, schedule="dynamic", num_threads=num_threads):
                 panel = task // n_weights       # those with most to do first
                 c = task % n_weights
@@ -377,12 +393,17 @@ def gram(real[:, :, ::1] out, X, const real[::1] center, const real[:, ::1] samp
                         columns + (tile * n_panels + panel) * size, panels + (tile * n_panels + panel) * size,
                         &sample_weight[c, start + tile * depth],
                         min(depth, n_samples - start - tile * depth), n_features - panel * width, ldo)
+                if real is float and long_sums and full:
+                    flush_gram(total + c * matrix + panel * width * (ldo + 1),
+                               <float*> sums + c * matrix + panel * width * (ldo + 1),
+                               min(width, n_features - panel * width), ldo - panel * width, ldo)
             start += GRAM_TILES * depth
         for task in prange(n_weights * n_features, schedule="static", num_threads=num_threads):
             c = task // n_features
             k = task % n_features
             for j in range(n_features):
-                out[c, k, j] = sums[c * matrix + min(j, k) * ldo + max(j, k)]
+                j_k = c * matrix + min(j, k) * ldo + max(j, k)
+                out[c, k, j] = <real> total[j_k] if long_sums else sums[j_k]
         free(block)
 
 

@@ -74,6 +74,8 @@ def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | Non
 
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """Return an argument as a NumPy array of any dtype; raise ValueError if the conversion would lose something."""
+    if type(value) is np.ndarray:
+        return value
     if hasattr(value, "tocsr"):
         raise ValueError(f"{name} is a sparse matrix ({type(value).__name__}); pass {name}.toarray()")
     refuse_masked(name, value)
@@ -293,6 +295,8 @@ def as_precision(precision: object) -> Precision:
 
 def as_number(name: str, value: object, *, positive: bool = False) -> float:
     """Return a finite float that is not negative, or that is positive."""
+    if type(value) is float and 0 < value < math.inf:
+        return value
     kind = "positive" if positive else "non-negative"
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise ValueError(f"{name} must be a {kind} number, found {value!r}")

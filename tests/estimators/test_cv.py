@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from problems import make_problem
+from python_process import run
 from reference import ONE_BLAS_THREAD
 from sklearn import config_context
 from sklearn.base import clone
@@ -17,7 +18,6 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import get_scorer, make_scorer, recall_score
 from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from test_process import run
 
 import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegressionCV

@@ -165,6 +165,15 @@ def test_gram_of_many_samples_on_any_number_of_threads(dtype, precision):
     np.testing.assert_array_equal(fs.gram(p.X), fs.gram(p.X, np.ones(len(p.X))))
 
 
+@pytest.mark.parametrize("n_samples", [63, 64, 130, 1024, 1100, 60_000])
+@pytest.mark.parametrize("value", [255.5, 1.4999, 1.7071])
+def test_a_gram_matrix_of_equal_terms_rounds_no_more_than_of_others(value, n_samples):
+    """Equal terms lose by rounding in the same direction, however many there are."""
+    X = np.full((n_samples, 3), value, np.float32)
+    exact = n_samples * float(np.float32(value)) ** 2
+    np.testing.assert_allclose(fs.gram(X), exact, rtol=GRAM["exact", np.float32])
+
+
 @given(problems(dtypes=(np.float64,)), st.booleans())
 def test_gradient_is_the_slope_of_the_loss(p, soft):
     targets = p.Y if soft else p.y

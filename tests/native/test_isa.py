@@ -26,7 +26,7 @@ def run(arguments, isa):
 
 @pytest.mark.parametrize("isa", [isa for isa in AVAILABLE if isa != CONFIG["instruction set chosen"]])
 def test_kernels_on(isa):
-    tests = [str(Path(__file__).with_name(name)) for name in ("test_kernels.py", "test_dual.py")]
+    tests = [str(Path(__file__).parents[1] / name) for name in ("native/test_kernels.py", "families/test_dual.py")]
     done = run(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], isa)
     assert done.returncode == 0, done.stdout + done.stderr
 

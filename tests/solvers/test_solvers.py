@@ -12,16 +12,10 @@ from scipy.optimize import minimize
 from tolerances import SAME
 
 import fastsoftmax as fs
-from fastsoftmax.data.arguments import Targets
-from fastsoftmax.data.features import bind_features
-from fastsoftmax.fitting.fit import bind
-from fastsoftmax.problem.curvature import draw, sample_rows
 from fastsoftmax.problem.objective import SoftmaxObjective
-from fastsoftmax.solvers.inverse_hessian import InverseHessian
-from fastsoftmax.solvers.line_search import satisfies_wolfe, strong_wolfe
 
 SOLVERS = ("gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs")
-EXACT = ("gd", "agd", "lbfgs", "preconditioned-lbfgs")  # sgd comes near: tests/test_stochastic.py
+EXACT = ("gd", "agd", "lbfgs", "preconditioned-lbfgs")  # sgd comes near: tests/solvers/test_stochastic.py
 
 
 def optimum(X, Y, l2, s=None):
@@ -86,20 +80,6 @@ def test_automatic_learning_rate_never_raises_the_loss(scale):
     result = fs.fit(X, p.y, solver="gd", max_iter=200, l2=1e-3, sample_weight=p.s)
     assert np.all(np.diff(result.history["loss"]) <= 0)
     assert result.loss < result.history["loss"][0]
-
-
-@pytest.mark.parametrize("n_features", [1, 2, 22, 23, 24, 60])
-@pytest.mark.parametrize("fit_intercept", [True, False])
-def test_curvature_bound_is_a_bound_and_near(n_features, fit_intercept):
-    p = make_problem(150, n_features, 3)
-    weights = p.s / p.s.mean()
-    objective = SoftmaxObjective(
-        bind_features(p.X), Targets(None, p.Y, 3), sample_weight=weights, l2=0.2, fit_intercept=fit_intercept
-    )
-    Z = np.hstack([p.X, np.ones((150, 1))]) if fit_intercept else p.X
-    mass = weights * p.Y.sum(axis=1)
-    exact = 0.5 * np.linalg.eigvalsh(Z.T * mass @ Z)[-1] / 150 + 0.2
-    assert exact <= objective.curvature_bound() <= 1.02 * exact
 
 
 def test_passes_are_counted_and_few():
@@ -267,22 +247,6 @@ def test_an_offset_of_minus_infinity_rules_a_class_out():
     assert np.isfinite(result.loss)
 
 
-@pytest.mark.parametrize("first", [1e-8, 1e-2, 1.0, 1e3, 1e8])
-@pytest.mark.parametrize("minimum", [1e-5, 0.3, 1.0, 1e6])
-def test_line_search_finds_strong_wolfe_points(first, minimum):
-    def phi(t):
-        u = t / minimum
-        return np.sqrt(1 + (u - 1) ** 2), (u - 1) / np.sqrt(1 + (u - 1) ** 2) / minimum
-
-    t = strong_wolfe(phi, first)
-    assert satisfies_wolfe(*phi(0.0), t, *phi(t))
-
-
-def test_line_search_gives_up_on_what_does_not_fall():
-    assert strong_wolfe(lambda t: (t, 1.0), 1.0) is None
-    assert strong_wolfe(lambda t: (1.0 + t, -1.0), 1.0) is None
-
-
 def test_auto_says_what_it_is():
     p = make_problem(60, 5, 3)
     wide = scipy.sparse.random_array((60, 5000), density=0.01, format="csr", rng=np.random.default_rng(0))
@@ -324,93 +288,3 @@ def test_a_fit_has_the_same_bits_for_data_at_any_address(solver, dtype, n_classe
     for other in results[1:]:
         np.testing.assert_array_equal(other.W, results[0].W)
         np.testing.assert_array_equal(other.history["loss"], results[0].history["loss"])
-
-
-class Scaling:
-    """A preconditioner."""
-
-    def __init__(self, matrix):
-        self.matrix = matrix
-
-    def solve(self, v):
-        return np.linalg.solve(self.matrix, v)
-
-
-@pytest.mark.parametrize("matrix", [None, Scaling(np.diag(np.arange(1.0, 9)) + 0.3)])
-def test_inverse_hessian_is_bfgs(matrix):
-    rng = np.random.default_rng(0)
-    hessian = (lambda A: A @ A.T + np.eye(8))(rng.standard_normal((8, 8)))
-    M_inverse = np.eye(8) if matrix is None else np.linalg.inv(matrix.matrix)
-    grad, capacity, pairs = rng.standard_normal(8), 3, []
-    inverse = InverseHessian(matrix, grad, capacity)
-    for count in range(6):
-        steps = pairs[-capacity:] if count < 5 else pairs[-2:]
-        H = M_inverse
-        if steps:
-            s, y = steps[-1]
-            H = M_inverse * (s @ y) / (y @ M_inverse @ y)
-        for s, y in steps:
-            V = np.eye(8) - np.outer(y, s) / (s @ y)
-            H = V.T @ H @ V + np.outer(s, s) / (s @ y)
-        direction = inverse.direction()
-        np.testing.assert_allclose(direction, -H @ grad, rtol=1e-9)
-        step = rng.standard_normal(8)
-        pairs.append((step, hessian @ step))
-        grad = grad + hessian @ step
-        inverse.move(step, grad)
-        if count == 4:
-            inverse = inverse.renewed(matrix)
-
-
-def test_a_step_of_negative_curvature_is_no_pair():
-    rng = np.random.default_rng(0)
-    grad, step = rng.standard_normal((2, 8))
-    inverse = InverseHessian(None, grad, 3)
-    inverse.move(step, grad - step)
-    np.testing.assert_array_equal(inverse.direction(), step - grad)
-
-
-@pytest.mark.parametrize("n_classes", [3, 25])
-@pytest.mark.parametrize("fit_intercept", [True, False])
-def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_intercept):
-    p = make_problem(400, 11, n_classes, dtype=np.float64)
-    objective = bind(p.X, p.y, l2=0.01, sample_weight=p.s, fit_intercept=fit_intercept)
-    theta, direction = 0.3 * np.random.default_rng(8).standard_normal((2, objective.n_params))
-    for part in objective.split(direction):
-        part -= part.mean(axis=0)
-
-    solved = objective.curvature(theta).solve(objective.hess_vec(theta, direction))
-
-    np.testing.assert_allclose(solved, direction, atol=1e-3 * np.abs(direction).max())
-
-
-def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
-    X = np.random.default_rng(0).standard_normal((30_000, 5))
-    y = X[:, :3].argmax(axis=1)
-    objective = bind(X, y, l2=0.1)
-    theta = np.zeros(objective.n_params)
-    direction = -objective.loss_grad(theta)[1]
-    assert objective.sample_line(theta, direction) is None  # a whole pass is as cheap
-    monkeypatch.setattr("fastsoftmax.problem.objective.LINE_WORK", 0)
-    passes = objective.n_passes
-    phi, estimate = objective.line(theta, direction), objective.sample_line(theta, direction)
-    assert objective.n_passes == passes + 2  # one pass, and a part of one, rounded up
-    for t in (0.0, 1.0, 3.0):
-        np.testing.assert_allclose(estimate(t), phi(t), rtol=0.1, atol=0.01)
-    assert bind(X[:1000], y[:1000]).sample_line(theta, direction) is None
-
-
-@pytest.mark.parametrize(
-    "importance",
-    [np.zeros(30_000), np.ones(30_000), np.r_[np.full(3000, 1e12), np.linspace(0, 1, 27_000)].astype(np.float32)],
-    ids=["none", "equal", "unequal"],
-)
-def test_rows_are_drawn_by_their_importance(importance):
-    rows, probability = draw(importance)
-    assert len(rows) == pytest.approx(sample_rows(len(importance)), rel=0.05)
-    assert (np.diff(rows) > 0).all()
-    assert ((probability > 0) & (probability <= 1)).all()
-    # Sums over the drawn rows, each divided by its probability, are unbiased estimates of those over all.
-    assert (1 / probability).sum() == pytest.approx(len(importance), rel=0.1)
-    if importance[0] == 1e12:
-        np.testing.assert_array_equal(rows[:3000], np.arange(3000))

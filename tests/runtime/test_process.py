@@ -1,30 +1,19 @@
 """What the package does to the process it is imported into: imports, threads, forks."""
 
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
 import pytest
+from python_process import run
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import fastsoftmax as fs
 from fastsoftmax.runtime.threads import SMALL_WORK, available_threads, resolve_num_threads
 
 OPENMP = fs.show_config("dicts")["OpenMP"] == "yes"
-
-
-def run(script, **environment):
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_import_is_light():

@@ -14,7 +14,7 @@ from tolerances import FAST, GRAM, ROUGH
 
 import fastsoftmax as fs
 
-SIMD = Path(__file__).parents[1] / "src" / "fastsoftmax" / "simd"
+SIMD = Path(__file__).parents[2] / "src" / "fastsoftmax" / "simd"
 HERE = Path(__file__).with_name("amx")
 CONFIG = fs.show_config("dicts")
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]

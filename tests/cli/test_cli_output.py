@@ -309,7 +309,7 @@ def test_one_long_label_does_not_make_all_long(here, write):
     if write is _long_npz:
         np.save("new.npy", [[1.0], [2.0]])
         code = code.replace("new.csv", "new.npy")
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, check=False
     )

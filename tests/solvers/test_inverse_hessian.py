@@ -1,0 +1,50 @@
+"""The inverse Hessian of L-BFGS agrees with BFGS's formula, written out, from any first approximation."""
+
+import numpy as np
+import pytest
+
+from fastsoftmax.solvers.inverse_hessian import InverseHessian
+
+
+class Scaling:
+    """A preconditioner."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+
+    def solve(self, v):
+        return np.linalg.solve(self.matrix, v)
+
+
+@pytest.mark.parametrize("matrix", [None, Scaling(np.diag(np.arange(1.0, 9)) + 0.3)])
+def test_inverse_hessian_is_bfgs(matrix):
+    rng = np.random.default_rng(0)
+    hessian = (lambda A: A @ A.T + np.eye(8))(rng.standard_normal((8, 8)))
+    M_inverse = np.eye(8) if matrix is None else np.linalg.inv(matrix.matrix)
+    grad, capacity, pairs = rng.standard_normal(8), 3, []
+    inverse = InverseHessian(matrix, grad, capacity)
+    for count in range(6):
+        steps = pairs[-capacity:] if count < 5 else pairs[-2:]
+        H = M_inverse
+        if steps:
+            s, y = steps[-1]
+            H = M_inverse * (s @ y) / (y @ M_inverse @ y)
+        for s, y in steps:
+            V = np.eye(8) - np.outer(y, s) / (s @ y)
+            H = V.T @ H @ V + np.outer(s, s) / (s @ y)
+        direction = inverse.direction()
+        np.testing.assert_allclose(direction, -H @ grad, rtol=1e-9)
+        step = rng.standard_normal(8)
+        pairs.append((step, hessian @ step))
+        grad = grad + hessian @ step
+        inverse.move(step, grad)
+        if count == 4:
+            inverse = inverse.renewed(matrix)
+
+
+def test_a_step_of_negative_curvature_is_no_pair():
+    rng = np.random.default_rng(0)
+    grad, step = rng.standard_normal((2, 8))
+    inverse = InverseHessian(None, grad, 3)
+    inverse.move(step, grad - step)
+    np.testing.assert_array_equal(inverse.direction(), step - grad)
