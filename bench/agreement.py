@@ -1,4 +1,4 @@
-"""What must hold before a time means anything: both give the same answer, and ours on any number of threads."""
+"""Checks before any timing: both give the same answer, and ours gives the same bits on any number of threads."""
 
 from collections.abc import Iterable
 
@@ -9,12 +9,12 @@ from fastsoftmax.cli import numpy_baseline
 
 from .problems import Problem
 
-# Norm of the difference to that of NumPy's answer, which sums in the data's precision.
+# Norm of the difference, relative to the norm of NumPy's answer. NumPy sums in the precision of the data.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
 
 class DisagreementError(AssertionError):
-    """Two answers that must be the same are not."""
+    """Two answers that must agree differ."""
 
 
 def check_against_numpy(problem: Problem, threads: int) -> None:

@@ -24,7 +24,7 @@ CASES = [
 
 @pytest.fixture(scope="module", params=CASES)
 def problem(request: pytest.FixtureRequest) -> Problem:
-    """One problem at a time, checked before it is timed."""
+    """Return one problem at a time, checked before it is timed."""
     problem = make_problem(*request.param)
     check_against_numpy(problem, threads=THREADS[-1])
     check_threads(problem, THREADS)

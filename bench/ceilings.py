@@ -1,4 +1,4 @@
-"""The machine's own ceilings, measured: multiply-adds and memory reads a second, by a C file compiled on the spot."""
+"""The ceilings of this machine, multiply-adds and bytes read per second, measured by a C file that is compiled here."""
 
 import ctypes
 import os
@@ -6,11 +6,11 @@ import shlex
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,11 +22,11 @@ FLAGS = ("-O3", "-march=native", "-fopenmp")
 
 T = TypeVar("T")
 
-# Bursts of a few milliseconds, of which the best counts: some fall between the disturbances of other processes.
+# Measure bursts of a few milliseconds and take the best: other processes disturb only some of them.
 BURSTS = 60
-ROUNDS = 500_000  # of the multiply-add loop, a burst
-BUFFER_BYTES = 2**30  # or more, if the caches are large
-BUFFER_BURSTS = 8  # to read the buffer once
+ROUNDS = 500_000  # of the multiply-add loop in a burst
+BUFFER_BYTES = 2**30  # at least; more if the caches are large
+BUFFER_BURSTS = 8  # bursts that read the buffer once
 
 
 class CeilingsError(RuntimeError):
@@ -41,16 +41,16 @@ class Limit(NamedTuple):
 
 
 class Ceilings:
-    """All rates seen so far: the best is the ceiling, the others show how steady the machine is.
+    """All rates measured so far: the best is the ceiling, the others show how steady the machine is.
 
     Attributes
     ----------
     operations : dict
-        Floating-point operations a second, a list by (dtype, threads); a multiply-add is two.
+        Floating-point operations per second: (dtype, threads) → list. A multiply-add is two operations.
     bandwidth : dict
-        Bytes read from memory a second, a list by threads.
+        Bytes read from memory per second: threads → list.
     cache_bytes : int
-        Size of the last-level caches together; data of less than that may never come from memory.
+        Total size of the last-level caches; smaller data may never come from memory.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Ceilings:
         self._library = compile_library(SOURCE, FLAGS)
 
     def measure(self, dtype: str, threads: Iterable[int]) -> None:
-        """Measure once more; other processes and the host can only make it worse."""
+        """Measure once more; other processes and the host can only lower the rates."""
         for count in threads:
             self.operations[dtype, count].append(self._multiply_adds(dtype, count))
             self.bandwidth[count].append(self._read(count))
@@ -68,8 +68,8 @@ class Ceilings:
     def limit(self, shape: Shape, dtype: str, threads: int) -> Limit:
         """Return the least time of one pass.
 
-        Two products of n·N·K multiply-adds each, and X read once where the caches cannot hold it; the exponentials are
-        taken to be free.
+        It does two products of n·N·K multiply-adds each, and reads X once from memory if the caches cannot hold it. The
+        exponentials are assumed to be free.
         """
         n_samples, n_features, n_classes = shape
         elements = n_samples * n_features
@@ -77,6 +77,30 @@ class Ceilings:
         arithmetic = 4 * elements * n_classes / max(self.operations[dtype, threads])
         memory = size / max(self.bandwidth[threads]) if size > self.cache_bytes else 0.0
         return Limit(memory, "memory") if memory > arithmetic else Limit(arithmetic, "FLOP")
+
+    def describe(self) -> dict[str, str]:
+        """Return what was measured, worst to best, by name, in words."""
+        operations: dict[str, list[str]] = {}
+        for (dtype, threads), seen in self.operations.items():
+            operations.setdefault(dtype, []).append(f"{_range(seen)} GFLOP/s on {threads}")
+        bandwidth = [f"{_range(seen)} GB/s on {threads}" for threads, seen in self.bandwidth.items()]
+        return {
+            **{f"{dtype} multiply-add": ", ".join(rates) for dtype, rates in operations.items()},
+            "memory read": f"{', '.join(bandwidth)}; last-level cache {self.cache_bytes / 2**20:.0f} MiB",
+        }
+
+    def rates(self) -> dict[str, Any]:
+        """Return every rate that was seen, as numbers with their names."""
+        return {
+            "operations a second": [
+                {"type": dtype, "threads": threads, "seen": list(map(round, seen))}
+                for (dtype, threads), seen in self.operations.items()
+            ],
+            "bytes read a second": [
+                {"threads": threads, "seen": list(map(round, seen))} for threads, seen in self.bandwidth.items()
+            ],
+            "bytes of last-level cache": self.cache_bytes,
+        }
 
     def _multiply_adds(self, dtype: str, threads: int) -> float:
         loop = self._library[f"multiply_adds_{dtype}"]
@@ -107,7 +131,7 @@ class Ceilings:
 
 
 def last_level_cache() -> int:
-    """Bytes of the last-level caches of all processors together, 0 where the system does not tell (Linux does)."""
+    """Total bytes of the last-level caches of all processors; 0 if the system does not tell (Linux does)."""
     sizes: dict[tuple[int, str], int] = {}
     for cache in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache/index*"):
         try:
@@ -120,8 +144,13 @@ def last_level_cache() -> int:
     return sum(size for (level, _), size in sizes.items() if level == last)
 
 
+def _range(rates: Sequence[float]) -> str:
+    lowest, highest = (f"{rate / 1e9:.0f}" for rate in (min(rates), max(rates)))
+    return highest if lowest == highest else f"{lowest}–{highest}"
+
+
 def _best(call: Callable[[], T]) -> tuple[T, float]:
-    """Return the result of the last call and the seconds of the fastest."""
+    """Return the result of the last call and the seconds of the fastest call."""
     result, seconds = call(), float("inf")
     with pinned_threads():
         for _ in range(BURSTS):
@@ -132,7 +161,7 @@ def _best(call: Callable[[], T]) -> tuple[T, float]:
 
 
 def compile_library(source: Path, flags: Iterable[str]) -> ctypes.CDLL:
-    """Compile a C file to a library of its own; CeilingsError if that fails."""
+    """Compile a C file to a shared library and load it; raise CeilingsError if that fails."""
     compiler = os.environ.get("CC") or "cc"
     with tempfile.TemporaryDirectory() as directory:
         library = Path(directory) / "library.so"

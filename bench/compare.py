@@ -22,8 +22,9 @@ from .environment import OtherLoad, all_threads, describe, has_torch, instructio
 from .memory import peak_memory
 from .options import add_common_options, positive
 from .problems import DTYPES, SHAPES, Problem, Shape, make_problem
+from .results import Report, add_results_options
 from .storage import OURS, SCIPY, SKLEARN, StoredProblem, check_stored, stored_problems
-from .tables import milliseconds, print_facts, print_table
+from .tables import milliseconds
 from .timing import Times, take_turns
 from .uses import check_use, make_uses
 
@@ -45,8 +46,9 @@ class Case(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the arguments ask for, and print it."""
+    """Measure what the arguments ask for, print it and keep it."""
     options = _parse(arguments)
+    report = Report("compare", options)
     facts, load = describe(), OtherLoad()
     try:
         ceilings = Ceilings()
@@ -55,18 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stored = [] if options.passes_only else list(_measure_stored(options.data, options.threads, options.repeats))
     except (CeilingsError, DisagreementError) as error:
         sys.exit(f"bench.compare: {error}")
-    facts |= _rates(ceilings) | {"meanwhile": load.describe()}
+    facts |= ceilings.describe() | {"meanwhile": load.describe()}
     facts["times"] = (
         f"milliseconds on T threads, medians of {options.repeats} repetitions in turns; NumPy: class-major, usual "
         f"NumPy: a sample a row; ratios and share are of {options.isa[-1]}; limit: the larger of the times for "
         "operations and for memory, at the best rates seen"
     )
-    print_facts(facts, options.markdown)
-    print_table(*_pass_table(passes, options.isa, ceilings), options.markdown)
+    report.add_facts(facts)
+    report.add_table(*_pass_table(passes, options.isa, ceilings))
     if uses:
-        print_table(("what", "T", NUMPY, "ours", "× NumPy"), uses, options.markdown)
+        report.add_table(("what", "T", NUMPY, "ours", "× NumPy"), uses)
     if stored:
-        print_table(STORED_COLUMNS, stored, options.markdown)
+        report.add_table(STORED_COLUMNS, stored)
+    report.save(ceilings)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -96,6 +99,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--passes-only", action="store_true", help="leave out everything but passes over floats")
     add_common_options(parser, repeats=7)
+    add_results_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -114,7 +118,7 @@ def _threads(text: str) -> int:
 
 
 def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[Case, Times]]:
-    """Yield the times of a case, and measure the ceilings in between; one problem exists at a time, checked first."""
+    """Yield the times of each checked case, and measure the ceilings in between; one problem at a time is in memory."""
     for shape in options.shape:
         for dtype in options.dtype:
             problem = make_problem(shape, dtype)
@@ -137,7 +141,7 @@ def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[tuple[
 
 
 def _variants(isas: Sequence[str]) -> dict[str, tuple[str, PrecisionName]]:
-    """Return instruction sets with their precisions, by the name of their column."""
+    """Return a dict: name of the column → instruction set and precision."""
     variants: dict[str, tuple[str, PrecisionName]] = {}
     for isa in isas:
         if isa == "amx":
@@ -152,7 +156,7 @@ def _ours(isa: str, precision: PrecisionName, problem: Problem, threads: int) ->
 
 
 def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
-    """Yield rows: what a pass over the data is used for beside training, by NumPy and by the fastest set."""
+    """Yield rows: other uses of a pass than training, by NumPy and by the fastest instruction set."""
     _kernels.use_isa("")
     for use in make_uses():
         for count in threads if use.threaded else [1]:
@@ -165,7 +169,7 @@ def _measure_uses(threads: Sequence[int], repeats: int) -> Iterator[tuple[str, .
 
 
 def _measure_stored(folder: Path | None, threads: Sequence[int], repeats: int) -> Iterator[tuple[str, ...]]:
-    """Yield rows: a pass over X as it is stored; what is beside float32's in the same turns, and how much memory."""
+    """Yield rows: a pass over X in each type of storage, its time relative to float32's, and the memory it takes."""
     dense: StoredProblem | None = None
     for problem in stored_problems(folder):
         check_stored(problem)
@@ -190,27 +194,10 @@ def _megabytes(size: int | None) -> str:
     return "" if size is None else f"{size / 1e6:.0f}"
 
 
-def _rates(ceilings: Ceilings) -> dict[str, str]:
-    """Return what was measured, worst to best, by name."""
-    operations: dict[str, list[str]] = {}
-    for (dtype, threads), seen in ceilings.operations.items():
-        operations.setdefault(dtype, []).append(f"{_range(seen)} GFLOP/s on {threads}")
-    bandwidth = [f"{_range(seen)} GB/s on {threads}" for threads, seen in ceilings.bandwidth.items()]
-    return {
-        **{f"{dtype} multiply-add": ", ".join(rates) for dtype, rates in operations.items()},
-        "memory read": f"{', '.join(bandwidth)}; last-level cache {ceilings.cache_bytes / 2**20:.0f} MiB",
-    }
-
-
-def _range(rates: Sequence[float]) -> str:
-    lowest, highest = (f"{rate / 1e9:.0f}" for rate in (min(rates), max(rates)))
-    return highest if lowest == highest else f"{lowest}–{highest}"
-
-
 def _pass_table(
     passes: Mapping[Case, Times], isas: Sequence[str], ceilings: Ceilings
 ) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-    """Columns and rows."""
+    """Return the columns and the rows of the table of passes."""
     peers = [NUMPY, USUAL, *([TORCH] if has_torch() else [])]
     ours = list(_variants(isas))
     columns = (

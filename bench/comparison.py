@@ -1,7 +1,6 @@
-"""What a comparison of solvers has found, and the file that keeps it for another table or picture."""
+"""What a comparison of solvers has found, and its form in a file, for another table or picture."""
 
-import json
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .curves import Curve, Reference, Run
@@ -16,17 +15,17 @@ class Comparison(NamedTuple):
 
     @property
     def best(self) -> float:
-        """F*: the lowest of the reference and of every run."""
+        """F*: the lowest F of the reference and of all runs."""
         return min([self.reference.loss, *(run.loss for curve in self.curves.values() for run in curve.runs)])
 
     def first(self, solver: str, epsilon: float) -> Run | None:
-        """Return the fastest run of a solver to a relative suboptimality, None if none was seen."""
+        """Return the fastest run of a solver that reached relative suboptimality epsilon, or None."""
         return self.curves[solver].first(self.best * (1 + epsilon))
 
 
-def save(path: Path, facts: dict[str, str], comparisons: list[Comparison]) -> None:
-    """Write all as JSON."""
-    problems = [
+def to_json(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
+    """Return all in lists, dictionaries, numbers and text."""
+    return [
         {
             "problem": problem,
             "reference": reference._asdict(),
@@ -37,16 +36,10 @@ def save(path: Path, facts: dict[str, str], comparisons: list[Comparison]) -> No
         }
         for problem, reference, curves in comparisons
     ]
-    path.write_text(json.dumps({"facts": facts, "problems": problems}, indent=1, ensure_ascii=False) + "\n")
 
 
-def load(path: Path) -> tuple[dict[str, str], list[Comparison]]:
-    """Return the facts and comparisons that `save` has written."""
-    content = json.loads(path.read_text())
-    return content["facts"], [_comparison(problem) for problem in content["problems"]]
-
-
-def _comparison(problem: dict[str, Any]) -> Comparison:
+def from_json(problem: dict[str, Any]) -> Comparison:
+    """Return one of those that `to_json` has made."""
     curves = {
         name: Curve(**curve | {"runs": [Run(**run) for run in curve["runs"]]})
         for name, curve in problem["curves"].items()

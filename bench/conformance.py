@@ -2,14 +2,16 @@
 
     python -m bench.conformance
 
-A test passes, or differs by choice, for the reason that stands in `CHOICES`, or fails. Nothing may fail, a test that is
-said to differ and does not included. Tests of array libraries need array-api-strict, or torch, to be installed.
+A test passes, fails, or differs by choice, for the reason given in `CHOICES`. No test may fail; a test that is said to
+differ but passes counts as a failure. Tests of array libraries need array-api-strict or torch to be installed.
 """
 
+import argparse
 import os
 import re
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 from unittest import mock
 
@@ -18,26 +20,30 @@ import sklearn
 import sklearn.linear_model
 
 from . import conformance_adapters
+from .environment import describe
+from .results import Report, add_results_options
 
 TESTS = "sklearn.linear_model.tests.test_logistic"
 
 
 class Choice(NamedTuple):
-    """Tests that differ, as a regular expression of their whole names, and why."""
+    """Tests that differ by choice, as a regular expression for their full names, and the reason."""
 
     tests: str
     reason: str
 
 
-LIMIT = "a limit of scikit-learn's solver, of liblinear mostly, that ours does not have: it solves the problem"
+LIMIT = "a limit of scikit-learn's solver, mostly liblinear, that ours does not have: it solves the problem"
 DEPRECATED = "a warning about a parameter, a default or an attribute that scikit-learn deprecates and ours never had"
-MESSAGE = "the warning says the same in our words, with the gradient's norm and without the name of a solver of theirs"
-MEMORY = "a quasi-Newton method remembers its steps: two at once are not one and one, as Newton's are"
-COARSE = "compares fits to more digits than their tol leaves; with tol=1e-9 ours and scikit-learn's agree"
-NAMESPACE = (
-    "arrays of every library in the CPU's memory are read, and answers are NumPy's, for the library to take back"
+MESSAGE = (
+    "the warning says the same in our words, with the gradient's norm and without the name of scikit-learn's solver"
 )
-DEVICE = "data in the memory of another device are refused, to be copied by whom they belong to"
+MEMORY = "a quasi-Newton method remembers its steps: one fit of two steps differs from two fits of one, unlike Newton's"
+COARSE = "compares fits to more digits than their tol gives; with tol=1e-9 ours and scikit-learn's agree"
+NAMESPACE = (
+    "arrays of every library are read if they are in the CPU's memory, but the results are always NumPy's arrays"
+)
+DEVICE = "data in the memory of another device are refused: the user must copy them to the CPU's memory"
 
 CHOICES = (
     Choice(r"test_check_solver_option\[.*", LIMIT),
@@ -45,9 +51,9 @@ CHOICES = (
     Choice(r"test_liblinear_with_large_values", LIMIT),
     Choice(r"test_large_sparse_matrix\[.*-(liblinear|sag|saga)\]", LIMIT),
     Choice(
-        r"test_dtype_match\[.*-liblinear\]", "float32 stays float32 with every solver, where liblinear makes float64"
+        r"test_dtype_match\[.*-liblinear\]", "float32 stays float32 with every solver, but liblinear returns float64"
     ),
-    Choice(r"test_liblinear_dual_random_state\[.*", "no solver of ours that is meant here takes its order from chance"),
+    Choice(r"test_liblinear_dual_random_state\[.*", "none of our solvers in this test draws random numbers"),
     Choice(r"test_penalty_deprecated\[.*", DEPRECATED),
     Choice(r"test_lr_penalty_l1ratio_incompatible\[.*", DEPRECATED),
     Choice(r"test_penalty_none\[.*", DEPRECATED),
@@ -72,14 +78,14 @@ CHOICES = (
 
 
 class Recorder:
-    """A plugin of pytest that keeps how each test ended: "passed", "skipped" or "failed", and where it failed."""
+    """A pytest plugin that records how each test ended ("passed", "skipped" or "failed"), and where it failed."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, str] = {}
         self.failures: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what came of a test, and of what is before and after it where that fails."""
+        """Record the outcome of a test; its setup and teardown count only if they do not pass."""
         if report.when != "call" and report.outcome == "passed":
             return
         name = report.nodeid.split("::", 1)[1]
@@ -93,9 +99,9 @@ def run_tests(arguments: list[str]) -> Recorder:
     """Run scikit-learn's tests on the adapters, in this process."""
     recorder = Recorder()
     os.environ.setdefault("SCIPY_ARRAY_API", "1")
-    # The configuration of this repository is not that of scikit-learn's tests.
+    # This repository's pytest configuration must not apply to scikit-learn's tests.
     options = ["-c", os.devnull, "-p", "no:cacheprovider", "-qq", "--no-summary", "--tb=short"]
-    # Names are replaced before the module of the tests imports them.
+    # Replace the names before the test module imports them.
     ours = {name: getattr(conformance_adapters, name) for name in ("LogisticRegression", "LogisticRegressionCV")}
     with mock.patch.multiple(sklearn.linear_model, **ours):
         status = pytest.main([*options, "--pyargs", TESTS, *arguments], plugins=[recorder])
@@ -105,9 +111,9 @@ def run_tests(arguments: list[str]) -> Recorder:
 
 
 def judge(outcomes: dict[str, str], choices: tuple[Choice, ...]) -> tuple[dict[Choice, list[str]], dict[str, str]]:
-    """Return the tests that differ, by choice, and those that fail, with the reason.
+    """Return the tests that differ, for each choice, and those that fail, with the reason.
 
-    A choice fails where a test that it names passes, and where it names none that was run or skipped.
+    A choice fails if a test that it names passes, or if it names no test that was run or skipped.
     """
     differing: dict[Choice, list[str]] = defaultdict(list)
     failing = {}
@@ -127,9 +133,18 @@ def judge(outcomes: dict[str, str], choices: tuple[Choice, ...]) -> tuple[dict[C
     return differing, failing
 
 
-def main(arguments: list[str]) -> int:
-    """Print the table; return 1 if a test fails."""
-    recorder = run_tests(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table and keep it; return 1 if a test fails."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.conformance",
+        description="Run scikit-learn's tests of its logistic regression on ours; all other options are pytest's.",
+        allow_abbrev=False,
+    )
+    add_results_options(parser)
+    options, rest = parser.parse_known_args(arguments)
+    options.pytest = rest
+    report = Report("conformance", options)
+    recorder = run_tests(rest)
     differing, failing = judge(recorder.outcomes, CHOICES)
     counts = Counter(recorder.outcomes.values())
     by_reason: Counter[str] = Counter()
@@ -137,13 +152,17 @@ def main(arguments: list[str]) -> int:
         by_reason[choice.reason] += len(names)
     for name, reason in failing.items():
         print(f"\n{name}: {reason}\n{recorder.failures.get(name, '')}")
-    print(f"\n{TESTS} of scikit-learn {sklearn.__version__}, on ours")
-    print(f"{counts['passed']:5} pass")
-    for reason, count in by_reason.most_common():
-        print(f"{count:5} differ by choice: {reason}")
-    print(f"{counts['skipped']:5} are skipped\n{len(failing):5} fail")
+    rows = [
+        (str(counts["passed"]), "pass"),
+        *((str(count), f"differ by choice: {reason}") for reason, count in by_reason.most_common()),
+        (str(counts["skipped"]), "are skipped"),
+        (str(len(failing)), "fail"),
+    ]
+    report.add_facts(describe())
+    report.add_table(("tests", "outcome"), rows, f"{TESTS} of scikit-learn {sklearn.__version__}, on ours")
+    report.save()
     return 1 if failing else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

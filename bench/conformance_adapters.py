@@ -1,6 +1,6 @@
-"""Our classifiers under the names and parameters of scikit-learn's: what its tests are shown in place of its own.
+"""Our classifiers under the names and parameters of scikit-learn's, for which its tests take them.
 
-While they fit, parameters that we lack are put in our words; those that have no meaning here are kept and ignored.
+During a fit, parameters that we lack are translated to ours; those without a meaning here are stored and ignored.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer
 
 import fastsoftmax as fs
 
-# Each of ours stands for one at least, the default for the default.
+# Scikit-learn's solver → ours. The default maps to the default.
 SOLVERS = {
     "lbfgs": "auto",
     "newton-cg": "lbfgs",
@@ -22,7 +22,7 @@ SOLVERS = {
     "liblinear": "auto",
 }
 
-# Liblinear's tol is no bound of the gradient of the mean loss; with the same number it goes on for longer.
+# Liblinear's tol does not bound the gradient of the mean loss; with the same tol it iterates for longer than ours.
 LIBLINEAR_TOL = 1e-3
 
 L1_RATIO = {"l1": 1.0, "l2": 0.0}  # by the deprecated penalty
@@ -34,7 +34,7 @@ class Adapter:
     solver: Any
     tol: float
 
-    # Parameters of ours that theirs have not.
+    # Parameters that only our classifiers have.
     standardize: Any = False
     learning_rate: Any = "auto"
 
@@ -50,7 +50,7 @@ class Adapter:
 
 
 class LogisticRegression(Adapter, fs.SoftmaxRegression):
-    """`SoftmaxRegression` as `sklearn.linear_model.LogisticRegression`."""
+    """`SoftmaxRegression` in the place of `sklearn.linear_model.LogisticRegression`."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class LogisticRegression(Adapter, fs.SoftmaxRegression):
         self.penalty, self.dual, self.intercept_scaling = penalty, dual, intercept_scaling
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LogisticRegression":
-        """Fit as ours does."""
+        """Fit `SoftmaxRegression` with the translated parameters."""
         l1_ratio = L1_RATIO.get(self.penalty, self.l1_ratio)
         if l1_ratio is None and self.penalty != "elasticnet":
             l1_ratio = 0.0
@@ -95,7 +95,7 @@ class LogisticRegression(Adapter, fs.SoftmaxRegression):
 
 
 class LogisticRegressionCV(Adapter, fs.SoftmaxRegressionCV):
-    """`SoftmaxRegressionCV` as `sklearn.linear_model.LogisticRegressionCV`."""
+    """`SoftmaxRegressionCV` in the place of `sklearn.linear_model.LogisticRegressionCV`."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class LogisticRegressionCV(Adapter, fs.SoftmaxRegressionCV):
         self.use_legacy_attributes = use_legacy_attributes
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "LogisticRegressionCV":
-        """Fit as ours does, and give the attributes their former shapes if asked."""
+        """Fit `SoftmaxRegressionCV`; with `use_legacy_attributes` convert the attributes to their legacy shapes."""
         one_ratio = self.penalty != "elasticnet" and (self.l1_ratios is None or isinstance(self.l1_ratios, str))
         l1_ratios = (L1_RATIO.get(self.penalty, 0.0),) if one_ratio else self.l1_ratios
         scoring = None if isinstance(self.scoring, str) and self.scoring == "warn" else self.scoring
@@ -151,7 +151,7 @@ class LogisticRegressionCV(Adapter, fs.SoftmaxRegressionCV):
         return get_scorer("accuracy") if self.scoring == "warn" else super()._get_scorer()
 
     def _restore_former_attributes(self, one_ratio: bool) -> None:
-        """Make dictionaries by class, (n_folds, n_cs, n_l1_ratios), of arrays, (n_folds, n_l1_ratios, n_cs)."""
+        """Convert arrays (n_folds, n_l1_ratios, n_cs, …) to dicts from class to (n_folds, n_cs, n_l1_ratios, …)."""
         names = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         places = (slice(None), slice(None), 0) if one_ratio else ()
         paths = np.moveaxis(self.coefs_paths_.swapaxes(1, 2), 3, 0)

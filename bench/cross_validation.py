@@ -18,11 +18,11 @@ COLUMNS = ("what", "sklearn s", "sklearn C", "ours s", "ours C", "×")
 
 
 def compare_cv(folder: Path | None, n_samples: int) -> tuple[str, ...]:
-    """Return a row in COLUMNS; one fit each, which is fifty fits and one."""
+    """Return a row in COLUMNS, from one run of each: fifty fits and the refit."""
     name, pixels, y = images(folder)
     X, y = pixels[:n_samples] / np.float32(255), y[:n_samples]
     same: dict[str, Any] = {"Cs": N_CS, "cv": N_FOLDS, "scoring": "accuracy"}
-    # Its other two are what the next version of scikit-learn does without being asked.
+    # l1_ratios and use_legacy_attributes are set to the defaults of scikit-learn's next version.
     theirs = _time(LogisticRegressionCV(**same, l1_ratios=(0.0,), use_legacy_attributes=False), X, y)
     ours = _time(SoftmaxRegressionCV(**same), X, y)
     what = f"{N_CS} Cs × {N_FOLDS} folds, {name} {X.shape[0]}×{X.shape[1]}"
@@ -31,8 +31,8 @@ def compare_cv(folder: Path | None, n_samples: int) -> tuple[str, ...]:
 
 
 def _time(model: Any, X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Return the seconds of a fit, and the C that it has chosen."""
+    """Return the seconds of a fit and the C that it chose."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not converged within the default's iterations, for the largest C
+        warnings.simplefilter("ignore")  # with the largest C, the default max_iter does not suffice to converge
         seconds, _ = time_once(lambda: model.fit(X, y))
     return seconds, float(np.ravel(model.C_)[0])

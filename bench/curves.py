@@ -1,4 +1,4 @@
-"""How near the optimum a solver comes in which time: fits of ever more iterations, each from nothing, timed whole."""
+"""Suboptimality over time: fits of a solver with ever more iterations, each timed as a whole from a cold start."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fastsoftmax.fitting.fit import FitState
+from fastsoftmax.fitting.result import FitState
 
 from .environment import all_threads
 from .fit_problems import FitProblem
@@ -22,36 +22,37 @@ EPSILONS = (1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
 JUDGED = 1e-4
 DECADES = tuple(10.0**-exponent for exponent in range(9))
 
-GRID = 1.03  # ratio of the iterations at which ours is judged, and
-BISECTED = 1.1  # of those between which a peer's must lie: ever less would take ever more fits
+GRID = 1.03  # our fit is judged at iterations that grow by this ratio
+BISECTED = 1.1  # a peer's iterations are found to within this ratio: a smaller one would take more fits
 
-# Iterations of the fits that choose the number of threads; more of them, and more fits, where they are short.
+# A fit of 4 iterations chooses the number of threads. If it takes less than TRIAL_SECONDS, double its iterations, up to
+# 64; if it is still shorter, take the best of 5 fits.
 TRIAL, LONGEST_TRIAL, SHORT_TRIALS = 4, 64, 5
 TRIAL_SECONDS = 0.1
 
-# A disturbance counts less in a median; a fit that is long by itself averages over it.
-REPEATED_SHARE = 0.1  # of the budget: the most that the repetitions of one fit may take together
+# Repeat short fits and take the median, which hides disturbances; a long fit averages over them by itself.
+REPEATED_SHARE = 0.1  # all repetitions of one fit may take this share of the budget
 
 REFERENCE_TOL = 1e-12
-UNTIMED_BUDGETS = 5  # the most that a fit may take which only tells what the others are measured by
+UNTIMED_BUDGETS = 5  # an untimed fit, which only finds the iterations to time, may take this many budgets
 
 Ending = Literal["reached", "stopped", "budget"]
 
 
 class Run(NamedTuple):
-    """One fit, by a cap of iterations."""
+    """One fit with a limit of its iterations."""
 
     n_iter: int
     n_passes: int | None
-    seconds: float  # the median of some fits, validation and all
+    seconds: float  # median over the repetitions, with validation of the arguments
     loss: float  # F, in float64
 
 
 class Curve(NamedTuple):
-    """Runs of one solver, of ever more iterations, and why there is none with more iterations.
+    """Runs of one solver with ever more iterations, and why no run has more.
 
-    "reached": the last is within the smallest of EPSILONS; "stopped": the solver has ended before its cap; "budget":
-    time was used up. BLAS ran on blas_threads, OpenMP on all.
+    "reached": the last run is within the smallest of EPSILONS; "stopped": the solver ended before its cap; "budget":
+    the time was used up. BLAS ran on blas_threads, OpenMP on all threads.
     """
 
     runs: list[Run]
@@ -64,19 +65,19 @@ class Curve(NamedTuple):
         return max(run.seconds for run in self.runs)
 
     def first(self, loss: float) -> Run | None:
-        """Return the run of the least time that has come to the loss, if one has."""
+        """Return the fastest run whose loss is at most this, or None."""
         return min((run for run in self.runs if run.loss <= loss), key=lambda run: run.seconds, default=None)
 
 
 class Reference(NamedTuple):
-    """The lowest F that is known, and how it was found."""
+    """The lowest known F, and how it was found."""
 
     loss: float
     message: str
 
 
 def find_reference(problem: FitProblem, budget: float) -> Reference:
-    """Minimise in float64, as far as it goes."""
+    """Minimise in float64, until rounding stops the fit or tol = REFERENCE_TOL is reached."""
     exact = problem._replace(X=problem.X.astype(np.float64))
     seconds = UNTIMED_BUDGETS * budget
     result = fit_ours(exact, 10**6, tol=REFERENCE_TOL, callback=lambda state: state.seconds > seconds)
@@ -84,7 +85,7 @@ def find_reference(problem: FitProblem, budget: float) -> Reference:
 
 
 class _Runs:
-    """Fits by their caps, and the seconds that they took altogether."""
+    """Fits by their caps, and the total seconds that they took."""
 
     def __init__(self, problem: FitProblem, fit: Callable[[int], Fit], budget: float, repeats: int) -> None:
         self.by_cap: dict[int, Run] = {}
@@ -93,7 +94,7 @@ class _Runs:
         fit(1)  # imports, caches, threads
 
     def at(self, cap: int) -> Run:
-        """Return the run of this cap; the fit is repeated while that takes little of the budget."""
+        """Return the run of this cap; the fit is repeated within REPEATED_SHARE of the budget."""
         seconds: list[float] = []
         while not seconds or (len(seconds) < self._repeats and sum(seconds) < REPEATED_SHARE * self.budget):
             elapsed, fit = time_once(partial(self._fit, cap))
@@ -104,12 +105,12 @@ class _Runs:
         return run
 
     def curve(self, ending: Ending, blas_threads: int) -> Curve:
-        """Return all, the fewest iterations first."""
+        """Return all runs, the fewest iterations first."""
         return Curve([self.by_cap[cap] for cap in sorted(self.by_cap)], ending, blas_threads)
 
 
 def measure_ours(problem: FitProblem, best: float, budget: float, repeats: int, fit: Callable[[int], Fit]) -> Curve:
-    """Time fits of just as many iterations as each decade needs; an untimed fit has told how many."""
+    """Time fits with the fewest iterations that reach each of DECADES; an untimed fit finds these numbers."""
     needed, ending = _trace(problem, best, budget)
     runs = _Runs(problem, fit, budget, repeats)
     for n_iter in needed:
@@ -118,7 +119,7 @@ def measure_ours(problem: FitProblem, best: float, budget: float, repeats: int, 
 
 
 def _trace(problem: FitProblem, best: float, budget: float) -> tuple[list[int], Ending]:
-    """Return the iterations at which ours first is within each decade of the optimum, and why it went no further."""
+    """Return the iterations at which our fit first reaches each of DECADES, and why it went no further."""
     seen: list[tuple[int, float]] = []
     started = perf_counter()
 
@@ -137,7 +138,7 @@ def _trace(problem: FitProblem, best: float, budget: float) -> tuple[list[int], 
 
 
 def measure_peer(problem: FitProblem, best: float, budget: float, repeats: int, fit: Callable[[int], Fit]) -> Curve:
-    """Double the cap until nothing is left to reach, then halve the gap in which each epsilon was reached."""
+    """Double the cap until the fit ends; then bisect, for each of EPSILONS, the caps between which it was reached."""
     blas_threads = _choose_blas_threads(fit)
     with threadpool_limits(blas_threads, user_api="blas"):
         runs = _Runs(problem, fit, budget, repeats)
@@ -151,7 +152,7 @@ def measure_peer(problem: FitProblem, best: float, budget: float, repeats: int, 
 
 
 def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
-    """Return one or all, what is faster: threads of BLAS that wait in a busy loop take the time of OpenMP's."""
+    """Return 1 or all, whichever is faster: BLAS's threads, waiting in a busy loop, may slow OpenMP's."""
     cap = TRIAL
     while (seconds := time_once(partial(fit, cap))[0]) < TRIAL_SECONDS and cap < LONGEST_TRIAL:
         cap *= 2
@@ -165,7 +166,7 @@ def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
 
 
 def _ending(runs: _Runs, cap: int, best: float) -> Ending | None:
-    """Fit by a cap, and say why no larger one is to be tried."""
+    """Fit with a cap; return why no larger one is to be tried, or None if one is."""
     run = runs.at(cap)
     if run.loss <= best * (1 + EPSILONS[-1]):
         return "reached"
@@ -175,7 +176,7 @@ def _ending(runs: _Runs, cap: int, best: float) -> Ending | None:
 
 
 def _bisect(runs: _Runs, loss: float, whatever_it_takes: bool) -> None:
-    """Find the least cap that comes to the loss, as exactly as BISECTED; without whatever_it_takes, within budget."""
+    """Find the least cap that reaches the loss, to within a factor BISECTED; whatever_it_takes ignores the budget."""
     high = min((cap for cap, run in runs.by_cap.items() if run.loss <= loss), default=0)
     low = max((cap for cap in runs.by_cap if cap < high), default=high)
     while high - low > 1 and high > BISECTED * low and (whatever_it_takes or runs.spent <= runs.budget):

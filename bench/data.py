@@ -1,7 +1,7 @@
 """MNIST and 20 Newsgroups, or random numbers of their shapes.
 
-A folder has them as mnist.npz (arrays X_train, y_train) and 20news_tfidf.npz (train_data, train_indices, train_indptr,
-y_train, n_features).
+A folder holds them as mnist.npz (arrays X_train, y_train) and 20news_tfidf.npz (train_data, train_indices,
+train_indptr, y_train, n_features).
 """
 
 from pathlib import Path
@@ -14,12 +14,12 @@ Labels = NDArray[np.intp]
 
 
 def images(folder: Path | None) -> tuple[str, NDArray[np.uint8], Labels]:
-    """Return a name, pixels (60000, 784) and their classes, ten."""
+    """Return a name, pixels (60000, 784) and their ten classes, (60000,)."""
     return ("MNIST", *_mnist(folder)) if folder else ("images", *_random_images())
 
 
 def text(folder: Path | None) -> tuple[str, csr_matrix, Labels]:
-    """Return a name, words' weights (11314, 130108) in float32 and the documents' classes, twenty."""
+    """Return a name, weights of words (11314, 130108) in float32 and the documents' twenty classes, (11314,)."""
     return ("20news", *_newsgroups(folder)) if folder else ("text", *_random_text())
 
 
@@ -43,7 +43,7 @@ def _newsgroups(folder: Path) -> tuple[csr_matrix, Labels]:
 
 
 def _random_text() -> tuple[csr_matrix, Labels]:
-    """Words by Zipf's law, about 160 different ones a document."""
+    """Words by Zipf's law, about 160 different words per document."""
     rng = np.random.default_rng(0)
     n_samples, n_features, length = 11314, 130_108, 250
     frequency = 1 / (10 + np.arange(n_features))

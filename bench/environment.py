@@ -1,4 +1,4 @@
-"""What a measurement depends on beside the code: the machine, the libraries and their settings, the other processes."""
+"""What a measurement depends on besides the code: the machine, the libraries and their settings, other processes."""
 
 import os
 import platform
@@ -18,16 +18,27 @@ OURS = ("FASTSOFTMAX_",)
 
 
 def describe() -> dict[str, str]:
-    """Return facts about this run, by name, in the order to be read."""
+    """Return facts about this run, by name, in reading order."""
     config = _config()
     settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(PREFIXES + OURS)]
     return {
-        "processor": f"{_cpu_model()}, {config['threads']} threads may be used",
+        "processor": f"{processor()}, {config['threads']} threads may be used",
         "fastsoftmax": f"{fs.__version__}, {config['compiler']}, instruction set {config['instruction set chosen']}",
         "NumPy": f"{np.__version__}, {_blas()}",
         "PyTorch": _torch(),
         "settings": " ".join(settings) or "none in the environment",
     }
+
+
+def processor() -> str:
+    """Return the name of the processor, or of its architecture where the system tells no more."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def has_torch() -> bool:
@@ -46,13 +57,13 @@ def all_threads() -> int:
 
 
 class OtherLoad:
-    """How busy other processes, and other guests of the host, keep the machine from now on."""
+    """The load on the machine by other processes, and by other guests of the host, from now on."""
 
     def __init__(self) -> None:
         self._start = (perf_counter(), _machine_seconds(), process_time())
 
     def describe(self) -> str:
-        """Return it in words; only Linux tells."""
+        """Return the load in words; it is known only on Linux."""
         seconds, machine, own = (
             now - then
             for now, then in zip((perf_counter(), _machine_seconds(), process_time()), self._start, strict=True)
@@ -63,7 +74,7 @@ class OtherLoad:
 
 
 def _machine_seconds() -> float:
-    """Seconds that all processors were not idle since the start of the machine, 0 where it is not known."""
+    """Seconds that the processors were busy since the machine started, summed over all; 0 if not known."""
     try:
         fields = Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
     except OSError:
@@ -76,16 +87,6 @@ def _config() -> dict[str, str]:
     config = fs.show_config("dicts")
     assert config is not None
     return config
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def _torch() -> str:

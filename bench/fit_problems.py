@@ -1,7 +1,7 @@
-"""The problems that solvers are compared on: data in float32, a penalty, and an objective that judges all of them.
+"""The problems that solvers are compared on: data in float32, a penalty, and the objective that judges all solvers.
 
-Where no public data are at hand they are drawn from a seed, with what makes the real ones hard: correlated features,
-rare indicators, many classes, sizes that differ by orders of magnitude.
+If no public data are at hand, they are drawn from a seed. They have what makes real data hard: correlated features,
+rare indicators, many classes, scales that differ by orders of magnitude.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from scipy.sparse import issparse
 from .data import Labels, images, text
 from .problems import Shape
 
-BLOCK = 2**14  # samples at a time: X is never all there in float64
+BLOCK = 2**14  # samples that are converted to float64 at a time, to save memory
 
 Parameters = NDArray[np.floating[Any]]
 
@@ -43,7 +43,7 @@ class FitProblem(NamedTuple):
 
     @property
     def penalty(self) -> float:
-        """Weight of ½‖W‖² or of ‖W‖₁ beside the mean loss."""
+        """Weight of ½‖W‖² or of ‖W‖₁, added to the mean loss."""
         return 1 / (self.C * self.shape.n_samples)
 
     def describe(self) -> str:
@@ -51,7 +51,7 @@ class FitProblem(NamedTuple):
         return f"{self.name} {self.shape}{' CSR' if self.sparse else ''}, {'L1, ' if self.l1 else ''}C = {self.C:g}"
 
     def objective(self, W: Parameters, b: Parameters) -> float:
-        """Return F in float64, by nothing but NumPy and SciPy's products: no solver judges itself."""
+        """Return F in float64, computed by NumPy and SciPy only, so that no solver judges itself."""
         W, b = np.asarray(W, np.float64), np.asarray(b, np.float64).ravel()
         total = 0.0
         for start in range(0, len(self.y), BLOCK):
@@ -102,7 +102,7 @@ def make_covertype(name: str, _folder: Path | None) -> FitProblem:
 
 
 def make_embeddings(name: str, _folder: Path | None) -> FitProblem:
-    """Like the last layer of a network: a spectrum by a power law, turned at random, around a mean for each class."""
+    """Like the last layer of a network: noise around a mean per class, scaled to a power-law spectrum and rotated."""
     rng = np.random.default_rng(1)
     n_samples, n_features, n_classes = 20_000, 512, 1000
     y = rng.integers(0, n_classes, n_samples)
@@ -116,7 +116,7 @@ def make_embeddings(name: str, _folder: Path | None) -> FitProblem:
 
 
 def make_ill_scaled(name: str, _folder: Path | None) -> FitProblem:
-    """Correlated features in units that differ by up to six orders of magnitude, hardly penalised."""
+    """Correlated features in units that differ by up to six orders of magnitude, with a weak penalty."""
     rng = np.random.default_rng(2)
     n_samples, n_features, n_classes = 50_000, 60, 5
     mixing = np.eye(n_features) + 0.3 * rng.standard_normal((n_features, n_features))

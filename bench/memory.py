@@ -1,4 +1,4 @@
-"""The most memory that a call takes beside what was there before; Linux alone tells."""
+"""The peak memory of a call, beyond what was allocated before; known only on Linux."""
 
 import ctypes
 from collections.abc import Callable
@@ -8,11 +8,11 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak_memory(call: Callable[[], object]) -> int | None:
-    """Return the bytes, or None where the system does not tell."""
+    """Return the peak in bytes, or None if the system does not tell."""
     try:
-        # What is free but kept (malloc_trim(3)) would be used again, and not be seen.
+        # The call could reuse memory that malloc keeps though it is free: return that to the system (malloc_trim(3)).
         ctypes.CDLL(None).malloc_trim(0)
-        # Sets the peak back to what is resident now (proc(5)).
+        # Set the peak back to what is resident now (proc(5)).
         _RESET.write_text("5")
         before = _resident("VmHWM")
         call()

@@ -1,7 +1,7 @@
-"""Who else minimises the same objective: scikit-learn's solvers, those of its extension by Intel, and PyTorch's L-BFGS.
+"""Other solvers of the same objective: scikit-learn's, those of Intel's extension of it, and PyTorch's L-BFGS.
 
-Each gets X in the precision and order that it is in, and as many threads as the process may use. snapml is left out: it
-fits one class against the rest, and penalises the intercept.
+Each gets X in the given precision and order, and as many threads as the process may use. snapml is left out: it fits
+one class against the rest, and penalises the intercept.
 """
 
 import warnings
@@ -19,30 +19,30 @@ from .fit_problems import FitProblem, Parameters
 
 OURS = "fastsoftmax"
 
-# Beyond it the Hessian, of (N·K)² numbers, takes longer to build than any other solver needs.
+# Above this size the Hessian, of (N·K)² numbers, takes longer to build than any other solver needs to fit.
 MOST_NEWTON_PARAMETERS = 2000
 
 
 class Fit(NamedTuple):
-    """What a solver found within its cap of iterations."""
+    """The result of a solver with a cap of its iterations."""
 
     W: Parameters
     b: Parameters
     n_iter: int
-    n_passes: int | None  # over X, where the solver tells
+    n_passes: int | None  # over X, if the solver tells
 
 
 class Peer(NamedTuple):
-    """A solver, and what it can solve."""
+    """A solver, and the problems that it can solve."""
 
-    package: str  # that must be installed
-    fit: Callable[[FitProblem, int], Fit]  # from the arrays, of at most so many iterations
+    package: str  # must be installed
+    fit: Callable[[FitProblem, int], Fit]  # (problem, largest number of iterations)
     dense_only: bool = False
-    l1: bool = False  # serves L1 too
+    l1: bool = False  # solves problems with an L1 penalty too
     most_parameters: float = float("inf")
 
     def serves(self, problem: FitProblem) -> bool:
-        """Whether it is installed and made for the problem."""
+        """Whether the solver is installed and can solve the problem."""
         _, n_features, n_classes = problem.shape
         return (
             find_spec(self.package) is not None
@@ -70,7 +70,7 @@ def _sklearn(problem: FitProblem, cap: int, *, solver: str) -> Fit:
 
 
 def _intelex(problem: FitProblem, cap: int) -> Fit:
-    # It passes on to scikit-learn what it does not serve, sparse data among them.
+    # The extension passes what it cannot solve, such as sparse data, to scikit-learn.
     from sklearnex.linear_model import LogisticRegression
 
     return _fit_estimator(LogisticRegression, problem, cap, solver="lbfgs")
@@ -78,7 +78,7 @@ def _intelex(problem: FitProblem, cap: int) -> Fit:
 
 def _fit_estimator(estimator: type, problem: FitProblem, cap: int, **options: object) -> Fit:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not converged: that is what the cap is for
+        warnings.simplefilter("ignore")  # "not converged": the cap is meant to stop it
         model = estimator(C=problem.C, max_iter=cap, tol=1e-14, **options).fit(problem.X, problem.y)
     return Fit(model.coef_, model.intercept_, int(np.max(model.n_iter_)), None)
 
@@ -112,7 +112,7 @@ def _torch(problem: FitProblem, cap: int) -> Fit:
 
 
 def _tensor(X: Any) -> Any:
-    """X as PyTorch has it, in the same memory where it can."""
+    """X as a PyTorch tensor, without a copy if possible."""
     import torch
 
     if isinstance(X, np.ndarray):

@@ -1,4 +1,4 @@
-"""Threads that stay where they are put: a scheduler that packs two on one processor would be measured otherwise."""
+"""Pin threads to processors: otherwise timings would measure a scheduler that puts two threads on one processor."""
 
 import os
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ TASKS = Path("/proc/self/task")
 
 @contextmanager
 def pinned_threads() -> Iterator[None]:
-    """Give this thread the first processor, and each pool's workers the others in turn; only Linux can.
+    """Pin this thread to the first processor, and the workers of each pool to the others in turn; Linux only.
 
-    The pools, of BLAS and of OpenMP, must exist already: a thread started inside is put on the first processor.
+    The pools of BLAS and of OpenMP must exist already: a thread that is started inside runs on the first processor.
     """
     if not TASKS.exists():
         yield
@@ -30,5 +30,5 @@ def pinned_threads() -> Iterator[None]:
 
 
 def _workers() -> list[int]:
-    """Return all threads of this process but the main one, oldest first: a pool's are next to each other."""
+    """Return all threads of this process but the main one, oldest first: threads of one pool are neighbours."""
     return sorted({int(task.name) for task in TASKS.iterdir()} - {os.getpid()})

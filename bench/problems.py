@@ -1,4 +1,4 @@
-"""The problems that are measured: shapes of well-known data sets, filled from a seed."""
+"""The problems that are measured: random numbers, from a seed, in the shapes of well-known data sets."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Where the time of our fits goes: in passes over the data, in what the curvature costs, and in all the rest."""
+"""How the time of our fits divides into passes over the data, computing the curvature, and the rest."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from fastsoftmax.data.features import CsrFeatures, DenseFeatures
 from fastsoftmax.problem.curvature import PrincipalCurvature
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.problem.objective import Objective
 
 from .comparison import Comparison
 from .curves import JUDGED
@@ -22,22 +22,22 @@ from .timing import time_once
 PASSES, CURVATURE, REST = "passes", "curvature", "rest"
 COLUMNS = ("problem", "iterations", "s", f"{PASSES} %", f"{CURVATURE} %", f"{REST} %")
 
-# What is timed, and as what; what the curvature reads and multiplies is the curvature's, what it does with a gradient
-# the rest's.
+# The methods that are timed, and the part that they count to. Computing the curvature includes its own passes; solving
+# with it counts to the rest.
 TIMED: Mapping[tuple[type, str], str] = {
     **{
         (features, method): PASSES
         for features in (DenseFeatures, CsrFeatures)
         for method in ("loss_grad", "predict", "dual_ascent")
     },
-    (SoftmaxObjective, "curvature"): CURVATURE,
-    (SoftmaxObjective, "diagonal"): CURVATURE,
+    (Objective, "curvature"): CURVATURE,
+    (Objective, "diagonal"): CURVATURE,
     (PrincipalCurvature, "solve"): REST,
 }
 
 
 def time_shares(comparisons: Iterable[Comparison], folder: Path | None, repeats: int) -> Iterator[tuple[str, ...]]:
-    """Yield a row in COLUMNS for each problem, of fits as long as ours needs to JUDGED."""
+    """Yield a row in COLUMNS for each problem, from fits with the iterations that ours needs to reach JUDGED."""
     for comparison in comparisons:
         run = comparison.first(OURS, JUDGED)
         if run is not None:
@@ -46,7 +46,7 @@ def time_shares(comparisons: Iterable[Comparison], folder: Path | None, repeats:
 
 
 def _row(problem: FitProblem, n_iter: int, repeats: int) -> tuple[str, ...]:
-    """Return the row of the fit of the median time."""
+    """Return the row of the fit with the median time."""
     fit_ours(problem, n_iter)  # imports, caches, threads
     fits = sorted((_time_fit(problem, n_iter) for _ in range(repeats)), key=lambda fit: fit[0])
     seconds, parts = fits[len(fits) // 2]
@@ -62,7 +62,7 @@ def _time_fit(problem: FitProblem, n_iter: int) -> tuple[float, dict[str, float]
 
 @contextmanager
 def _stopwatch() -> Iterator[dict[str, float]]:
-    """Time what TIMED names, the outermost of nested calls alone."""
+    """Time the methods in TIMED; of nested calls only the outermost."""
     seconds: dict[str, float] = defaultdict(float)
     running: list[str] = []
 

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-# Okabe and Ito's colours, which colour-blind readers tell apart, and markers that everybody does.
+# Okabe and Ito's colours, which colour-blind readers can tell apart; markers also differ in print without colours.
 COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#7A7A7A", "#D55E00", "#56B4E9")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 STYLES = dict(zip(SOLVERS, zip(COLOURS, MARKERS, strict=True), strict=True))
 
-FLOOR, TOP = EPSILONS[-1] / 3, 3.0  # what is above is of the first steps
+FLOOR, TOP = EPSILONS[-1] / 3, 3.0  # range of the suboptimality axis; only first steps lie above
 PANELS_A_ROW = 3
 PANEL = (3.9, 3.3)  # inches
 LABEL_SIZE = 8.0
-GAP, HALF = 9, 6  # pixels: between a label and its curve, and half of what a curve takes
+GAP, HALF = 9, 6  # pixels: from a label to its curve, and half of the width that a curve takes
 
 
 def save_figure(path: Path, comparisons: Sequence[Comparison]) -> None:
@@ -56,7 +56,7 @@ def draw(comparisons: Sequence[Comparison]) -> Figure:
         if position + columns >= len(comparisons):
             axes.set_xlabel("seconds of a whole fit", fontsize=9.5, color=INK)
     _draw_legend(figure, comparisons)
-    # Labels go where there is room, which is known when all else has its place.
+    # Draw everything else first: only then is it known where there is room for labels.
     canvas.draw()
     for axes, comparison in zip(panels, comparisons, strict=True):
         _label_curves(axes, comparison)
@@ -64,7 +64,7 @@ def draw(comparisons: Sequence[Comparison]) -> Figure:
 
 
 def _points(comparison: Comparison, solver: str) -> "NDArray[np.float64]":
-    """Seconds and the suboptimality in that time, (2, n): each point is nearer than all that are faster."""
+    """Seconds and suboptimality of the runs, (2, n); a run is left out if a faster one came as near."""
     runs = sorted(comparison.curves[solver].runs, key=lambda run: run.seconds)
     seconds = np.array([run.seconds for run in runs])
     gaps = np.minimum.accumulate([run.loss / comparison.best - 1 for run in runs])
@@ -115,7 +115,7 @@ def _draw_legend(figure: Figure, comparisons: Sequence[Comparison]) -> None:
 
 
 def _label_curves(axes: "Axes", comparison: Comparison) -> None:
-    """Write a solver's name beside its curve, as low as there is a place that nothing else takes."""
+    """Write each solver's name beside its curve, at the lowest free place."""
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     points = {solver: axes.transData.transform(_points(comparison, solver).T) for solver in comparison.curves}
     taken = [Bbox.from_extents(x - HALF, y - HALF, x + HALF, y + HALF) for x, y in _fill(list(points.values()))]
@@ -139,7 +139,7 @@ def _label_curves(axes: "Axes", comparison: Comparison) -> None:
         ]
         inside = [place for place in places if _contains(axes.bbox, place)] or places
         chosen = min(inside, key=lambda place: place.count_overlaps(taken))
-        # As a share of the axes, the place does not depend on the file's resolution.
+        # In fractions of the axes, the place does not depend on the file's resolution.
         x, y = axes.transAxes.inverted().transform(chosen.p0)
         label.set_position((x, y))
         taken.append(chosen)

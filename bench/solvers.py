@@ -1,4 +1,4 @@
-"""``python -m bench.solvers``: the time of whole fits to a given distance from the optimum, ours and others'."""
+"""``python -m bench.solvers``: the time of whole fits to a given distance from the optimum, by us and by others."""
 
 import argparse
 import sys
@@ -7,34 +7,30 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .comparison import Comparison, load, save
+from .ceilings import Ceilings, CeilingsError
+from .comparison import Comparison, from_json, to_json
 from .curves import EPSILONS, JUDGED, Curve, Run, find_reference, measure_ours, measure_peer
-from .environment import OtherLoad, describe
+from .environment import OtherLoad, all_threads, describe
 from .fit_problems import PROBLEMS
 from .options import add_common_options, positive
 from .peers import OURS, SOLVERS
-from .tables import print_facts, print_table, three_digits
+from .results import Report, add_results_options, load
+from .tables import three_digits
 
 COLUMNS = ("solver", *(f"{epsilon:.0e} s" for epsilon in EPSILONS), "iter", "passes", "× ours", "BLAS T")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the arguments ask for, print it, draw it and store it."""
+    """Measure what the arguments ask for, print it, draw it and keep it."""
     options = _parse(arguments)
-    facts: dict[str, str] = {}
-    comparisons: list[Comparison] = []
-    if options.from_json:
-        for stored_facts, stored in map(load, options.from_json):
-            facts, comparisons = facts or stored_facts, [*comparisons, *stored]
-    else:
-        facts, load_meter = describe() | _versions(), OtherLoad()
-        comparisons = list(_measure(options))
-        facts |= {"meanwhile": load_meter.describe(), "times": _explain(options.repeats, options.budget)}
-    if options.json:
-        save(options.json, facts, comparisons)
-    print_facts(facts, options.markdown)
+    report = Report("solvers", options)
+    try:
+        facts, comparisons, ceilings = (_read if options.from_results else _run)(options)
+    except CeilingsError as error:
+        sys.exit(f"bench.solvers: {error}")
+    report.add_facts(facts)
     for comparison in comparisons:
-        print_table(COLUMNS, list(_rows(comparison)), options.markdown, _title(comparison))
+        report.add_table(COLUMNS, list(_rows(comparison)), _title(comparison))
     if options.plot:
         from .solver_plot import save_figure
 
@@ -43,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from .shares import COLUMNS as SHARE_COLUMNS
         from .shares import time_shares
 
-        print_table(SHARE_COLUMNS, list(time_shares(comparisons, options.data, options.repeats)), options.markdown)
+        report.add_table(SHARE_COLUMNS, list(time_shares(comparisons, options.data, options.repeats)))
     if options.cv:
         from .cross_validation import COLUMNS as CV_COLUMNS
         from .cross_validation import compare_cv
 
-        print_table(CV_COLUMNS, [compare_cv(options.data, options.cv_samples)], options.markdown)
+        report.add_table(CV_COLUMNS, [compare_cv(options.data, options.cv_samples)])
+    report.save(ceilings, to_json(comparisons))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -67,13 +64,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_common_options(parser, repeats=3)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves, as .png or .svg")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="store what was measured")
     parser.add_argument(
-        "--from-json",
+        "--from-results",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="measure nothing, print and draw what is stored, under what the first says of the machine",
+        help="measure nothing, print and draw what these files keep, under what the first says of the machine",
     )
     parser.add_argument(
         "--shares", action="store_true", help=f"tell where the time of ours goes, to a suboptimality of {JUDGED:.0e}"
@@ -82,14 +78,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cv-samples", type=positive, default=6000, metavar="n", help="the first of them; default: %(default)s"
     )
-    return parser.parse_args(arguments)
+    add_results_options(parser)
+    options = parser.parse_args(arguments)
+    if options.from_results:
+        if options.shares or options.cv:
+            parser.error("--shares and --cv measure, and --from-results does not: choose one of them")
+        options.no_save = True
+    return options
 
 
 PEERS = [name for name in SOLVERS if name != OURS]
 
 
 def _versions() -> dict[str, str]:
-    """Return those of the peers' packages that `describe` does not."""
+    """Return the versions of the peers' packages that `describe` does not list."""
     return {name: _version(name) for name in ("scikit-learn", "scikit-learn-intelex")}
 
 
@@ -109,9 +111,27 @@ def _explain(repeats: int, budget: int) -> str:
     )
 
 
-def _measure(options: argparse.Namespace) -> Iterator[Comparison]:
-    """Yield a comparison for each problem; the data of one exist at a time."""
+def _read(options: argparse.Namespace) -> tuple[dict[str, str], list[Comparison], None]:
+    """Return what the first file says of the machine, and the comparisons of all."""
+    try:
+        files = [load(path, "solvers") for path in options.from_results]
+    except (OSError, ValueError) as error:
+        sys.exit(f"bench.solvers: {error}")
+    return files[0]["environment"], [from_json(problem) for file in files for problem in file["details"]], None
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, str], list[Comparison], Ceilings]:
+    """Measure; return what the times depend on, the comparisons, and what the machine can do at all."""
+    facts, load_meter, ceilings = describe() | _versions(), OtherLoad(), Ceilings()
+    comparisons = list(_measure(options, ceilings))
+    facts |= ceilings.describe() | {"meanwhile": load_meter.describe()}
+    return facts | {"times": _explain(options.repeats, options.budget)}, comparisons, ceilings
+
+
+def _measure(options: argparse.Namespace, ceilings: Ceilings) -> Iterator[Comparison]:
+    """Yield a comparison for each problem, and measure the ceilings in between; the data of one exist at a time."""
     for name in options.problem:
+        ceilings.measure("float32", sorted({1, all_threads()}))
         problem = PROBLEMS[name](name, options.data)
         _report(f"{problem.describe()}: reference")
         reference = find_reference(problem, options.budget)
@@ -155,14 +175,14 @@ def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 
 def _seconds(curve: Curve, run: Run | None) -> str:
-    """Return the time in three digits, or that it was not seen."""
+    """Return the time with three digits, or that epsilon was not reached."""
     if run:
         return three_digits(run.seconds)
     return "✗" if curve.ending == "stopped" else f">{three_digits(curve.longest)}"
 
 
 def _ratio(comparison: Comparison, solver: str) -> str:
-    """Return how many times as long as ours a solver takes to JUDGED, at least."""
+    """Return the ratio of a solver's time to ours, to reach JUDGED; a lower bound if the solver did not reach it."""
     ours = comparison.first(OURS, JUDGED)
     theirs = comparison.first(solver, JUDGED)
     curve = comparison.curves[solver]

@@ -1,4 +1,4 @@
-"""X as it is stored: a pass over images of bytes and halves, and over sparse text, beside what others make of them.
+"""Passes over X as it is stored (images in bytes and float16, sparse text), beside other packages on the same data.
 
 The data are MNIST and 20 Newsgroups, or random numbers of their shapes.
 """
@@ -22,7 +22,7 @@ HALVES = ("float16", "bfloat16")
 
 
 class StoredProblem(NamedTuple):
-    """Arguments of one pass, and who else can do it."""
+    """Arguments of one pass; other packages can run it too."""
 
     name: str
     X: Any  # (n_samples, n_features), dense or CSR
@@ -32,7 +32,7 @@ class StoredProblem(NamedTuple):
 
     @property
     def megabytes(self) -> float:
-        """What X takes."""
+        """Memory of X in megabytes."""
         parts = (self.X.data, self.X.indices, self.X.indptr) if hasattr(self.X, "indptr") else (self.X,)
         return sum(part.nbytes for part in parts) / 1e6
 
@@ -45,7 +45,7 @@ class StoredProblem(NamedTuple):
 
 
 def stored_problems(folder: Path | None) -> Iterator[StoredProblem]:
-    """Yield the problems one by one: images first, float32 the first of them, then text."""
+    """Yield the problems one by one: first images (float32 before all other types), then text."""
     name, pixels, y = images(folder)
     W, b = _parameters(10, pixels.shape[1], 1 / 2000)
     for stored in ("float32", *HALVES, "uint8"):
@@ -60,7 +60,7 @@ def stored_problems(folder: Path | None) -> Iterator[StoredProblem]:
 
 
 def check_stored(problem: StoredProblem) -> None:
-    """Raise DisagreementError unless loss and gradient are those of float64, within the tolerance of float32."""
+    """Raise DisagreementError unless loss and gradient agree with those in float64, to float32's tolerance."""
     X = problem.X.astype(np.float64)
     ours = fs.loss_grad(*problem[1:])
     theirs = _scipy_pass(X, problem.y, problem.W.astype(np.float64), problem.b.astype(np.float64))
@@ -100,7 +100,7 @@ def _scipy_pass(X: Any, y: NDArray[np.intp], W: Array, b: Array) -> tuple[float,
 
 
 def _sklearn_pass(problem: StoredProblem, threads: int) -> Callable[[], object]:
-    """Return what scikit-learn's solvers call: in the order that suits it, and without validation."""
+    """Return a call of the loss of scikit-learn's solvers, with coefficients in its best order, without validation."""
     from sklearn._loss import HalfMultinomialLoss
     from sklearn.linear_model._linear_loss import LinearModelLoss
 

@@ -1,4 +1,4 @@
-"""What all the commands print: facts, tables, and numbers of three digits, for a terminal or for a README."""
+"""Printing for all commands: facts, tables and numbers with three digits, for a terminal or a README."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-LEFT = ("n×N×K", "type", "what", "solver", "problem")
+WRAPPED = ("what changed", "outcome")
+LEFT = ("n×N×K", "type", "what", "solver", "problem", "version", *WRAPPED)
 
 
 def print_facts(facts: Mapping[str, str], markdown: bool) -> None:
-    """Print what the times depend on."""
+    """Print the facts that the times depend on."""
     if markdown:
         print("\n".join(f"- {name}: {value}" for name, value in facts.items()))
         return
@@ -21,7 +22,7 @@ def print_facts(facts: Mapping[str, str], markdown: bool) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool, title: str = "") -> None:
-    """Print a table, below an empty line and its title if it has one."""
+    """Print an empty line, the title if there is one, and a table."""
     print(f"\n{title}" if title else "")
     if title and markdown:
         print()
@@ -37,18 +38,22 @@ def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> No
 def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
-        table.add_column(re.sub("[ _]", "\n", column), justify="left" if column in LEFT else "right", no_wrap=True)
+        table.add_column(
+            re.sub("[ _]", "\n", column),
+            justify="left" if column in LEFT else "right",
+            no_wrap=column not in WRAPPED,
+        )
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table, markup=False)
 
 
 def milliseconds(seconds: float) -> str:
-    """Return the milliseconds, of three digits."""
+    """Return seconds as milliseconds with three digits."""
     return three_digits(seconds * 1e3)
 
 
 def three_digits(value: float) -> str:
-    """Return three significant digits, of which at most three are decimals, without an exponent."""
+    """Return a number with three significant digits but at most three decimals, without an exponent."""
     decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2 if value >= 0.9995 else 3
     return f"{value:.{decimals}f}"

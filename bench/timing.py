@@ -1,4 +1,4 @@
-"""Times of several functions, taken in turns so that all see the same disturbances."""
+"""Time several functions in turns, so that all see the same disturbances."""
 
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -9,12 +9,12 @@ from .pinning import pinned_threads
 
 T = TypeVar("T")
 
-BLOCK_SECONDS = 0.05  # at least this long is timed at once
-PATIENCE = 50  # hundredths of a second
+BLOCK_SECONDS = 0.05  # one timing lasts at least this long
+PATIENCE = 50  # longest wait for idle threads, in hundredths of a second
 
 
 class Times:
-    """Seconds a call of each function, over the repetitions."""
+    """Seconds per call of each function, in each repetition."""
 
     def __init__(self, seconds: Mapping[str, list[float]]) -> None:
         self._seconds = seconds
@@ -23,16 +23,16 @@ class Times:
         return name in self._seconds
 
     def median(self, name: str) -> float:
-        """Return the median time of one."""
+        """Return the median time of one function."""
         return median(self._seconds[name])
 
     def ratio(self, slow: str, fast: str) -> float:
-        """Return the median of how many times as fast the second is, of times that were taken one after the other."""
+        """Return the median over the repetitions of the time of `slow` divided by that of `fast`."""
         return median(a / b for a, b in zip(self._seconds[slow], self._seconds[fast], strict=True))
 
 
 def take_turns(calls: Mapping[str, Callable[[], object]], repeats: int) -> Times:
-    """Time all in turns: first, second, ..., first, second ..."""
+    """Time all functions in turns: each once, then each again, and so on."""
     for call in calls.values():
         call()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
@@ -44,7 +44,7 @@ def take_turns(calls: Mapping[str, Callable[[], object]], repeats: int) -> Times
 
 
 def time_once(call: Callable[[], T]) -> tuple[float, T]:
-    """Return the seconds of one call, and what it returned."""
+    """Return the seconds of one call, and its result."""
     settle()
     start = perf_counter()
     result = call()
@@ -52,7 +52,7 @@ def time_once(call: Callable[[], T]) -> tuple[float, T]:
 
 
 def _seconds_a_call(function: Callable[[], object]) -> float:
-    """Mean over as many calls as fill a block, after one that is not counted unless it fills a block by itself."""
+    """Mean over the calls that fill a block. The first call counts only if it fills a block by itself."""
     seconds, _ = time_once(function)
     if seconds >= BLOCK_SECONDS:
         return seconds
@@ -66,8 +66,8 @@ def _seconds_a_call(function: Callable[[], object]) -> float:
 def settle() -> None:
     """Wait until no thread of this process is busy.
 
-    The workers of BLAS and of OpenMP wait for more work in a busy loop, for up to a tenth of a second, and would take
-    that time from the other function.
+    The workers of BLAS and of OpenMP wait for more work in a busy loop, for up to a tenth of a second. They would slow
+    the function that is timed next.
     """
     for _ in range(PATIENCE):
         before = process_time()

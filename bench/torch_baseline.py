@@ -1,4 +1,4 @@
-"""The same pass in PyTorch, by its automatic differentiation; needs PyTorch."""
+"""The same pass by PyTorch's automatic differentiation; needs PyTorch."""
 
 from collections.abc import Callable
 

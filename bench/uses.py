@@ -1,4 +1,4 @@
-"""What the kernels serve beside the gradient: probabilities, of one sample and of many, and weighted Gram matrices."""
+"""Other uses of the kernels than the gradient: probabilities, of one sample and of many, and weighted Gram matrices."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,12 +21,12 @@ class Use(NamedTuple):
     name: str
     numpy: Callable[[], Array]
     ours: Callable[..., Array]  # takes num_threads
-    tolerance: float  # norm of the difference to that of NumPy's
+    tolerance: float  # norm of the difference, relative to the norm of NumPy's answer
     threaded: bool
 
 
 def make_uses() -> Iterator[Use]:
-    """Yield the uses one by one, in float32; the data of one exist at a time."""
+    """Yield the uses one by one, in float32; only one use's data are in memory at a time."""
     for shape in BATCHES:
         X, _, W, b = make_problem(shape, "float32")
         name = f"predict_proba {shape}"
@@ -48,7 +48,7 @@ def check_use(use: Use, ours: Callable[[], Array]) -> None:
 
 
 def _probabilities(X: Array, W: Array, b: Array) -> Array:
-    """Class-major, which is NumPy's faster way for a few classes; returned as a view (n_samples, n_classes)."""
+    """Class-major, which is faster in NumPy for few classes; the result is a view (n_samples, n_classes)."""
     Z = W @ X.T
     Z += b[:, None]
     Z -= Z.max(axis=0)

@@ -1,4 +1,4 @@
-"""The pass as it is usually written in NumPy, a sample a row: what a user of NumPy is likely to replace."""
+"""The pass as it is usually written in NumPy, one row per sample: what a user of NumPy is likely to replace."""
 
 import numpy as np
 

@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c():
-    """Let Ctrl-C interrupt where a shell has started the tests in the background, and made their process ignore it."""
+    """Let Ctrl-C interrupt the tests even if a shell runs them in the background, which makes them ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

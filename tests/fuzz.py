@@ -3,10 +3,10 @@
     python tests/fuzz.py --seconds 600 --seed 0        many calls
     python tests/fuzz.py --seed 0 --case 1234          one of them again
 
-A call may raise a ValueError or a TypeError that names an argument. If all its arguments are right and of moderate
-size it must not; its result then agrees with tests/reference.py, in float64. Results are finite in any case, and the
-same bits on any number of threads; arguments stay as they are. All else is a finding, and so are warnings, calls of
-more than a minute, and crashes: the calls run in a child process.
+A call may raise a ValueError or a TypeError that names an argument. If all its arguments are valid and of moderate size
+it must succeed, and its result must agree with tests/reference.py, in float64. Every result must be finite and have the
+same bits on any number of threads; no argument may be changed. Anything else is a finding. So are warnings, calls that
+take more than a minute, and crashes: the calls run in a child process.
 """
 
 import argparse
@@ -33,16 +33,16 @@ NAMES = (
 )
 NAMED = re.compile(rf"\b({'|'.join(NAMES.split())})\b")
 SLOWEST = 60  # seconds
-FOUND = 3  # exit code of a child that has lived, and found something
+FOUND = 3  # exit code of a child that did not crash, and found something
 ENTRIES = (*FUNCTIONS, *FITS)
 
 
 class Finding(Exception):
-    """What no call should do."""
+    """A call did what no call may do."""
 
 
 def is_refusal(error):
-    """Whether an error is the caller's: of the plain types, or scikit-learn's own of both, and naming an argument."""
+    """Whether an error rightly refuses arguments: a plain ValueError or TypeError that names one, or scikit-learn's."""
     if type(error).__name__ == "InvalidParameterError":
         return True
     raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
@@ -51,7 +51,7 @@ def is_refusal(error):
 
 
 def bytes_of(argument):
-    """What must not change of an argument."""
+    """The contents of an argument, which must not change."""
     if isinstance(argument, np.ndarray):
         return argument.tobytes() if argument.dtype != object else repr(argument)
     if sp.issparse(argument) and argument.format == "csr":
@@ -60,7 +60,7 @@ def bytes_of(argument):
 
 
 def attempt(call, *arguments, **keywords):
-    """The result and None, or None and the error that has refused the arguments."""
+    """Return (result, None), or (None, error) if the arguments were refused."""
     before = bytes_of(arguments + tuple(keywords.values()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -78,7 +78,7 @@ def attempt(call, *arguments, **keywords):
 
 
 def make_case(seed, case):
-    """The name of an entry, and a call of it from the number of the case."""
+    """Return the entry that belongs to the number of a case: its name, its random draw and its call."""
     entry = ENTRIES[case % len(ENTRIES)]
     # Half of the calls are meant to succeed.
     draw = Draw([seed, case], WILD if case // len(ENTRIES) % 2 else 0.0)
@@ -88,7 +88,7 @@ def make_case(seed, case):
 
 
 def judge(draw, entry):
-    """Make a call, and raise what must not be."""
+    """Make a call, and raise if it does what it must not do."""
     result, refusal = attempt(entry.call, *entry.arguments, **entry.keywords)
     if refusal is not None:
         if draw.tame:
@@ -107,7 +107,7 @@ def judge(draw, entry):
 
 
 def again(seed, case):
-    """The command that makes a call once more."""
+    """Return the command that repeats a call."""
     return f"python tests/fuzz.py --seed {seed} --case {case}"
 
 
@@ -148,7 +148,7 @@ def work(seed, first, until, place):
 
 
 def main():
-    """Run calls in a child for some time, in another one where that has died; return 1 if anything was found."""
+    """Run calls in a child process for some time; if it crashes, start another. Return 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
@@ -170,7 +170,7 @@ def main():
         while time.time() < until:
             child = ["--child", str(first), str(until), str(place)]
             command = [sys.executable, __file__, f"--seed={options.seed}", *child]
-            # Threads that wait in a busy loop are slow where there are more of them than processors.
+            # If there are more threads than processors, threads that wait in a busy loop slow the others.
             code = subprocess.run(command, env={**os.environ, "OMP_WAIT_POLICY": "passive"}, check=False).returncode
             found |= code != 0
             if code in (0, FOUND):

@@ -1,4 +1,4 @@
-"""The functions without a state, for tests/fuzz.py: random arguments of each, and what its result must be."""
+"""The functions without a state, for tests/fuzz.py: random arguments, and a check of the result, for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,24 +14,24 @@ from fastsoftmax.fitting.passes import decision_function
 
 
 def all_finite(*arrays):
-    """Raise AssertionError if a number of a result, whatever the arguments, is NaN or infinite."""
+    """Raise AssertionError if a result holds NaN or infinity, which no arguments may lead to."""
     for array in arrays:
         assert np.isfinite(array).all(), "a result is not finite"
 
 
 @dataclass
 class Entry:
-    """A call and its judges."""
+    """A call and the checks of its result."""
 
     call: Callable
     arguments: tuple
     keywords: dict = field(default_factory=dict)
-    check: Callable[[Any], None] = lambda result: None  # the result of right arguments of moderate size
-    check_finite: Callable[[Any], None] = lambda result: all_finite(*arrays_of(result))  # any result
+    check: Callable[[Any], None] = lambda result: None  # only if all arguments are valid and of moderate size
+    check_finite: Callable[[Any], None] = lambda result: all_finite(*arrays_of(result))  # in any case
     threads: str = ""  # keyword of the number of threads, if there is one
 
     def arrays(self, result):
-        """The numbers of a result, which no number of threads changes."""
+        """The arrays of a result; their bits must not depend on the number of threads."""
         return arrays_of(result)
 
 
@@ -59,7 +59,7 @@ def dense(X, scale=None, shift=None):
 
 
 def precision_of(X):
-    """The type that is computed in."""
+    """The dtype in which a function of X computes."""
     dtype = X.dtype if sp.issparse(X) else np.asarray(X).dtype
     if dtype.kind in "fV":
         single = dtype.itemsize <= 4
@@ -75,7 +75,7 @@ def rows_of(y, n_classes):
 
 
 def share_of(Y, s, z):
-    """What the rounding of a sample's residuals, and of its logits, may be a multiple of."""
+    """The scale of the rounding errors: the largest weight of a sample times the size of its logits."""
     weight = 1.0 if s is None else len(Y) * numbers(s).max() / numbers(s).sum()
     return Y.sum(axis=1).max() * weight * (5 + np.abs(z).max())
 
@@ -90,7 +90,7 @@ def weights_of(s):
 
 
 def linear(draw, sparse=0.3):
-    """X, how it is scaled, and W and b that give logits of moderate size."""
+    """Draw n, n_classes, X, its scaling, and W and b for which the logits are of moderate size."""
     n, n_features, n_classes = draw.shape()
     X, scaling = draw.X(n, n_features, sparse), draw.scaling(n_features)
     size = 1 / max(1, np.linalg.norm(dense(X, **scaling), axis=1).max()) if draw.tame else draw.pick([1, 1e-3, 1e3])
@@ -131,7 +131,7 @@ def predictions(draw):
             return
         Z = dense(X, **(scaling if keywords else {})) @ numbers(W).T + numbers(b)
         expected = reference.softmax(Z) if keywords else Z
-        # A model of float64 is one for samples of float32 too, probabilities of given parameters are in X's precision.
+        # A float64 model has float64 logits even if X is float32; predict_proba computes in the precision of X.
         dtype = np.promote_types(precision_of(X), np.float32 if keywords else precision_of(W))
         eps = np.finfo(dtype).eps
         assert result.dtype == dtype
@@ -153,7 +153,7 @@ def gram(draw):
 
     def check(result):
         full, s = dense(X, **scaling), np.ones((1, n)) if weights is None else np.atleast_2d(numbers(weights))
-        # What is stored, as far as a shift takes it away again, is rounded too.
+        # The stored values are rounded before the shift, which may cancel most of them.
         stored = np.abs(full) + np.abs(dense(np.zeros((1, n_features)), **scaling))
         size = np.linalg.norm(reference.gram(stored, np.abs(s)))
         error = np.linalg.norm(result - reference.gram(full, s).reshape(result.shape))
@@ -223,7 +223,7 @@ def cross_entropies(draw):
 
     def check(result):
         Z, Y = numbers(logits), rows_of(y, n_classes)
-        # A layer of W = 1: the gradient of the logits is that of W for samples that are unit vectors.
+        # With X = 0 and W = 0, the offset alone gives the logits.
         expected, *_ = reference.loss_grad(
             np.zeros((n, 1)), Y, np.zeros((n_classes, 1)), np.zeros(n_classes), s=weights_of(s), offset=Z
         )
@@ -242,7 +242,7 @@ def cross_entropies(draw):
 
     def check_finite(result):
         loss, *grad = result if isinstance(result, tuple) else (result,)
-        assert not np.isnan(loss)  # infinite where a sample's own class is ruled out
+        assert not np.isnan(loss)  # infinite if a sample's own class is ruled out
         all_finite(*grad)
 
     return Entry(call, (logits, y), {"sample_weight": s}, check, check_finite)

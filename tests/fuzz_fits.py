@@ -1,4 +1,4 @@
-"""Fits and estimators, for tests/fuzz.py: random arguments of each, and what its result must be."""
+"""Fits and estimators, for tests/fuzz.py: random arguments, and a check of the result, for each."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tolerances import GRADIENT, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax.fitting.fit import SOLVERS
+from fastsoftmax.fitting.solving import SOLVERS
 
 STATUSES = ("converged", "max_iter", "rounding", "separated", "diverged")
 
@@ -24,7 +24,7 @@ def problem(draw, most_classes=17):
 
 
 def check_optimum(result, X, Y, s, offset, l2, l1, fit_intercept, tol):
-    """A result's loss is that of its parameters, and where it has converged, they are an optimum."""
+    """Check that the loss is that of the parameters, and that they are an optimum if the fit has converged."""
     assert result.status in STATUSES, result.status
     if result.status == "diverged":
         return
@@ -132,7 +132,7 @@ def quietly(call):
 
 
 def predicted(model, X):
-    """All that a fitted model says."""
+    """All predictions of a fitted model."""
     labels = model.predict(X)
     assert set(labels) <= set(model.classes_)
     return model.coef_, model.intercept_, model.predict_proba(X), model.decision_function(X)
@@ -166,13 +166,13 @@ def estimators(draw):
     else:
         parameters["max_iter"] = draw.pick([1, 20])
     if call is fit_cv:
-        # A fold needs some samples of every class, with weight, and labels.
+        # The call may be refused: a fold needs labels, and samples with weight of every class.
         draw.tame = False
     if call is fit_estimator:
         parameters |= dict(
             C=draw.pick([1.0, 1e-3, 1e3, np.inf]), l1_ratio=draw.pick([0, 0, 0.5]), standardize=draw.chance(0.3)
         )
-        # Of a class without weight, or of features without a deviation, little can be said.
+        # Weights may leave a class without weight or a feature without deviation: then no result can be compared.
         draw.tame &= s is None
     if draw.goes_wild():
         parameters |= draw.pick([dict(n_jobs=0), dict(fit_intercept="a"), dict(random_state="b"), dict(n_jobs=2**40)])

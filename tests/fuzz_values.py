@@ -1,4 +1,4 @@
-"""Arguments for tests/fuzz.py: mostly what users pass, of every type and layout, and sometimes what nobody should."""
+"""Arguments for tests/fuzz.py: mostly valid ones, of every type and layout, and sometimes extreme or invalid ones."""
 
 import ml_dtypes
 import numpy as np
@@ -12,15 +12,15 @@ SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65, 97]
 COUNTS = [1, 2, 3, 7, 16, 31, 64, 65, 130, 513, 700]
 FORMATS = ["csr", "csc", "coo", "bsr", "lil", "dok", "dia"]
 
-# How likely an argument is one that no result can be compared for: extreme, or wrong.
+# Probability that an argument is extreme or invalid, so that the result cannot be compared.
 WILD = 0.08
 
 
 class Draw:
     """Random arguments of one call.
 
-    `tame` becomes False with the first argument that is extreme or wrong: until then the call must succeed, and agree
-    with the reference.
+    `tame` becomes False with the first argument that is extreme or invalid. If it is True at the end, the call must
+    succeed and agree with the reference.
     """
 
     def __init__(self, seed, wild):
@@ -35,7 +35,7 @@ class Draw:
         return options[self.rng.integers(len(options))]
 
     def goes_wild(self, share=1.0):
-        """Whether this argument is to be extreme or wrong."""
+        """Whether this argument shall be extreme or invalid."""
         if not self.chance(self.wild * share):
             return False
         self.tame = False
@@ -50,7 +50,7 @@ class Draw:
     # -----------------------------------------------------------------------------------------------------------------
 
     def array(self, values, dtypes=FLOATS):
-        """Values in some type and layout, which may change them: of wild ones also their size and their shape."""
+        """Values in some dtype, which may round them, and layout; wild ones may also change in size and shape."""
         values = np.asarray(values, np.float64)
         dtype = self.pick(dtypes)
         if self.goes_wild():
@@ -68,7 +68,7 @@ class Draw:
         return self.layout(cast(values, dtype))
 
     def layout(self, array):
-        """The same numbers, lying otherwise in memory, or in lists."""
+        """The same numbers in another memory layout, or as lists."""
         if array.size == 0 or array.ndim == 0:
             return array
         layouts = [
@@ -96,7 +96,7 @@ class Draw:
         if self.chance(sparse):
             return self.sparse(values)
         if self.chance(0.3):
-            # Bytes and bits, over the range that they have.
+            # Integers and booleans, spread over their range.
             dtype = self.pick(INTEGERS)
             return self.array(
                 values > 0 if dtype == "?" else 40 * np.abs(values) if "u" in dtype else 40 * values, [dtype]
@@ -126,7 +126,7 @@ class Draw:
         return X if self.chance(0.7) else {"csr": sp.csr_array, "csc": sp.csc_array}.get(X.format, sp.coo_array)(X)
 
     def corrupt(self, X):
-        """Damage a CSR matrix as no SciPy routine would, or make it unsorted or ambiguous, which is allowed."""
+        """Damage a CSR matrix as no SciPy routine would; or make its indices unsorted or repeated, which is valid."""
         nnz = len(X.indices)
         place = self.rng.integers(max(1, nnz))
         match self.rng.integers(12):
@@ -246,7 +246,7 @@ class Draw:
 
 
 def cast(values, dtype):
-    """Values in a type, within its range where they are not wild."""
+    """Convert values to a dtype; whole numbers are rounded, and clipped to its range."""
     kind = np.dtype(dtype).kind
     with np.errstate(all="ignore"):
         if kind in "iu":

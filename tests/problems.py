@@ -6,6 +6,12 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.families import SOFTMAX
+from fastsoftmax.penalties import ElasticNet
+from fastsoftmax.problem.loss import Loss
+from fastsoftmax.problem.objective import Objective
+
 # Timings of a shared machine say nothing about correctness; examples are the same in every run.
 settings.register_profile(
     "fastsoftmax", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -66,3 +72,14 @@ def problems(dtypes=DTYPES, min_classes=2):
         dtype=st.sampled_from(dtypes),
         seed=st.integers(0, 2**32 - 1),
     )
+
+
+def make_objective(
+    X, y, n_classes=None, *, sample_weight=None, offset=None, scale=None, shift=None, l2=0.0, l1=0.0, **options
+):
+    """Bind data as `fit` does; n_classes may be more than y holds."""
+    features = bind_features(X, scale, shift)
+    samples = SOFTMAX.samples(
+        *(y, len(features), features.dtype), n_outputs=n_classes, sample_weight=sample_weight, offset=offset
+    )
+    return Objective(Loss(features, samples, SOFTMAX, **options), ElasticNet(l2, l1))

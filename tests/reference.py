@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-# For whatever is compared to: products as small as these wait for each other's threads a hundred times as long as they
-# compute where other processes want the processors too.
+# Run what we compare with on one BLAS thread: if other processes want the processors too, these small products wait for
+# each other's threads a hundred times as long as they compute.
 ONE_BLAS_THREAD = partial(threadpool_limits, 1, user_api="blas")
 
 

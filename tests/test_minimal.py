@@ -1,4 +1,4 @@
-"""If only one file of tests is run, this is the one: it needs NumPy and pytest alone."""
+"""If you run only one test file, run this: it needs only NumPy and pytest."""
 
 import numpy as np
 import pytest

@@ -1,30 +1,30 @@
-"""How near is near: one table, by the dtype of the data, for every comparison with the float64 reference."""
+"""All tolerances, by the dtype of the data, of comparisons with the float64 reference."""
 
 import numpy as np
 
-# Relative to the size that the quantity can have: the gradient's to the mean norm of the samples.
+# Relative to the size that the quantity can have; for gradients that is the mean norm of the samples.
 GRADIENT = {np.float64: 1e-14, np.float32: 1e-6}
 LOSS = {np.float64: 1e-14, np.float32: 1e-6}
-# Of three products of bfloat16 parts, relative to the norm, for precision="fast".
+# For precision="fast", three products of bfloat16 parts; relative to the norm.
 FAST = 1e-5
-# Of factors rounded to bfloat16, relative to the norm, for precision="rough".
+# For precision="rough", one product of factors rounded to bfloat16; relative to the norm.
 ROUGH = 5e-3
-# Relative to the norm of Σ |w_i| x_i x_iᵀ; "fast" is that of bfloat16, eight significant bits.
+# For `gram`, relative to the norm of Σ |w_i| x_i x_iᵀ; "fast" has the eight significant bits of bfloat16.
 GRAM = {
     ("exact", np.float64): 1e-14,
     ("exact", np.float32): 1e-6,
     ("fast", np.float64): 1e-14,
     ("fast", np.float32): 5e-3,
 }
-# Of a Gram matrix of few samples, whose roundings to bfloat16 need not cancel: 2⁻⁸ for each of two factors.
+# For a "fast" Gram matrix of few samples, whose rounding errors do not cancel: 2⁻⁸ for each of two factors.
 FAST_GRAM_OF_FEW = 2**-7
-# Of the loss that a hundred epochs of dual ascent lead to, relative to the optimum's.
+# For the loss after 100 epochs of dual ascent, relative to the loss at the optimum.
 ASCENT = {np.float64: 1e-9, np.float32: 1e-6}
-# Units in the last place of a probability.
+# For a probability, in units in the last place.
 ULPS = 8
-# Roundings of one that the sum of a row of probabilities may be off, whatever the number of classes.
+# For the sum of a row of probabilities of any number of classes, in roundings (eps) of 1.
 SUM_TO_ONE = 4
-# float64 quantities that are the same up to the order of their sums.
+# For float64 quantities that differ only in the order of their sums.
 SAME = 1e-12
 
 
@@ -37,6 +37,6 @@ def assert_gradient_close(actual, expected, X, sample_mass=1.0):
 
 
 def assert_loss_close(actual, expected, dtype, scale=1.0):
-    """Compare losses; scale is the size of the logits, whose rounding the loss inherits."""
+    """Compare losses; scale is the size of the logits, since the loss inherits their rounding errors."""
     error = abs(actual - expected)
     assert error <= LOSS[dtype] * (scale + abs(expected)), f"{actual} for {expected}"

@@ -1,1 +1,1 @@
-"""The hot loop, version by version, to learn from: ``python -m bench.kernels``."""
+"""The hot loop in progressive versions, for learning: ``python -m bench.kernels``."""

@@ -1,4 +1,4 @@
-"""``python -m bench.kernels``: how the hot loop came to look as it does, and what each step gained."""
+"""``python -m bench.kernels``: the versions of the hot loop, from the textbook's to today's, and the gain of each."""
 
 import argparse
 import ctypes
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import fastsoftmax as fs
 from fastsoftmax.cli import numpy_baseline
 
 from ..ceilings import Ceilings, CeilingsError, compile_library
+from ..environment import OtherLoad, describe
 from ..problems import Array, Shape, make_problem
+from ..results import Report, add_results_options
+from ..tables import milliseconds
 from ..timing import take_turns
 
 SOURCE = Path(__file__).with_name("versions.c")
@@ -31,15 +31,19 @@ VERSIONS = {
     "vector_exp": "exponentials of 16 samples at a time",
     "fetch_ahead": "the next tile comes from memory while this one computes",
 }
+COLUMNS = ("version", "ms", "× before", "% of limit", "what changed")
 TOLERANCE = 1e-4  # norm of the difference to that of NumPy's gradient; the textbook sums 60,000 terms one by one
 
 
 def main() -> None:
-    """Measure on one thread, and print."""
+    """Measure on one thread, print and keep it."""
     parser = argparse.ArgumentParser(prog="python -m bench.kernels", description=__doc__)
     parser.add_argument("--shape", type=Shape.parse, default=Shape(60032, 784, 10), metavar="n×N×K")
     parser.add_argument("--repeats", type=int, default=5, metavar="R", help="default: %(default)s")
+    add_results_options(parser)
     options = parser.parse_args()
+    report = Report("kernels", options)
+    facts, load = describe(), OtherLoad()
     try:
         library = compile_library(SOURCE, FLAGS)
         ceilings = Ceilings()
@@ -73,21 +77,21 @@ def main() -> None:
         times = take_turns(calls, options.repeats)
 
     limit = ceilings.limit(shape, "float32", 1)
-    table = Table(
-        title=f"{shape} float32, one thread; limit {limit.seconds * 1e3:.1f} ms, by {limit.bound}",
-        box=box.SIMPLE_HEAD,
-    )
-    for column in ("version", "ms", "gain", "of limit"):
-        table.add_column(column, justify="left" if column == "version" else "right")
-    table.add_column("what changed")
+    rows = []
     before = None
     for name in calls:
         seconds = times.median(name)
-        gain = f"× {times.ratio(before, name):.2f}" if before and name in VERSIONS else ""
+        gain = f"{times.ratio(before, name):.2f}" if before and name in VERSIONS else ""
         what = VERSIONS.get(name, "the package itself" if name == "fastsoftmax" else "two products of BLAS")
-        table.add_row(name, f"{seconds * 1e3:.1f}", gain, f"{limit.seconds / seconds:.0%}", what)
+        rows.append((name, milliseconds(seconds), gain, f"{100 * limit.seconds / seconds:.0f}", what))
         before = name if name in VERSIONS else None
-    Console(highlight=False).print(table)
+    facts |= ceilings.describe() | {"meanwhile": load.describe()}
+    facts["times"] = f"milliseconds on one thread, medians of {options.repeats} repetitions in turns"
+    report.add_facts(facts)
+    report.add_table(
+        COLUMNS, rows, f"{shape} float32, one thread; limit {milliseconds(limit.seconds)} ms, by {limit.bound}"
+    )
+    report.save(ceilings)
 
 
 def _run(library: ctypes.CDLL, name: str, grad_out: Array, X: Array, W: Array, y: NDArray[np.int32]) -> float:

@@ -1,16 +1,17 @@
 """Softmax (multinomial logistic) regression on CPUs: one fused pass over the data, exact answers.
 
-The functional interface needs NumPy alone; `SoftmaxRegression` and `SoftmaxRegressionCV`, the scikit-learn
-classifiers, are imported when they are first asked for.
+The functional interface needs only NumPy. The scikit-learn classifiers `SoftmaxRegression` and `SoftmaxRegressionCV`
+are imported at their first use.
 """
 
 from typing import TYPE_CHECKING
 
 from ._build_config import version as __version__
-from .fitting.fit import FitResult, fit
+from .fitting.fit import fit
 from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
 from .fitting.passes import gram, loss_grad, predict_proba, standardization
 from .fitting.path import PathResult, path
+from .fitting.result import FitResult
 from .runtime.config import show_config
 from .solvers import SGD
 

@@ -109,7 +109,7 @@ class TestPredict:
 
 
 class TestStorage:
-    """What is trained on is what the file holds; every form of the same numbers gives the same predictions."""
+    """Training uses the numbers as the file stores them; every dtype of the same numbers gives the same predictions."""
 
     def test_bytes_and_sparse_and_mapped(self, here):
         X, y = load_digits(return_X_y=True)
@@ -256,6 +256,7 @@ class TestProcess:
         result = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=False)
         assert "Traceback" not in result.stderr
 
+    @pytest.mark.slow
     @pytest.mark.skipif(os.name != "posix", reason="signals")
     def test_ctrl_c_keeps_the_best_model(self, here):
         rng = np.random.default_rng(0)
@@ -269,7 +270,7 @@ class TestProcess:
             # A background job of a shell ignores Ctrl-C, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
-        # Said when the data are read and the training is about to start.
+        # The command prints this line after reading the data, just before training.
         assert "5000 samples" in process.stdout.readline()
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
@@ -301,6 +302,7 @@ class TestProcess:
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_runs_without_a_terminal(self, tmp_path, monkeypatch):
         from fastsoftmax.cli import demo
 

@@ -1,4 +1,4 @@
-"""Where the command line's output goes: what is overwritten, what is kept, and what happens where nothing can be."""
+"""Where the command line's output goes: what is overwritten, what is kept, and what happens if writing fails."""
 
 import os
 import re
@@ -12,12 +12,12 @@ import pytest
 from command_line import MAIN, run, succeed
 
 from fastsoftmax.files import atomic
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.problem.objective import Objective
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
-# The command with a limit of the size of files, which comes after the OpenMP runtime: LLVM's makes a file of its own.
+# The command with a limit on the size of files, set after OpenMP has started: LLVM's runtime writes a file of its own.
 LIMITED = [
     sys.executable,
     "-c",
@@ -102,6 +102,7 @@ class TestOverwriting:
         assert "--force" in re.sub(r"\x1b\[[\d;]*m", "", succeed(command, "--help"))
 
 
+@pytest.mark.slow
 def test_the_same_table_makes_the_same_file(here):
     for seed in range(2):
         subprocess.run(
@@ -118,7 +119,7 @@ class TestFullDisk:
 
     @pytest.fixture
     def temporary(self, here, monkeypatch):
-        """Where temporary files go."""
+        """Return the folder in which the command creates temporary files."""
         folder = here / "temporary"
         folder.mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -145,7 +146,7 @@ class TestFullDisk:
 
     @posix
     def test_nothing_is_left_where_it_cannot_be_kept(self, here, temporary):
-        """A limit of the size of files: no model of 400 bytes can be written anywhere."""
+        """A limit on the size of files: no model of 400 bytes can be written anywhere."""
         result = subprocess.run(
             [*LIMITED, *self.ARGUMENTS],
             capture_output=True,
@@ -185,9 +186,10 @@ PRINTING = {
 }
 
 
+@pytest.mark.slow
 @posix
 class TestStandardOutput:
-    """What is not printed is said, and is a failure."""
+    """If output cannot be printed, the command says so and fails."""
 
     def shell(self, arguments, redirection):
         command = f"{subprocess.list2cmdline(MAIN)} {arguments} {redirection}"
@@ -230,18 +232,18 @@ class TestStandardOutput:
 
 
 class TestNothingFitted:
-    """Where nothing was fitted nothing is written: a model of zeros would be taken for one."""
+    """If nothing was fitted, no file is written: a model of zeros would be taken for a fitted one."""
 
     @pytest.mark.parametrize("evaluations", [0, 1])
     def test_ctrl_c_before_the_first_iteration(self, model, monkeypatch, evaluations):
-        before, loss_grad, count = model.read_bytes(), SoftmaxObjective.loss_grad, iter(range(10))
+        before, loss_grad, count = model.read_bytes(), Objective.loss_grad, iter(range(10))
 
         def interrupt(self, theta):
             if next(count) == evaluations:
                 raise KeyboardInterrupt
             return loss_grad(self, theta)
 
-        monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+        monkeypatch.setattr(Objective, "loss_grad", interrupt)
         result = run("fit", "iris.csv", "--target", "species", "--solver", "gd")
         assert result.exit_code == 130
         assert result.stderr == "interrupted: ended by Ctrl-C before anything was fitted; no model was written\n"
@@ -287,10 +289,11 @@ def _long_npz(labels):
     return ("d.npz",)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize("write", [_long_csv, _long_parquet, _long_npz])
 def test_one_long_label_does_not_make_all_long(here, write):
-    """The peak of a fit, an evaluation and predictions, whose 1000 labels would take 200 MB as long as the longest."""
+    """The peak memory of all commands; 1000 labels, if all were as long as the longest, would take 200 MB."""
     arguments = write(["u", "v"] * 500 + ["x" * 50_000])
     code = (
         "import sys\n"

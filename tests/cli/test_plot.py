@@ -1,4 +1,4 @@
-"""Figures: what they show is what they were given, they are legible, and nothing global changes."""
+"""Figures show the numbers that they were given, are legible, and change no global state."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def cut(figure):
 
 
 def overlapping(figure):
-    """Pairs of texts that overlap, among titles, names of axes, legends and what stands at ticks."""
+    """Pairs of overlapping texts, among titles, axis labels, tick labels and other texts."""
     figure.canvas.draw()
     boxes = {}
     for axes in figure.findobj(matplotlib.axes.Axes):
@@ -42,7 +42,7 @@ def overlapping(figure):
         ticks = [label for axis in (axes.xaxis, axes.yaxis) for label in visible_tick_labels(axis)]
         for text in titles + ticks + list(axes.texts):
             drawn = text.get_visible() and text.get_text() and (axes.axison or text in titles[:2])
-            # Texts that are rotated by another angle do not fill their boxes.
+            # Texts at other angles do not fill their boxes.
             if drawn and not text.get_rotation() % 90:
                 boxes[text] = text.get_window_extent().padded(-1)
     texts = list(boxes)
@@ -61,6 +61,7 @@ def visible_tick_labels(axis):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 10, 30])
 @pytest.mark.parametrize("image_shape", [(4, 4), (2, 8), None])
 def test_training_figure_is_legible(n_classes, image_shape):
@@ -156,7 +157,7 @@ def test_no_global_state(tmp_path):
         from fastsoftmax.cli import plot
         plot.save_figure(sys.argv[1], plot._figure((2, 2)))
         assert "matplotlib.pyplot" not in sys.modules
-        # To ask for the backend would choose one.
+        # Reading rcParams["backend"] would choose a backend.
         assert all(matplotlib.rcParams[key] == before[key] for key in before if key != "backend")
     """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "f.png")], check=True, cwd=tmp_path)

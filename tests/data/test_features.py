@@ -1,4 +1,4 @@
-"""X as it is stored: every element type, order and sparse form gives what float64 of the same values gives."""
+"""X as it is stored: every dtype, order and sparse format gives the results of the same values in float64."""
 
 import ml_dtypes
 import numpy as np
@@ -7,13 +7,12 @@ import reference
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SIZES, make_problem, one_hot
+from problems import SIZES, make_objective, make_problem, one_hot
 from tolerances import GRAM, SAME, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax.data.arguments import as_offset, as_sample_weight, as_targets
 from fastsoftmax.data.features import bind_features
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.families import SOFTMAX
 
 STORED = {
     "float64": np.float64,
@@ -48,7 +47,7 @@ def unaligned(X):
 
 
 def store(X, name):
-    """X's values in a type, spread over what it can hold."""
+    """X's values in a dtype, spread over its range."""
     if name == "bool":
         return X > 0
     if name in ("uint8", "int8"):
@@ -66,28 +65,22 @@ def sparse_of(X, density, seed):
 
 
 def values(X, scale=1.0, shift=0.0):
-    """What X stands for, in float64."""
+    """X scaled and shifted, dense, in float64."""
     dense = X.toarray() if sp.issparse(X) else X
     return dense.astype(np.float64) * scale + shift
 
 
 def check_against_reference(X, p, *, soft=False, weighted=False, with_offset=False, scaling=None):
-    """Loss, gradient, Hessian times a vector, and probabilities."""
+    """Compare loss, gradient, Hessian times a vector, and probabilities with the reference."""
     scaling = scaling or {}
     n_classes = len(p.W)
     full = values(X, **scaling)
     W = p.W / np.maximum(1, np.linalg.norm(full, axis=1).max())
     Y = p.Y.astype(float) if soft else one_hot(p.y, n_classes)
     s, offset = (p.s if weighted else None), (p.offset if with_offset else None)
-    features = bind_features(X, **scaling)
-    dtype = features.dtype
-    objective = SoftmaxObjective(
-        features,
-        as_targets(p.Y if soft else p.y, len(full), n_classes, dtype),
-        sample_weight=as_sample_weight(s, len(full)),
-        offset=as_offset(offset, (len(full), n_classes), dtype),
-        l2=0.1,
-    )
+    y = p.Y if soft else p.y
+    objective = make_objective(X, y, n_classes, sample_weight=s, offset=offset, l2=0.1, **scaling)
+    dtype = objective.X.dtype
     rest = {"s": s, "offset": 0.0 if offset is None else offset, "l2": 0.1}
     share = Y.sum(axis=1).max() * (1 if s is None else len(s) * s.max() / s.sum()) * (5 + np.abs(p.b).max())
     kind = np.empty((0,), dtype)
@@ -231,7 +224,7 @@ def test_threads_change_no_bit(kind):
 
 
 def test_blocks_of_sparse_samples_add_up():
-    """More samples than one block of residuals holds."""
+    """X has more samples than one block of residuals holds."""
     rng = np.random.default_rng(6)
     n, n_features, n_classes = 90_000, 40, 24
     X = sp.random(n, n_features, density=0.05, format="csr", dtype=np.float64, random_state=rng)
@@ -245,7 +238,7 @@ def test_blocks_of_sparse_samples_add_up():
 
 
 def test_a_float32_gradient_of_shifted_sparse_samples_is_rounded_once():
-    """A shift that centres takes most of each sum away: what is left must have all its digits."""
+    """A shift that centres X cancels most of each sum; the rest must still have all its digits."""
     p = make((800, 7, 3), 11)
     X = sparse_of(p.X + 30, 0.9, 11).astype(np.float32)
     scale, shift = fs.standardization(X)
@@ -269,9 +262,9 @@ def test_arrays_at_odd_addresses_are_copied():
     for a, e in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(a, e)
     bound = bind_features(odd).matrix
-    labels = as_targets(unaligned(p.y), 60, 3, np.float64).labels
-    offset = as_offset(unaligned(p.offset), p.offset.shape, np.float64)
-    for array in (bound.data, bound.indices, bound.indptr, labels, offset, as_sample_weight(unaligned(p.s), 60)):
+    weight, offset = unaligned(p.s), unaligned(p.offset)
+    samples = SOFTMAX.samples(unaligned(p.y), 60, np.float64, n_outputs=3, sample_weight=weight, offset=offset)
+    for array in (bound.data, bound.indices, bound.indptr, samples.labels, samples.offset, samples.weight):
         assert array.flags.aligned
 
 
@@ -298,7 +291,7 @@ def test_standardization_of_large_numbers_and_constants():
     full = values(X)
     np.testing.assert_allclose(scale[:3], 1 / full.std(axis=0)[:3], rtol=1e-4)
     assert scale[3] == 1
-    # The gradient of standardised data is exact although what is stored is far from zero.
+    # The gradient of standardised data is exact although the stored values are far from zero.
     check_against_reference(X, p, scaling={"scale": scale, "shift": shift})
 
 

@@ -9,15 +9,15 @@ import scipy.sparse as sp
 from problems import make_problem
 
 import fastsoftmax as fs
-from fastsoftmax.fitting.fit import SOLVERS
 from fastsoftmax.fitting.passes import decision_function
+from fastsoftmax.fitting.solving import SOLVERS
 
 P = make_problem(20, 4, 3)
 
 
 @contextmanager
 def refused(message):
-    """Expect a ValueError with a message; NumPy's LinAlgError is one too, but names no argument."""
+    """Expect a plain ValueError with a message; its subclass LinAlgError, from NumPy, would name no argument."""
     with pytest.raises(ValueError, match=message) as caught:
         yield
     assert caught.type is ValueError

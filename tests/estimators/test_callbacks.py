@@ -1,4 +1,4 @@
-"""Callbacks of scikit-learn see every iteration of a fit, can predict by it, and can stop it."""
+"""Callbacks of scikit-learn see every iteration of a fit, can predict with its model, and can stop the fit."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ P = make_problem(200, 5, 3)
 
 
 class Recording:
-    """Keeps the probabilities at the end of each iteration, and stops after some."""
+    """Records the probabilities at the end of each iteration; stops the fit after some iterations."""
 
     def __init__(self, stop_after=None):
         self.calls, self.probabilities, self.stop_after = [], [], stop_after

@@ -1,4 +1,4 @@
-"""SoftmaxRegressionCV chooses as LogisticRegressionCV does, from folds that are no copies."""
+"""SoftmaxRegressionCV makes the choices of LogisticRegressionCV, without copying X for the folds."""
 
 import sys
 import warnings
@@ -38,7 +38,7 @@ def test_sklearn_contract(estimator, check):
 
 
 def pair(X, y, sample_weight=None, **parameters):
-    """Both, fitted to the same data."""
+    """Return our classifier and scikit-learn's, fitted to the same data."""
     parameters = {"scoring": "accuracy", "Cs": CS, **EXACT, **parameters}
     ours = SoftmaxRegressionCV(**parameters).fit(X, y, sample_weight)
     theirs = LogisticRegressionCV(**parameters, use_legacy_attributes=False, l1_ratios=(0,))
@@ -127,7 +127,7 @@ def test_a_class_that_a_fold_lacks_is_scored():
 def test_parameters_are_those_of_logistic_regression():
     ours, theirs = SoftmaxRegressionCV().get_params(), LogisticRegressionCV().get_params()
     without_meaning = {"penalty", "dual", "intercept_scaling", "use_legacy_attributes"}
-    assert set(theirs) - without_meaning == set(ours) - {"learning_rate"}
+    assert set(theirs) - without_meaning == set(ours) - {"learning_rate", "penalty_factor"}
     for name in set(theirs) - without_meaning - {"solver", "scoring", "l1_ratios"}:
         assert ours[name] == theirs[name], name
     model = SoftmaxRegressionCV(Cs=3, refit=False)
@@ -157,7 +157,7 @@ def test_warm_starts_and_passes_are_counted(digits):
 
 
 def test_folds_read_the_same_data(monkeypatch, digits):
-    """Whatever is trained on, the array is X itself."""
+    """Every objective holds X itself, not a copy."""
     X, y = digits
     seen = []
     loss_grad = DenseFeatures.loss_grad
@@ -169,9 +169,10 @@ def test_folds_read_the_same_data(monkeypatch, digits):
     assert all(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_folds_are_no_copies():
-    """The peak beyond X, which takes 188 MB; a fold is tested on a fifth of it."""
+    """Peak memory besides X, which takes 188 MB; a fold's test samples are a fifth of it."""
     done = run(
         "import numpy as np, warnings, fastsoftmax as fs\n"
         "warnings.simplefilter('ignore')\n"

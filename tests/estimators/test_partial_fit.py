@@ -43,6 +43,7 @@ UNSERVED_BY_STREAMS = {
     "lbfgs": (dict(solver="lbfgs"), "solver must be .* found 'lbfgs'"),
     "l1": (dict(l1_ratio=0.5), "l1_ratio must be 0 for partial_fit.* found 0.5"),
     "balanced": (dict(class_weight="balanced"), "class_weight must be a dict .* found 'balanced'"),
+    "penalty_factor": (dict(penalty_factor=[1.0]), "penalty_factor must be None for partial_fit.* found"),
     "standardize": (dict(standardize=True), "standardize must be False for partial_fit.* found True"),
     "cosine": (dict(solver=fs.SGD(schedule="cosine")), "schedule must not be .* found 'cosine'"),
 }

@@ -1,4 +1,4 @@
-"""The classifiers take data as scikit-learn's users have them, and refuse what would become numbers without a word."""
+"""The classifiers take the data that scikit-learn takes, but refuse text and dates, which it silently converts."""
 
 import datetime
 
@@ -108,7 +108,7 @@ def test_a_missing_number_is_named_as_nan(missing):
 
 
 class Exchanged:
-    """An array of a library that knows of NumPy by DLPack alone."""
+    """An array of a library that offers its data to NumPy only by DLPack."""
 
     def __init__(self, array):
         self.array = array
@@ -125,7 +125,7 @@ class Exchanged:
 
 
 class Elsewhere(Exchanged):
-    """One in another memory."""
+    """An array in another memory than the CPU's."""
 
     def __dlpack__(self, **options):
         raise BufferError("it lies on device 1")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from problems import make_objective
 from tolerances import ASCENT
 
 import fastsoftmax as fs
 from fastsoftmax.families.ascent import EPOCHS
-from fastsoftmax.fitting.fit import bind
 
 
 def sparse_problem(dtype=np.float64, n=400, n_features=1500, n_classes=5):
@@ -37,8 +37,8 @@ def test_the_first_step_is_near_the_optimum(dtype, fit_intercept, weighted):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_ascent_leads_to_the_optimum(dtype, n_classes):
     X, y = sparse_problem(dtype, n_classes=n_classes)
-    y[:n_classes], y[n_classes:300] = range(n_classes), 0  # a class of many makes for large intercepts
-    objective = bind(X, y, l2=1e-3)
+    y[:n_classes], y[n_classes:300] = range(n_classes), 0  # one frequent class makes the intercepts large
+    objective = make_objective(X, y, l2=1e-3)
     best = fs.fit(X.toarray().astype(np.float64), y, l2=1e-3, tol=1e-12).loss
     points = objective.ascend(np.zeros(objective.n_params))
     losses = [objective.loss_grad(next(points))[0] for _ in range(20)]

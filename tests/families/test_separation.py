@@ -1,4 +1,4 @@
-"""Separated classes: no optimum without a penalty, which the status says; and problems at the edge that have one."""
+"""Separated classes have no optimum without a penalty, and the status says so; nearly separated ones have one."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_one_class_that_is_separated_is_found(sample_weight):
     result = fs.fit(X, y, tol=1e-6, sample_weight=sample_weight)
     assert result.status == "separated"
     assert "are separated" in result.message
-    # The other two are not, from each other, and with a penalty nothing is.
+    # The other two classes are not separated from each other; with a penalty there is always an optimum.
     assert fs.fit(X[y > 0], y[y > 0] - 1, tol=1e-6).status == "converged"
     assert fs.fit(X, y, l2=1e-6, tol=1e-6).status == "converged"
 

@@ -1,4 +1,4 @@
-"""Labels as files hold them: different ones stay different, and text takes the memory of text."""
+"""Labels from files: different ones stay different, and long text takes no more memory than it needs."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ X = np.arange(6.0).reshape(3, 2)
 
 
 def labels_of(tmp_path, form, labels):
-    """Labels as a file of some form gives them; the numbers as they are written in text."""
+    """Write labels, given as text, to a file of this form; return them as `read_table` reads them."""
     path = tmp_path / f"d.{form}"
     if form == "csv":
         path.write_text("a,t\n" + "".join(f"1,{label}\n" for label in labels))
@@ -35,7 +35,7 @@ def labels_of(tmp_path, form, labels):
 
 
 class TestLargeLabels:
-    """Labels that are different stay different, or are refused."""
+    """Different labels stay different, or are refused."""
 
     @pytest.mark.parametrize("form", ["csv", "parquet", "npz", "npy", "svm"])
     @pytest.mark.parametrize("labels", [("1e300", "1e301"), ("1", "-9007199254740993.0"), ("2", "9007199254740992.0")])
@@ -89,7 +89,7 @@ class TestTextInParquet:
             assert y[0] is y[3]
 
     def test_a_long_text_that_occurs_often_is_held_once(self, tmp_path):
-        """A file of a few kB, and 200 MB of text if it is written out."""
+        """The file has a few kB, its text 200 MB if every row had a copy."""
         labels = pa.DictionaryArray.from_arrays(np.arange(2000) % 2, pa.array(["x" * 200_000, "y"]))
         parquet.write_table(pa.table({"a": np.arange(2000), "t": labels}), tmp_path / "d.parquet", store_schema=False)
         code = (

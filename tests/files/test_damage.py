@@ -15,7 +15,7 @@ X = np.array([[1.5, 0.0], [0.25, -2.0], [3.0, 1e-3]])
 
 
 def damaged(whole, rng):
-    """A file that was cut, changed, or had something put in or taken out."""
+    """Return the file's bytes cut off, changed, or with a piece inserted or removed."""
     data, (place, other), length = bytearray(whole), rng.integers(0, len(whole), 2), rng.integers(1, 9)
     match rng.integers(5):
         case 0:
@@ -51,7 +51,7 @@ WRITERS = {
 
 @pytest.mark.parametrize("form", WRITERS)
 def test_damage_of_any_kind_is_an_error_that_names_the_file_or_no_harm(tmp_path, form):
-    """Whatever the damage: no other exception, and no more memory than the file's size explains."""
+    """Damage raises only ValueError, and takes no more memory than the size of the file explains."""
     path = tmp_path / f"d.{form}"
     np.save(tmp_path / "y.npy", [0, 1, 2])
     WRITERS[form](path)
@@ -60,7 +60,7 @@ def test_damage_of_any_kind_is_an_error_that_names_the_file_or_no_harm(tmp_path,
     tracemalloc.start()
     try:
         for _ in range(300):
-            # As a new file: the old one may still be mapped.
+            # Write a new file: the old one may still be memory-mapped.
             path.unlink()
             path.write_bytes(damaged(whole, rng))
             try:

@@ -1,4 +1,4 @@
-"""The model file: what is written comes back, and nothing else is taken for a model."""
+"""The model file: a model is read as it was written, and no other file is taken for a model."""
 
 import json
 import os
@@ -36,7 +36,7 @@ METADATA = {
 
 
 def write(path, tensors=None, **changes):
-    """A model file with some of its parts changed; None removes one."""
+    """Write a model file with some of its parts changed; None removes a part."""
     tensors = {"W": W, "b": B} if tensors is None else tensors
     metadata = {key: value for key, value in (METADATA | changes).items() if value is not None}
     path.write_bytes(safetensors_numpy.save(tensors, metadata))
@@ -56,7 +56,7 @@ def test_round_trip(tmp_path, classes, names):
 
 
 def test_equal_models_make_equal_files(tmp_path):
-    """In other processes too, whose sets and maps have another order."""
+    """The files are equal even if other processes write them, in which sets have another order."""
     code = (
         "import sys, numpy as np; from fastsoftmax.files.model_file import Model, save_model\n"
         "model = Model(np.ones((2, 3)), np.zeros(2), np.array(['a', 'b']), ('u', 'v', 'ü'))\n"
@@ -67,7 +67,7 @@ def test_equal_models_make_equal_files(tmp_path):
         environment = os.environ | {"PYTHONHASHSEED": str(seed)}
         subprocess.run([sys.executable, "-c", code, *paths[4 * seed : 4 * seed + 4]], env=environment, check=True)
     assert len({Path(path).read_bytes() for path in paths}) == 1
-    # As the format has it: numbers begin at a multiple of eight.
+    # The format requires that the numbers begin at a multiple of 8 bytes.
     assert int.from_bytes(Path(paths[0]).read_bytes()[:8], "little") % 8 == 0
     assert load_model(paths[0]).feature_names == ("u", "v", "ü")
 
@@ -82,7 +82,7 @@ def test_one_long_class_does_not_make_all_long(tmp_path):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # All as long as the longest would take 2 GB.
+    # If all labels were as long as the longest, they would take 2 GB.
     assert peak < 2**24
     assert predicted.tolist() == ["class 0"] * 3
     np.testing.assert_array_equal(model.classes, classes, strict=True)
@@ -195,7 +195,7 @@ def test_truncated_anywhere(tmp_path):
 
 
 def accepts(path):
-    """Whether a file is a model, after checking that it is a whole one."""
+    """Whether `load_model` accepts a file; what it accepts must be a complete model."""
     try:
         model = load_model(path)
     except ValueError:

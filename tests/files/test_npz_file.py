@@ -1,4 +1,4 @@
-"""Arrays in .npz files: what a header claims is judged before it is believed."""
+"""Arrays in .npz files: a header is checked before it is believed."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ X = np.arange(6.0).reshape(3, 2)
 
 
 def write(path, **members):
-    """A .npz file of arrays, or of the bytes that stand for them."""
+    """Write a .npz file of arrays, or of raw bytes in place of an array."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, value in members.items():
             if not isinstance(value, bytes):
@@ -25,7 +25,7 @@ def write(path, **members):
 
 
 def array_bytes(shape, descr, contents=b"", version=(1, 0)):
-    """An array with a header that may not be true."""
+    """The bytes of a .npy file whose header may be wrong."""
     header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     size = len(header).to_bytes(2 if version == (1, 0) else 4, "little")
     return b"\x93NUMPY" + bytes(version) + size + header + contents
@@ -97,7 +97,7 @@ def test_damage_in_any_place_of_a_member_names_it(tmp_path):
         places = {name.removesuffix(".npy"): archive.getinfo(name).header_offset for name in archive.namelist()}
     whole = path.read_bytes()
     for name, place in places.items():
-        # The numbers, whose checksum is wrong then, and the header of the array.
+        # Offsets in the array's magic bytes, in its header, and in its numbers, whose checksum then fails.
         for offset in (40, 60, 170):
             damaged = bytearray(whole)
             damaged[place + offset] ^= 0x55

@@ -1,4 +1,4 @@
-"""What may be overwritten, and what is left of it: names, modes, owners."""
+"""Which files may be overwritten, and what a new file keeps of the old one: name, mode, owner."""
 
 import errno
 import os
@@ -92,7 +92,7 @@ class TestPermissions:
 
     def test_a_file_that_is_read_only_is_kept(self, folder, monkeypatch):
         access = os.access
-        # Root may write anything.
+        # The superuser may write any file.
         monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and path != folder / "ours")
         with pytest.raises(PermissionError, match="cannot write ours: the file is read-only"):
             write("ours")

@@ -1,4 +1,4 @@
-"""Data at the edges of what numbers can be: the optimum is found, or the error names the argument."""
+"""Data at the limits of the floating-point range: the optimum is found, or the error names the argument."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ SATURATED = {
 def test_a_start_that_is_sure_of_all_samples_leads_to_the_optimum(case, solver, kind):
     y, b = SATURATED[case]
     X, n_classes = P.X.astype(np.float32) if kind == "float32" else P.X, len(b)
-    if kind == "wide":  # too many features to have components
+    if kind == "wide":  # too many features for principal components
         X = sp.hstack([sp.csr_matrix(X), sp.csr_matrix((len(X), 3000))], format="csr")
     start = np.zeros((n_classes, X.shape[1])), b
     result = fs.fit(X, y, solver=solver, l2=1e-3, init=start, tol=1e-5, max_iter=3000)
@@ -107,7 +107,7 @@ def test_a_column_whose_squares_underflow_changes_nothing(solver, dtype, size, l
 @pytest.mark.parametrize("solver", ["auto", "proximal"])
 def test_float32_features_whose_squares_overflow_are_fitted(solver, kind):
     X = (1e20 * P.X).astype(np.float32)
-    penalty = {"l1": 0.1} if solver == "auto" else {}  # of no weight where W is 1e-20
+    penalty = {"l1": 0.1} if solver == "auto" else {}  # negligible, since W is about 1e-20
     result = fs.fit(sp.csr_matrix(X) if kind == "csr" else X, P.y, solver=solver, fit_intercept=False, **penalty)
     assert result.loss == pytest.approx(fs.fit(P.X, P.y, fit_intercept=False, tol=1e-6).loss, rel=1e-5)
 
@@ -155,7 +155,7 @@ def test_a_scale_that_overflows_the_precision_of_the_data_is_named(kind):
     with pytest.raises(ValueError, match="scale or shift is so large that X overflows float32 with them") as caught:
         fs.fit(sp.csr_matrix(X) if kind == "csr" else X, P.y, scale=1e60)
     assert caught.type is ValueError
-    # Where no sample is looked at, W times the scale is, and there is a W that it suits.
+    # "lbfgs" never forms scaled rows of X, only W · scale, which a small W keeps finite.
     assert fs.fit(X, P.y, scale=1e60, solver="lbfgs", l2=0.1, max_iter=1).status in ("rounding", "max_iter")
 
 

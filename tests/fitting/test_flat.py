@@ -1,4 +1,4 @@
-"""Directions without curvature are left alone: dependent columns, constants, a model that is sure of all."""
+"""Directions without curvature are left alone: dependent columns, constants, a model that is sure of all samples."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ Z = RNG.normal(size=(300, 5))
 LABELS = {2: (RNG.random(300) < 0.5).astype(int), 3: RNG.integers(0, 3, 300)}
 LEVELS = np.eye(4)[RNG.integers(0, 4, 300)]
 
-# Columns that change nothing of what the model can say, beside those that they are made of.
+# Independent columns, and the same with further columns that depend on them: the best loss is the same.
 DEPENDENT = {
     "duplicated": (Z, np.hstack([Z, Z])),
     "many times": (Z, np.hstack([Z] * 30)),
@@ -39,7 +39,7 @@ def test_columns_that_depend_on_others(name, n_classes, dtype, l2, form):
 
     assert result.status == "converged"
     assert result.loss == pytest.approx(best.loss, rel=LOSS[np.float32])
-    # Of the solutions it is one near zero, as gradient descent's is.
+    # Many W reach the optimum: the fit returns one near zero, as gradient descent does.
     assert np.abs(result.W).max() < 2 * np.abs(best.W).max()
 
 
@@ -93,7 +93,7 @@ def test_offsets_that_leave_no_doubt(size, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_constant_beside_columns_of_all_sizes(dtype):
-    """Of thousands of rows the mean of ones is not one, by more roundings than of hundreds."""
+    """The mean of thousands of ones differs from 1 by more roundings than the mean of hundreds."""
     rng = np.random.default_rng(11)
     sizes = np.c_[rng.lognormal(3, 2, (4000, 8)), rng.integers(0, 2, (4000, 6))]
     X = np.c_[sizes, np.ones(4000)].astype(dtype)

@@ -1,4 +1,4 @@
-"""Whose memory is whose: what the user passes is never written to, and what a solver works on is not the user's."""
+"""Ownership of memory: the user's arrays are never written to, and a solver never works on the user's memory."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_a_callback_cannot_write_to_the_solvers_memory(solver, penalty, fit_inte
     np.testing.assert_array_equal(meddled.W, fit(None).W)
     np.testing.assert_array_equal(meddled.b, fit(None).b)
     assert seen
-    for state, W, b in seen:  # nor does it change under a callback that keeps it
+    for state, W, b in seen:  # a state that the callback keeps does not change
         np.testing.assert_array_equal(state.W, W)
         np.testing.assert_array_equal(state.b, b)
     meddled.W[:], meddled.b[:] = 1, 1  # the result is the user's
@@ -78,7 +78,7 @@ def test_arguments_are_never_written_to(make, soft):
         assert not np.shares_memory(result.W, W)
     l2s = frozen(np.array([1.0, 0.1]))
     fs.path(X, y, l2s=l2s, init=(W, b))
-    # Those of a start that is not left.
+    # With max_iter=0 the result is the start, but not its memory.
     still = fs.fit(X, y, init=(W, b), max_iter=0)
     assert not np.shares_memory(still.W, W)
     assert not np.shares_memory(still.b, b)

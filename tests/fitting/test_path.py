@@ -7,7 +7,7 @@ from problems import make_problem
 from tolerances import SAME
 
 import fastsoftmax as fs
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.problem.objective import Objective
 
 L2S = np.geomspace(1e-1, 1e-5, 9)
 P = make_problem(500, 8, 4, seed=1)
@@ -80,11 +80,11 @@ def test_without_an_intercept():
 
 
 def test_components_of_a_similar_penalty_are_shared(monkeypatch, digits):
-    from fastsoftmax.problem.curvature import Basis
+    from fastsoftmax.problem.basis import Basis
 
     found = []
     of = Basis.of.__func__
-    monkeypatch.setattr(Basis, "of", classmethod(lambda cls, *rest: found.append(rest[1]) or of(cls, *rest)))
+    monkeypatch.setattr(Basis, "of", classmethod(lambda cls, *rest: found.append(rest[1].l2) or of(cls, *rest)))
     X, y = np.tile(digits[0], (5, 1)), np.tile(digits[1], 5)
     path = fs.path(X, y, l2s=[1e-2, 0.9e-2, 0.6e-2, 1e-4], tol=1e-6)
     assert path.status == ["converged"] * 4
@@ -130,14 +130,14 @@ def test_threads_change_no_bit(penalties, sparse):
 
 @pytest.mark.parametrize("finished", [0, 1])
 def test_ctrl_c_between_two_fits_keeps_those_that_are_done(monkeypatch, finished):
-    loss_grad, ended = SoftmaxObjective.loss_grad, []
+    loss_grad, ended = Objective.loss_grad, []
 
     def interrupt(self, theta):
         if len(ended) == finished:
             raise KeyboardInterrupt
         return loss_grad(self, theta)
 
-    monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+    monkeypatch.setattr(Objective, "loss_grad", interrupt)
 
     def callback(state):
         if state.iteration == 3:

@@ -1,4 +1,4 @@
-"""The matrix unit's products against the vectors', on any processor with AVX512-BF16: what lacks is emulated.
+"""The matrix unit's products against the vectors', on any processor with AVX512-BF16: without AMX it is emulated.
 
 The instruction set's own source is compiled with a C program that prints the error of every product.
 """
@@ -20,18 +20,21 @@ CONFIG = fs.show_config("dicts")
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
 AVX512 = [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl")] + ["-mfma"]
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcc") is None
-    or not SIMD.exists()
-    or "amx" not in CONFIG["instruction sets compiled"]
-    or "avx512_bf16" not in CONFIG["instruction sets available"],
-    reason="needs GCC, the sources and a processor with AVX512-BF16",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("gcc") is None
+        or not SIMD.exists()
+        or "amx" not in CONFIG["instruction sets compiled"]
+        or "avx512_bf16" not in CONFIG["instruction sets available"],
+        reason="needs GCC, the sources and a processor with AVX512-BF16",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
-    """Product → shape, and what whole numbers are below → relative errors of logits and gradient."""
+    """Product → shape (the integers before it in a line of output) → relative errors of logits and gradient."""
     folder = tmp_path_factory.mktemp("amx")
     sets = {"avx512": AVX512, "amx": [*AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"]}
     with ThreadPoolExecutor() as pool:
@@ -58,7 +61,7 @@ def test_exact_is_as_exact_as_vectors(errors):
     vector, exact = errors["vector"], errors["exact"]
     assert len(exact) == len(vector) == 175 + 70
     for shape, error in exact.items():
-        # Of a single product there is no sum to round: then the limit is that of a float32 itself.
+        # The vectors' error is tiny if there is only one product and no sum: always allow float32's own rounding.
         assert (error <= np.maximum(2 * vector[shape], 1.2e-7)).all(), (shape, error, vector[shape])
 
 

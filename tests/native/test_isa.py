@@ -1,4 +1,4 @@
-"""Each instruction set that this machine can run passes the kernels' tests; another is a clear error."""
+"""Each instruction set that this machine can run passes the kernels' tests; any other raises a clear error."""
 
 import os
 import subprocess
@@ -24,6 +24,7 @@ def run(arguments, isa):
     return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", [isa for isa in AVAILABLE if isa != CONFIG["instruction set chosen"]])
 def test_kernels_on(isa):
     tests = [str(Path(__file__).parents[1] / name) for name in ("native/test_kernels.py", "families/test_dual.py")]

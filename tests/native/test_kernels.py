@@ -5,13 +5,10 @@ import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import DTYPES, make_problem, one_hot, problems
+from problems import DTYPES, make_objective, make_problem, one_hot, problems
 from tolerances import FAST, GRAM, ROUGH, SAME, SUM_TO_ONE, ULPS, assert_gradient_close, assert_loss_close
 
 import fastsoftmax as fs
-from fastsoftmax.data.arguments import Targets
-from fastsoftmax.data.features import bind_features
-from fastsoftmax.problem.objective import SoftmaxObjective
 
 
 def logit_scale(p):
@@ -28,7 +25,7 @@ def test_loss_grad_is_the_reference(p, soft, weighted):
     loss, grad_W, grad_b = fs.loss_grad(p.X, targets, p.W, p.b, sample_weight=s, l2=0.1)
 
     expected, expected_W, expected_b = reference.loss_grad(p.X, Y, p.W, p.b, s=s, l2=0.1)
-    # Weights concentrate the mean on fewer samples, at most on the one with the largest share.
+    # Weights concentrate the mean on fewer samples: the error grows by at most the largest share of a sample.
     share = mass * (1 if s is None else len(s) * s.max() / s.sum())
     assert_loss_close(loss, expected, p.X.dtype.type, scale=mass * logit_scale(p))
     assert_gradient_close(grad_W, expected_W, p.X, share * logit_scale(p))
@@ -41,8 +38,7 @@ def test_loss_grad_is_the_reference(p, soft, weighted):
 def test_offset_is_added_to_the_logits(p, soft):
     n_classes = len(p.W)
     Y = p.Y.astype(float) if soft else one_hot(p.y, n_classes)
-    targets = Targets(None if soft else p.y.astype(np.intp), p.Y if soft else None, n_classes)
-    objective = SoftmaxObjective(bind_features(p.X), targets, offset=p.offset)
+    objective = make_objective(p.X, p.Y if soft else p.y, n_classes, offset=p.offset)
 
     loss, grad = objective.loss_grad(np.concatenate([p.W.ravel(), p.b]).astype(float))
 
@@ -54,7 +50,7 @@ def test_offset_is_added_to_the_logits(p, soft):
     assert_gradient_close(grad_b, expected_b, p.X, mass * (logit_scale(p) + 5))
 
 
-# Around the chunks of features and the panels that the kernels work on, for few and for many classes.
+# Sizes around the kernels' chunks of features and panels of samples, for few and for many classes.
 WIDE = [(70, 801, 3), (33, 1700, 10), (129, 127, 40), (65, 129, 33), (130, 257, 64), (128, 400, 32), (200, 64, 101)]
 
 
@@ -70,7 +66,7 @@ def test_wide_data_and_many_classes(shape, dtype):
     assert_loss_close(loss, expected, dtype, scale=logit_scale(p))
     assert_gradient_close(grad_W, expected_W, p.X)
     assert_gradient_close(grad_b, expected_b, p.X)
-    # "fast" is less exact on a matrix unit alone.
+    # "fast" is less exact only on a matrix unit.
     fast_loss, fast_W, _ = fs.loss_grad(p.X, p.y, p.W, p.b, precision="fast")
     assert fast_loss == pytest.approx(loss, rel=FAST)
     assert np.linalg.norm(fast_W - grad_W) <= FAST * np.linalg.norm(grad_W)
@@ -98,10 +94,9 @@ def test_wide_data_and_many_classes(shape, dtype):
 def test_hess_vec_is_the_reference(p, soft, weighted, with_offset):
     n_classes = len(p.W)
     Y = p.Y.astype(float) if soft else one_hot(p.y, n_classes)
-    targets = Targets(None if soft else p.y.astype(np.intp), p.Y if soft else None, n_classes)
     s = p.s / p.s.mean() if weighted else None
     offset = p.offset if with_offset else None
-    objective = SoftmaxObjective(bind_features(p.X), targets, sample_weight=s, offset=offset, l2=0.1)
+    objective = make_objective(p.X, p.Y if soft else p.y, n_classes, sample_weight=s, offset=offset, l2=0.1)
     theta = np.concatenate([p.W.ravel(), p.b]).astype(float)
     direction = np.random.default_rng(3).standard_normal(theta.size).astype(p.X.dtype).astype(float)
 
@@ -117,8 +112,7 @@ def test_hess_vec_is_the_reference(p, soft, weighted, with_offset):
 
 @given(problems(dtypes=(np.float64,)))
 def test_hess_vec_is_the_slope_of_the_gradient(p):
-    targets = Targets(p.y.astype(np.intp), None, len(p.W))
-    objective = SoftmaxObjective(bind_features(p.X), targets, l2=0.1)
+    objective = make_objective(p.X, p.y, len(p.W), l2=0.1)
     theta = np.concatenate([p.W.ravel(), p.b])
     u, v = np.random.default_rng(4).standard_normal((2, theta.size))
     step = 1e-5
@@ -194,7 +188,7 @@ def test_gradient_is_the_slope_of_the_loss(p, soft):
 
 @given(problems())
 def test_the_two_halves_make_the_whole(p):
-    """Cross-entropy of the logits, and the chain rule through W x + b, is loss_grad."""
+    """The gradient of the cross-entropy and the chain rule through W x + b give loss_grad."""
     logits = (p.X.astype(float) @ p.W.T.astype(float) + p.b).astype(p.X.dtype)
 
     loss, residual = fs.cross_entropy_grad(logits, p.y, sample_weight=p.s)
@@ -217,7 +211,7 @@ def test_residual_rows_sum_to_zero(p, soft):
 
 @given(problems(), st.floats(-1e3, 1e3))
 def test_shifting_all_logits_changes_nothing(p, shift):
-    """Powers of two: the shift itself is then exact."""
+    """The logits are multiples of 1/8 and the shift is a whole number: adding it is exact."""
     logits = np.round(p.offset * 8) / 8
     shifted = logits + p.X.dtype.type(np.round(shift))
     np.testing.assert_array_equal(fs.softmax(shifted), fs.softmax(logits))
@@ -427,9 +421,9 @@ def test_a_row_of_logits_that_rules_out_all_classes_is_refused():
 @given(problems(), st.booleans(), st.floats(-2, 2))
 def test_line_is_loss_grad_along_it(p, soft, t):
     """phi(t) has the value and the slope of the objective, without passes over X."""
-    targets = Targets(None if soft else p.y.astype(np.intp), p.Y if soft else None, len(p.W))
     weights = p.s / p.s.mean()
-    objective = SoftmaxObjective(bind_features(p.X), targets, sample_weight=weights, offset=p.offset, l2=0.2)
+    y = p.Y if soft else p.y
+    objective = make_objective(p.X, y, len(p.W), sample_weight=weights, offset=p.offset, l2=0.2)
     theta = np.concatenate([p.W.ravel(), p.b]).astype(float)
     direction = np.random.default_rng(2).standard_normal(theta.size) / np.sqrt(theta.size)
 

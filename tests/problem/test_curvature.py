@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
-from problems import make_problem
+from problems import make_objective, make_problem
 
-from fastsoftmax.data.arguments import Targets
-from fastsoftmax.data.features import bind_features
-from fastsoftmax.fitting.fit import bind
-from fastsoftmax.problem.curvature import draw, sample_rows
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.problem.sample import draw, sample_rows
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 22, 23, 24, 60])
@@ -16,9 +12,7 @@ from fastsoftmax.problem.objective import SoftmaxObjective
 def test_curvature_bound_is_a_bound_and_near(n_features, fit_intercept):
     p = make_problem(150, n_features, 3)
     weights = p.s / p.s.mean()
-    objective = SoftmaxObjective(
-        bind_features(p.X), Targets(None, p.Y, 3), sample_weight=weights, l2=0.2, fit_intercept=fit_intercept
-    )
+    objective = make_objective(p.X, p.Y, sample_weight=weights, l2=0.2, fit_intercept=fit_intercept)
     Z = np.hstack([p.X, np.ones((150, 1))]) if fit_intercept else p.X
     mass = weights * p.Y.sum(axis=1)
     exact = 0.5 * np.linalg.eigvalsh(Z.T * mass @ Z)[-1] / 150 + 0.2
@@ -29,7 +23,7 @@ def test_curvature_bound_is_a_bound_and_near(n_features, fit_intercept):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_intercept):
     p = make_problem(400, 11, n_classes, dtype=np.float64)
-    objective = bind(p.X, p.y, l2=0.01, sample_weight=p.s, fit_intercept=fit_intercept)
+    objective = make_objective(p.X, p.y, l2=0.01, sample_weight=p.s, fit_intercept=fit_intercept)
     theta, direction = 0.3 * np.random.default_rng(8).standard_normal((2, objective.n_params))
     for part in objective.split(direction):
         part -= part.mean(axis=0)
@@ -42,7 +36,7 @@ def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_i
 def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     X = np.random.default_rng(0).standard_normal((30_000, 5))
     y = X[:, :3].argmax(axis=1)
-    objective = bind(X, y, l2=0.1)
+    objective = make_objective(X, y, l2=0.1)
     theta = np.zeros(objective.n_params)
     direction = -objective.loss_grad(theta)[1]
     assert objective.sample_line(theta, direction) is None  # a pass is as short
@@ -52,7 +46,7 @@ def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     assert objective.n_passes == passes + 2  # one and a part of one
     for t in (0.0, 1.0, 3.0):
         np.testing.assert_allclose(estimate(t), phi(t), rtol=0.1, atol=0.01)
-    assert bind(X[:1000], y[:1000]).sample_line(theta, direction) is None
+    assert make_objective(X[:1000], y[:1000]).sample_line(theta, direction) is None
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_forked_child_does_not_hang():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("solver", ["gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"])
 def test_a_forked_child_fits_the_same_bits(solver):
-    """The parent on three threads, the child on the only one that it has."""
+    """The parent uses three threads, the child one."""
     done = run(
         "import os, sys, warnings, numpy as np, scipy.sparse as sp, fastsoftmax as fs\n"
         "warnings.simplefilter('ignore')\n"
@@ -101,7 +101,7 @@ def test_fits_keep_blas_to_one_thread_and_give_it_back():
 
     fit(1)
     assert seen == [{1}, {1}]
-    # Overlapping ones, of which the first to begin ends before the other or after it.
+    # Two overlapping fits; either may end first.
     before = threads_of_blas()
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(fit, (2, 20)))
@@ -142,7 +142,7 @@ def test_calls_from_many_threads_at_once():
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize("shape", [(300_000, 54, 7), (40_000, 784, 10), (20_000, 768, 100)])
 def test_a_pass_needs_little_memory(shape):
-    """The peak of the whole call beyond its arguments, of which X alone takes 62 to 125 MB."""
+    """Peak memory of the whole call besides its arguments, of which X alone takes 62 to 125 MB."""
     done = run(
         "import sys, numpy as np, fastsoftmax as fs\n"
         "def peak(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
@@ -157,10 +157,11 @@ def test_a_pass_needs_little_memory(shape):
     assert float(done.stdout) < 64, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize("stored", ["float32", "float16", "bfloat16", "uint8", "mapped"])
 def test_a_fit_makes_no_copy_of_the_data(stored, tmp_path):
-    """The peak of a fit beyond X, which takes 47 MB for each byte of an element."""
+    """Peak memory of a fit besides X, which takes 47 MB times the bytes of an element."""
     if stored == "mapped":
         np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (60_000, 784)).flush()
         make = f"np.load({str(tmp_path / 'X.npy')!r}, mmap_mode='r')"
@@ -169,7 +170,7 @@ def test_a_fit_makes_no_copy_of_the_data(stored, tmp_path):
     done = run(
         "import numpy as np, warnings, ml_dtypes, fastsoftmax as fs\n"
         "warnings.simplefilter('ignore')\n"
-        # Pages of a mapped file are the system's, which takes them back when it needs them.
+        # Pages of a mapped file do not count: the system takes them back when it needs memory.
         "def peak(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
         "def shared(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('RssFile'))\n"
         f"X = {make}\n"
@@ -182,9 +183,10 @@ def test_a_fit_makes_no_copy_of_the_data(stored, tmp_path):
     assert float(done.stdout) < 64, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_a_sparse_fit_needs_little_memory():
-    """The peak of a fit beyond X, where W is larger than X: 20 × 100 000 numbers of float64 take 16 MB."""
+    """Peak memory of a fit besides X. W is larger than X: its 20 × 100 000 numbers in float64 take 16 MB."""
     done = run(
         "import numpy as np, scipy.sparse as sp, warnings, fastsoftmax as fs\n"
         "warnings.simplefilter('ignore')\n"

@@ -1,4 +1,4 @@
-"""The L1 penalty: optima of a slow reference and of scikit-learn, certificates that are bounds, and exact zeros."""
+"""The L1 penalty: the optima of a slow reference and of scikit-learn, duality gaps that are bounds, and exact zeros."""
 
 from functools import cache
 
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegression
 
-# Odd: of an even number of classes, with as many positive weights of a feature as negative ones, all can be shifted.
+# Odd, so that the optimum is unique: with as many positive as negative weights of a feature, all can be shifted.
 N_CLASSES = 5
 
 SETTINGS = {
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def problem(setting, dtype=np.float64):
-    """Return data of which a third are zero, and the arguments of both `fit` and the reference."""
+    """Return X, of which a third is zero, y, and the arguments for both `fit` and the reference."""
     p = make_problem(200, 12, N_CLASSES, dtype=dtype)
     setting = dict(setting)
     X = np.where(np.abs(p.X) < 0.4, 0, p.X).astype(dtype)
@@ -46,7 +46,7 @@ def value(X, y, W, b, l1, sample_weight=None, offset=0.0, l2=0.0, fit_intercept=
 
 
 def proximal_gradient(X, y, l1, n_steps=4000, **setting):
-    """FISTA with a fixed step (Beck & Teboulle, 2009), restarted where it turns back: slow, and hard to get wrong."""
+    """FISTA with a fixed step (Beck & Teboulle, 2009), restarted if it turns back: slow, and hard to get wrong."""
     W, b = np.zeros((N_CLASSES, X.shape[1])), np.zeros(N_CLASSES)
     mass = 1.0 if y.ndim == 1 else y.sum(axis=1).max()
     Z = np.hstack([X, np.ones((len(X), 1))])
@@ -180,8 +180,8 @@ def test_passes_are_counted_and_few():
     X, y, _ = problem({})
     result = fs.fit(X, y, l1=0.005, tol=1e-9)
     assert result.n_iter <= 60
-    # One an iteration, three to start with, two for the certificate, and two more where a step is searched for, or the
-    # diagonal found anew.
+    # One pass per iteration, three at the start, two for the duality gap, and two more for each line search or new
+    # diagonal.
     assert result.n_passes <= 1.2 * result.n_iter + 9
     assert np.all(np.diff(result.history["loss"]) <= 1e-15)
 

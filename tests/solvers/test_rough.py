@@ -1,15 +1,15 @@
-"""Fits that begin with rough products: when they do, and that none ends with what these say."""
+"""Fits that begin with rough products: when they do, and that no result comes from rough products."""
 
 import numpy as np
 import pytest
-from problems import make_problem
+from problems import make_objective, make_problem
 from tolerances import LOSS, SAME
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels
 from fastsoftmax.data.features import DenseFeatures
-from fastsoftmax.fitting.fit import bind
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.penalties import ElasticNet
+from fastsoftmax.problem.objective import Objective
 from fastsoftmax.runtime.precision import Precision
 
 MANY = make_problem(1500, 24, 40, dtype=np.float32)
@@ -24,18 +24,18 @@ ENDINGS = {
 
 @pytest.fixture
 def served(monkeypatch):
-    """Rough products, on any instruction set: where it has none they are exact."""
+    """Ask for rough products on every instruction set; one without such products computes exactly."""
     monkeypatch.setattr(DenseFeatures, "serves_rough_products", lambda self, n_classes: True)
 
 
 @pytest.fixture
 def wrong(monkeypatch):
-    """What is rough is plainly wrong: the optimum of another penalty."""
+    """Make the rough objective plainly wrong: it has 50 times the penalty."""
 
     def rough(self, theta):
-        return None if theta.any() else self.variant(50 * self.l2, self.l1, self.sample_weight)
+        return None if theta.any() else Objective(self.loss, ElasticNet(50 * self.penalty.l2))
 
-    monkeypatch.setattr(SoftmaxObjective, "rough", rough)
+    monkeypatch.setattr(Objective, "rough", rough)
 
 
 @pytest.mark.parametrize(("status", "options"), ENDINGS.items(), ids=ENDINGS)
@@ -78,9 +78,9 @@ def test_a_warm_start_is_exact_from_the_start(served):
 
 
 def test_passes_by_rough_products_count(served):
-    objective = bind(MANY.X, MANY.y)
+    objective = make_objective(MANY.X, MANY.y)
     rough = objective.rough(np.zeros(objective.n_params))
-    assert rough.precision is Precision.ROUGH
+    assert rough.loss.options.precision is Precision.ROUGH
     rough.loss_grad(np.zeros(objective.n_params))
     objective.loss_grad(np.zeros(objective.n_params))
     assert objective.n_passes == 2
@@ -100,7 +100,7 @@ def test_passes_by_rough_products_count(served):
     ],
 )
 def test_rough_products_are_for_what_bfloat16_tells_apart(X, n_classes, served):
-    objective = bind(X, np.arange(len(X)) % n_classes)
+    objective = make_objective(X, np.arange(len(X)) % n_classes)
     theta = np.zeros(objective.n_params)
     assert (objective.rough(theta) is not None) == served
     theta[0] = 1

@@ -1,15 +1,14 @@
-"""L1 fits that leave features out: the optimum of all, whatever was left out at first, and a history of one fit."""
+"""L1 fits with screening reach the optimum of all features, whatever was left out at first, with one history."""
 
 import signal
 
 import numpy as np
 import pytest
-from problems import make_problem
+from problems import make_objective, make_problem
 from scipy.sparse import csr_matrix
 
 import fastsoftmax as fs
-from fastsoftmax.fitting.fit import bind
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.problem.objective import Objective
 from fastsoftmax.solvers import screening
 
 P = make_problem(120, 300, 3, seed=2)
@@ -29,7 +28,7 @@ SETTINGS = {
 
 @pytest.fixture
 def unscreened(monkeypatch):
-    """A function that calls another while no feature is left out."""
+    """Return a function that calls another one with screening switched off."""
 
     def call(function, *arguments, **options):
         with monkeypatch.context() as patch:
@@ -65,7 +64,7 @@ def test_what_was_left_out_wrongly_is_let_in(monkeypatch, unscreened):
     expected = unscreened(fs.fit, X, P.y, l1=0.05, tol=1e-9)
     calls, part, near = [], screening.Part, screening.NEAR
     monkeypatch.setattr(screening, "Part", lambda whole, kept: calls.append(kept.sum()) or part(whole, kept))
-    # At first none is near, so that the steepest feature is alone.
+    # With this NEAR no feature is let in at first but the steepest.
     monkeypatch.setattr(screening, "NEAR", 100.0)
 
     def relax(state):
@@ -85,7 +84,7 @@ def test_what_was_left_out_wrongly_is_let_in(monkeypatch, unscreened):
 
 @pytest.fixture
 def warm():
-    """An L1 fit that goes on from another one."""
+    """An L1 fit that starts at the result of another one."""
     first = fs.fit(X, P.y, l1=0.08, tol=1e-9)
 
     def fit(**options):
@@ -118,15 +117,15 @@ def test_the_result_is_judged_on_all_features(warm):
 
 @pytest.mark.parametrize("evaluations", range(3))
 def test_ctrl_c_before_the_first_loss_is_raised(warm, monkeypatch, evaluations):
-    """The look at all features is the first evaluation, the start of the fit on some of them the second."""
-    loss_grad, count = SoftmaxObjective.loss_grad, iter(range(100))
+    """The first evaluation looks at all features; the second is the start of the fit on those let in."""
+    loss_grad, count = Objective.loss_grad, iter(range(100))
 
     def interrupt(self, theta):
         if next(count) == evaluations:
             raise KeyboardInterrupt
         return loss_grad(self, theta)
 
-    monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+    monkeypatch.setattr(Objective, "loss_grad", interrupt)
     if evaluations < 2:
         with pytest.raises(KeyboardInterrupt):
             warm()
@@ -149,11 +148,11 @@ def test_ctrl_c_keeps_the_best(warm):
 
 def test_a_pass_counts_by_its_share(warm, unscreened):
     assert warm(tol=1e-8).n_passes < 0.7 * unscreened(warm, tol=1e-8).n_passes
-    whole = bind(X, P.y, l1=0.1)
+    whole = make_objective(X, P.y, l1=0.1)
     part = whole.columns(np.arange(75))
     for _ in range(5):
         part.loss_grad(np.zeros(part.n_params))
-    assert (part.n_passes, whole.n_passes) == (5, 2)
+    assert whole.n_passes == 2  # half of the features, and the begun pass counts
 
 
 def test_a_feature_without_entries_may_have_had_a_weight():

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from tolerances import SAME
 
 import fastsoftmax as fs
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.problem.objective import Objective
 
 SOLVERS = ("gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs")
 EXACT = ("gd", "agd", "lbfgs", "preconditioned-lbfgs")  # sgd comes near: tests/solvers/test_stochastic.py
@@ -89,7 +89,7 @@ def test_passes_are_counted_and_few():
     np.testing.assert_array_equal(gd.history["n_passes"], np.arange(1, 22))
     lbfgs = fs.fit(p.X, p.y, solver="lbfgs", l2=1e-3, tol=1e-8)
     assert lbfgs.status == "converged"
-    # A pass for each accepted unit step; two more where the step is searched for.
+    # One pass per accepted unit step; two more for each line search.
     assert lbfgs.n_passes <= 1.5 * lbfgs.n_iter + 3
 
 
@@ -150,13 +150,13 @@ def test_ctrl_c_keeps_the_best(solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_ctrl_c_before_the_first_loss_is_raised(solver, monkeypatch):
-    """There are no best parameters yet: zeros would be taken for a model."""
+    """There are no best parameters yet, and zeros would be taken for a fitted model."""
     p = make_problem(100, 5, 3)
 
     def interrupt(self, theta):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SoftmaxObjective, "loss_grad", interrupt)
+    monkeypatch.setattr(Objective, "loss_grad", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fs.fit(p.X, p.y, solver=solver)
 
@@ -231,7 +231,7 @@ def test_without_an_intercept(solver):
 
 
 def test_an_offset_stands_for_a_fitted_model():
-    """With the optimum's logits as offset there is nothing left to fit."""
+    """If the offset is the logits at the optimum, there is nothing left to fit."""
     p = make_problem(200, 5, 3)
     first = fs.fit(p.X, p.y, tol=1e-8)
     second = fs.fit(p.X, p.y, offset=p.X @ first.W.T + first.b, tol=1e-6)
@@ -281,7 +281,7 @@ def test_a_fit_has_the_same_bits_for_data_at_any_address(solver, dtype, n_classe
     memory = np.empty(p.X.nbytes + 256, dtype=np.uint8)
     first = -memory.ctypes.data % 64
     results = []
-    for shift in (0, p.X.itemsize, 32, 1):  # the last is no address of a number
+    for shift in (0, p.X.itemsize, 32, 1):  # the last one is unaligned
         X = memory[first + shift : first + shift + p.X.nbytes].view(dtype).reshape(p.X.shape)
         X[:] = p.X
         results.append(fs.fit(X, p.y, solver=solver, l2=1e-4, max_iter=6, tol=0, random_state=0))

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import reference
 import scipy.sparse as sp
-from problems import make_problem, noisy, one_hot
+from problems import make_objective, make_problem, noisy, one_hot
 from tolerances import SAME
 
 import fastsoftmax as fs
-from fastsoftmax.data.arguments import Targets, as_generator
-from fastsoftmax.data.features import bind_features
-from fastsoftmax.problem.objective import SoftmaxObjective
+from fastsoftmax.data.arguments import as_generator
 from fastsoftmax.solvers import StochasticGradient, Walk
 
 X, Y = noisy()
@@ -48,7 +46,7 @@ class TestAccelerated:
         assert agd.n_passes < gd.n_passes / 5
 
     def test_restarts_keep_it_from_swinging(self):
-        """Without them the passes grow with the inertia: strongly convex problems tell."""
+        """On this strongly convex problem, 400 iterations would not suffice without restarts."""
         result = fs.fit(X, Y, solver="agd", l2=0.1, tol=1e-10, max_iter=400)
         assert result.status == "converged"
 
@@ -67,9 +65,9 @@ class TestAccelerated:
 
 
 def walk(options, n_epochs=3, learning_rate=0.05):
-    """An epoch is known from its batches: here all samples, so that the textbook's formulas can be followed."""
+    """Walk for some epochs of a single batch, all samples, so that the formulas of the papers apply."""
     p = make_problem(40, 3, 3)
-    objective = SoftmaxObjective(bind_features(p.X), Targets(p.y.astype(np.intp), None, 3), l2=0.1)
+    objective = make_objective(p.X, p.y, l2=0.1)
     method = StochasticGradient(options, learning_rate, np.random.default_rng(0), n_epochs)
     state = Walk.start(np.zeros(objective.n_params), options)
     for _ in range(n_epochs):
@@ -157,7 +155,7 @@ class TestStochastic:
         result = fs.fit(X, Y, solver="sgd", learning_rate=0.1, tol=0, max_iter=5)
         np.testing.assert_array_equal(result.history["n_passes"], np.arange(1, 12, 2))
         automatic = fs.fit(X, Y, solver="sgd", tol=0, max_iter=5, random_state=0)
-        assert automatic.n_passes <= result.n_passes + 2  # the curvature of a batch of 128
+        assert automatic.n_passes <= result.n_passes + 2  # finding the curvature of a batch of 128 samples
 
     def test_what_is_reported_is_the_whole_at_what_is_returned(self):
         result = fs.fit(X, Y, solver="sgd", l2=L2, tol=1e-2)
@@ -209,7 +207,7 @@ class TestStochastic:
         )
 
     def test_integer_weights_are_repeated_samples(self):
-        """All in one batch, the order is none."""
+        """One batch holds all samples, so that their order does not matter."""
         p = make_problem(60, 4, 3)
         solver = fs.SGD(batch_size=1000)
         repeats = p.s.astype(int)

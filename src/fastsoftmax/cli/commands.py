@@ -1,4 +1,4 @@
-"""The commands: fit, predict, evaluate, demo, config. What they compute is in other modules."""
+"""The commands fit, predict, evaluate, demo and config. Other modules do the computing."""
 
 import sys
 import tempfile
@@ -28,16 +28,17 @@ from ..files.data_file import (
 )
 from ..files.model_file import MODEL, Model, load_model, save_model
 from ..files.outputs import check_output
-from ..fitting.fit import SOLVERS, FitResult
+from ..fitting.result import FitResult
+from ..fitting.solving import SOLVERS
 from .entry import INTERRUPTED
 from .metrics import Evaluation, evaluate
 
-# The most classes whose confusion matrix fits a terminal of 80 columns.
+# The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
 
 
 class Commands(TyperGroup):
-    """Commands whose expected errors end in one line and an exit code."""
+    """A group of commands; an expected error prints one line and sets the exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -107,6 +108,7 @@ def demo(
 @app.command("fit")
 def fit_command(
     data: DATA,
+    *,
     target: TARGET = None,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the model goes; an older model is overwritten.")
@@ -239,12 +241,12 @@ def config() -> None:
 
 
 def _sources(data: Path, target: str | None) -> list[Path]:
-    """Return the files that a labelled table is read from."""
+    """Return the files that `read_table` reads for these arguments."""
     return [data] if target is None or data.suffix.lower() != ".npy" else [data, Path(target)]
 
 
 def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
-    """Fit; after Ctrl-C return the best so far, if an iteration was finished."""
+    """Fit and return the result; after Ctrl-C return the best so far, if an iteration was finished."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as caught:
@@ -252,11 +254,11 @@ def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitR
         try:
             estimator.fit(X, y)
         except KeyboardInterrupt:
-            # The best after none is the start: a model of zeros.
+            # After 0 iterations the best model is the start, all zeros: nothing to keep.
             if not hasattr(estimator, "result_") or not estimator.result_.n_iter:
                 raise KeyboardInterrupt("ended by Ctrl-C before anything was fitted; no model was written") from None
     for warning in caught:
-        # The report says whether it converged.
+        # The report already says whether the fit converged.
         if not issubclass(warning.category, ConvergenceWarning):
             _say("warning", str(warning.message), "bold yellow")
     result = estimator.result_
@@ -266,7 +268,7 @@ def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitR
 
 
 def _save(out: Path, model: Model) -> None:
-    """Save a model; where that fails, in the directory of temporary files, for the fit may have taken long."""
+    """Save a model. If that fails, save it in a temporary directory, since the fit may have taken long, and raise."""
     try:
         save_model(out, model)
     except (OSError, ValueError) as error:
@@ -274,7 +276,7 @@ def _save(out: Path, model: Model) -> None:
 
 
 def _keep(name: str, model: Model) -> str:
-    """Save a model in a new temporary directory; return in words where it is, or why it is nowhere."""
+    """Save a model in a new temporary directory; return a sentence that says where, or why it failed."""
     try:
         directory = tempfile.mkdtemp(prefix="fastsoftmax-")
         try:
@@ -370,13 +372,13 @@ def _describe(error: BaseException) -> str:
 
 
 def _say(kind: str, message: str, style: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     line = Text.assemble((f"{kind}: ", style), (_plain(message), style.removeprefix("bold ")))
     Console(stderr=True, highlight=False).print(line, soft_wrap=True)
 
 
 def _plain(text: str) -> str:
-    """Text in one line without control characters, which files may hold."""
+    """Replace control characters, which text from files may hold, by spaces: the result is one line."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

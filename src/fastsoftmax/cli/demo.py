@@ -1,4 +1,4 @@
-"""The demonstration: handwritten digits learnt before your eyes, and one pass timed against NumPy."""
+"""The demonstration: a fit to handwritten digits, shown live, and one pass timed against NumPy."""
 
 import math
 import time
@@ -17,41 +17,42 @@ from rich.text import Text
 
 from ..files.model_file import MODEL, Model, save_model
 from ..files.outputs import check_output
-from ..fitting.fit import FitResult, FitState, fit
+from ..fitting.fit import fit
 from ..fitting.passes import loss_grad
+from ..fitting.result import FitResult, FitState
 from ..runtime.config import show_config
 from . import numpy_baseline
 from .metrics import Evaluation, evaluate
 
-# Inverse strength of the penalty, and when training ends.
+# Inverse strength of the penalty, and the gradient norm at which training ends.
 C, TOL = 1.0, 1e-4
 
-# Samples, features and classes of a problem that no cache holds.
+# Samples, features and classes of a problem whose X (188 MB) exceeds the caches.
 LARGE = (60_000, 784, 10)
 
-# How often NumPy and fastsoftmax take turns at being timed.
+# NumPy and fastsoftmax are timed alternately, in this many turns each.
 N_TURNS = 3
 
-# What a column of the curve is made of, from empty to full.
+# Characters that fill a cell of the curve, from empty to full.
 BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:#"
 
 
 class Timing(NamedTuple):
-    """One pass over one data set, by NumPy and by fastsoftmax."""
+    """Times of one pass over one data set, by NumPy and by fastsoftmax."""
 
     shape: tuple[int, int, int]  # samples, features, classes
     numpy_seconds: float
     fastsoftmax_seconds: float
-    difference: float  # largest of the gradients, relative to their largest entry
+    difference: float  # largest difference of the gradients' entries, relative to the largest entry
 
 
 def run(out: Path, console: Console, *, force: bool = False) -> None:
-    """Train on digits, show it, compare the speed, and write model.safetensors and training.png.
+    """Train on digits, show the training, compare the speed, and write model.safetensors and training.png.
 
     Raises
     ------
     OSError, ValueError
-        If the files cannot be written, or would overwrite others than a model and a picture without `force`.
+        If the files cannot be written, or if without `force` they would overwrite files of another kind.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -79,7 +80,7 @@ def run(out: Path, console: Console, *, force: bool = False) -> None:
             compare_with_numpy(*_large_problem(), LARGE[2], 15, display.start_timing("larger")),
         ]
     if not console.is_terminal:
-        # There the display ends without a line break.
+        # Outside a terminal the display ends without a line break.
         console.print()
     console.print("\nDigits of 8 × 8 pixels", style="bold")
     console.print(_training_table(result, evaluation, len(X_train)))
@@ -99,7 +100,7 @@ def compare_with_numpy(
     n_runs: int,
     done: Callable[[float], None],
 ) -> Timing:
-    """Median times of one pass, in turns of `n_runs` so that a busy moment of the machine meets both."""
+    """Median times of one pass, alternately `n_runs` runs each, so that a busy moment of the machine slows both."""
     rng = np.random.default_rng(0)
     W = rng.normal(scale=0.1, size=(n_classes, X.shape[1])).astype(X.dtype)
     b = np.zeros(n_classes, dtype=X.dtype)
@@ -108,7 +109,7 @@ def compare_with_numpy(
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(N_TURNS):
         for one_pass, times in zip(passes, seconds, strict=True):
-            # Not timed: the other's threads wait for more work a while, and keep processors busy with that.
+            # This run is not timed: the other's threads still keep processors busy, waiting for more work.
             one_pass(X, y, W, b)
             for _ in range(n_runs):
                 started = time.perf_counter()
@@ -127,7 +128,7 @@ def _large_problem() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 class Display:
-    """What the terminal shows while the demonstration runs: the curve of the loss, and bars of progress."""
+    """What the terminal shows while the demonstration runs: the curve of the loss, and progress bars."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -145,11 +146,11 @@ class Display:
         return self.progress.add_task(description, total=1.0, state="")
 
     def trained(self, state: FitState) -> bool:
-        """Take note of an iteration; never stops the fit."""
+        """Record an iteration; never stops the fit."""
         if not self.losses:
             self.first_grad_norm = state.grad_norm
         self.losses.append(state.loss)
-        # The way to convergence, as orders of magnitude of the gradient.
+        # Progress towards convergence, in orders of magnitude of the gradient norm.
         gone = math.log(self.first_grad_norm / state.grad_norm)
         self.progress.update(
             self.training,
@@ -167,12 +168,12 @@ class Display:
         )
 
     def start_timing(self, name: str) -> Callable[[float], None]:
-        """Add a bar, and return what moves it to a share of its length."""
+        """Add a bar; return a function that fills it to a share of its length."""
         task = self._add(f"timing, {name}")
         return lambda share: self.progress.update(task, completed=share)
 
     def render(self) -> Group:
-        """Return what to draw now."""
+        """Return the current display."""
         unicode = self.console.encoding.startswith("utf")
         width = min(self.console.width, 100) - 12
         blocks = BLOCKS if unicode else ASCII_BLOCKS
@@ -181,7 +182,7 @@ class Display:
 
 
 def loss_curve(losses: list[float], width: int, height: int, blocks: str = BLOCKS) -> list[str]:
-    """Draw log loss against the iteration, in lines of text with the highest and lowest loss beside them."""
+    """Draw the logarithm of the loss against the iteration, as lines of text that name the highest and lowest loss."""
     if len(losses) < 2:
         return []
     logs = np.log(losses)
@@ -189,7 +190,7 @@ def loss_curve(losses: list[float], width: int, height: int, blocks: str = BLOCK
     values = np.interp(at, np.arange(len(logs)), logs)
     low, high = values.min(), values.max()
     levels = len(blocks) - 1
-    # The lowest still shows one level.
+    # The lowest value still fills one level.
     share = (values - low) / ((high - low) or 1.0)
     filled = np.rint(1 + share * (height * levels - 1)).astype(int)
     lines = []

@@ -1,4 +1,4 @@
-"""The entry point of the `fastsoftmax` command, which says what to install, and where output cannot be written."""
+"""The entry point of the `fastsoftmax` command: it reports missing packages and output that cannot be written."""
 
 import io
 import os
@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-# What the [cli] extra installs, by the names that are imported.
+# Import names of what the [cli] extra installs.
 NEEDED = ("typer", "rich", "matplotlib", "pyarrow", "safetensors")
 
 FAILED, INTERRUPTED = 1, 130
@@ -15,17 +15,17 @@ FAILED, INTERRUPTED = 1, 130
 class OutputError(Exception):
     """Standard output could not be written.
 
-    Not an OSError: typer and rich end without a word where one says that a pipe is closed.
+    Not an OSError: if an OSError says that a pipe is closed, typer and rich end silently.
     """
 
 
 class StandardOutput(io.FileIO):
-    """The bytes of standard output, whose first failure is an OutputError; what comes after that is thrown away."""
+    """Standard output as bytes. The first failure raises OutputError; all later output is discarded."""
 
     failed = False
 
     def write(self, data: Any) -> int:
-        """Write bytes."""
+        """Write bytes; return how many."""
         try:
             return len(data) if self.failed else super().write(data)
         except OSError as error:
@@ -36,7 +36,7 @@ class StandardOutput(io.FileIO):
 def main() -> None:
     """Run the command line; exits with 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     if sys.stderr is None:
-        # Closed by 2>&-: nobody is to be told.
+        # The user closed it by 2>&-: discard what would be printed there.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -46,7 +46,7 @@ def main() -> None:
         )
     if sys.stdout is None:
         _fail("error: standard output is closed; > /dev/null throws away what is printed")
-    # A terminal that cannot show a letter shows "?" instead of ending the command.
+    # If the terminal's encoding lacks a letter, show "?" instead of ending the command.
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="replace")
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -62,7 +62,7 @@ def main() -> None:
 
             app()
         finally:
-            # What is printed last must arrive too.
+            # Write the rest of the buffer now, while an error can still be reported.
             sys.stdout.flush()
     except OutputError as error:
         _fail(f"error: {error}")

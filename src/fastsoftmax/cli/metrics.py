@@ -1,4 +1,4 @@
-"""How good a model is on labelled data."""
+"""Measures of a model's quality on labelled data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..files.columns import listed
 from ..files.model_file import Model
 from ..fitting.logits import cross_entropy, softmax
+from ..runtime.arrays import FloatArray, IndexArray
 
 N_BINS = 15
 
@@ -17,7 +18,7 @@ BIN_DTYPE = np.dtype([("confidence", np.float64), ("accuracy", np.float64), ("co
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Numbers that judge a model on labelled samples.
+    """Measures of a model on labelled samples.
 
     Attributes
     ----------
@@ -29,8 +30,8 @@ class Evaluation:
     calibration_error : float
         Expected calibration error: mean over the samples of |accuracy − confidence| of their bin.
     bins : structured ndarray of shape (15,)
-        Samples by the probability of their likeliest class, in bins of equal width, closed on the right: mean
-        confidence, accuracy (both NaN where there are none) and count.
+        Samples grouped by the probability of their likeliest class, in bins of equal width, closed on the right. Each
+        bin has its mean confidence, its accuracy (both NaN if it is empty) and its count.
     confusion : ndarray of shape (n_classes, n_classes)
         Counts; row = true class, column = predicted class.
     classes : ndarray of shape (n_classes,)
@@ -46,7 +47,7 @@ class Evaluation:
 
 
 def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | None = None) -> Evaluation:
-    """Judge a model on labelled data.
+    """Measure a model on labelled data.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | 
     return Evaluation(
         n_samples=len(truth),
         accuracy=float(accuracy_score(truth, predicted)),
-        # Not scikit-learn's log_loss, which takes probabilities and so must bound those that round to zero.
+        # scikit-learn's log_loss takes probabilities, and must bound those that round to zero: use the logits.
         log_loss=cross_entropy(logits, truth),
         calibration_error=calibration_error,
         bins=bins,
@@ -80,13 +81,13 @@ def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | 
     )
 
 
-def class_indices(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+def class_indices(y: NDArray[Any], classes: NDArray[Any]) -> IndexArray:
     """Return the position of every label among the classes.
 
     Raises
     ------
     ValueError
-        If a label is not among them; "1" is not 1.
+        If a label is not among the classes; the text "1" is not the number 1.
     """
     position = {label: k for k, label in enumerate(classes.tolist())}
     labels, inverse = np.unique(y, return_inverse=True)
@@ -99,17 +100,17 @@ def class_indices(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     return np.array([position[label] for label in labels.tolist()], dtype=np.intp)[inverse]
 
 
-def calibration(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) -> tuple[NDArray[np.void], float]:
-    """Compare how sure predictions are with how often they are right, in bins of equal width.
+def calibration(confidence: FloatArray, correct: NDArray[np.bool_]) -> tuple[NDArray[np.void], float]:
+    """Compare the confidence of predictions with their accuracy, in bins of equal width.
 
-    After Guo et al., "On calibration of modern neural networks", 2017, equations 2 and 3.
+    See Guo et al., "On calibration of modern neural networks", 2017, equations 2 and 3.
 
     Parameters
     ----------
     confidence : ndarray of shape (n_samples,)
         Probability of the likeliest class.
     correct : ndarray of shape (n_samples,)
-        Whether it is the true one.
+        Whether the likeliest class is the true one.
 
     Returns
     -------

@@ -1,19 +1,19 @@
-"""One pass of softmax regression in NumPy, written for speed: what the package is measured against."""
+"""One pass of softmax regression in NumPy, written for speed: the baseline of the package's timings."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.arguments import FloatArray
+from ..runtime.arrays import FloatArray, IndexArray
 
 
-def loss_grad(X: FloatArray, y: NDArray[np.intp], W: FloatArray, b: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+def loss_grad(X: FloatArray, y: IndexArray, W: FloatArray, b: FloatArray) -> tuple[float, FloatArray, FloatArray]:
     """Mean loss and its gradient, in the dtype of X.
 
         Z = W Xᵀ + b,   P = softmax(Z),   R = P − δ_y            each (n_classes, n_samples)
         L = (1/n) Σ_i (log Σ_k exp z_ki − z_yi),   ∂L/∂W = R X / n,   ∂L/∂b = Σ_i r_i / n
 
-    Two matrix products; in between, one array is worked on in place. It holds a class a row: NumPy adds a few long rows
-    faster than it sums many short ones, and the whole pass takes half to two thirds of the time for a few classes.
+    Two matrix products; between them, one array is changed in place. It holds one row per class: NumPy adds a few long
+    rows faster than it sums many short ones. For few classes the pass takes half to two thirds of the time of the
+    usual layout, one row per sample.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pictures of a training run and of an evaluation, as figures that belong to no window and no global state."""
+"""Pictures of a training run and of an evaluation, as figures without a window and without pyplot's global state."""
 
 import math
 import os
@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 
 from ..files.atomic import atomic_path
 from ..files.outputs import Kind
-from ..fitting.fit import FitResult
+from ..fitting.result import FitResult
+from ..runtime.arrays import Float64Array, IndexArray
 from .metrics import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's blue and vermilion, which colour-blind readers tell apart; greys for what surrounds the data.
+# Okabe and Ito's blue and vermilion, which colour-blind readers tell apart; greys for axes and text.
 BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#B8BEC6", "#2B2F36"
 DPI = 160
 
-# What our pictures say has made them.
+# PNG metadata by which `holds_picture` recognises our pictures.
 SOFTWARE = "fastsoftmax"
 
-# Beyond these, numbers in cells, names at ticks and pictures of classes would be too small to read.
+# With more classes, the numbers in cells, the names at ticks and the pictures of classes would be too small to read.
 ANNOTATED_CLASSES = 16
 NAMED_CLASSES = 20
 PICTURED_CLASSES = 20
@@ -44,7 +45,7 @@ def training_figure(
     history: NDArray[np.void] | FitResult,
     confusion: NDArray[np.int64],
     classes: NDArray[Any],
-    W: NDArray[np.float64],
+    W: Float64Array,
     image_shape: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw how a model was trained and what it learnt.
@@ -52,18 +53,18 @@ def training_figure(
     Parameters
     ----------
     history : structured ndarray or FitResult
-        As of `FitResult.history`.
+        In the form of `FitResult.history`.
     confusion : ndarray of shape (n_classes, n_classes)
         Counts; row = true class, column = predicted class.
     classes : ndarray of shape (n_classes,)
     W : ndarray of shape (n_classes, n_features)
     image_shape : (height, width), optional
-        With it, each class's weights are drawn as an image; without, W is drawn as one matrix.
+        If given, the weights of each class are drawn as an image; otherwise W is drawn as one matrix.
 
     Raises
     ------
     ValueError
-        If image_shape is not that of n_features pixels.
+        If height · width is not n_features.
     """
     if image_shape is not None and math.prod(image_shape) != W.shape[1]:
         raise ValueError(f"image_shape must have {W.shape[1]} pixels, found {image_shape}")
@@ -80,7 +81,7 @@ def training_figure(
 
 
 def evaluation_figure(evaluation: Evaluation) -> Figure:
-    """Draw a reliability diagram, with the samples of each bin, and the confusion matrix."""
+    """Draw a reliability diagram with the number of samples in each bin, and the confusion matrix."""
     figure = _figure((11.4, 5.4))
     panels = figure.add_gridspec(1, 2, width_ratios=[1.0, 1.12])
     left = panels[0].subgridspec(2, 1, height_ratios=[3.2, 1.0], hspace=0.06)
@@ -104,7 +105,7 @@ def save_figure(path: str | os.PathLike[str], figure: Figure) -> None:
 
 
 def holds_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a picture that `save_figure` wrote: its text stands before the pixels."""
+    """Whether a file is a picture that `save_figure` wrote: PNG stores the metadata before the pixels."""
     with open(path, "rb") as file:
         return f"tEXtSoftware\0{SOFTWARE}".encode() in file.read(512)
 
@@ -144,7 +145,7 @@ def _draw_loss(axes: "Axes", rows: NDArray[np.void]) -> None:
         fontsize=10.5,
         fontweight="bold",
     )
-    # A logarithmic axis has no zero, where a loss may end.
+    # A loss may reach zero, which a logarithmic axis cannot show.
     if loss.min() > 0 and loss.max() > LOG_RANGE * loss.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -184,8 +185,8 @@ def _draw_confusion(axes: "Axes", confusion: NDArray[np.int64], classes: NDArray
         )
 
 
-def _named(classes: NDArray[Any]) -> tuple[NDArray[np.intp], list[str], float]:
-    """Which classes have their names at an axis, the names, and their size."""
+def _named(classes: NDArray[Any]) -> tuple[IndexArray, list[str], float]:
+    """Positions of the classes that are named at an axis, their names, and the font size."""
     shown = np.arange(0, len(classes), math.ceil(len(classes) / NAMED_CLASSES))
     return shown, [_short(classes[k]) for k in shown], 9.5 if len(classes) <= 12 else 8
 
@@ -206,7 +207,7 @@ def _name_columns(axes: "Axes", classes: NDArray[Any]) -> None:
 
 
 def _short(label: object, length: int = 14) -> str:
-    # A dollar would start a formula.
+    # Matplotlib would read a dollar sign as the start of a formula.
     text = str(label).replace("$", r"\$")
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -218,12 +219,12 @@ def _colour_bar(image: Any, axes: "Axes", label: str) -> None:
     bar.outline.set_visible(False)
 
 
-def _weight_norm(W: NDArray[np.float64]) -> CenteredNorm:
+def _weight_norm(W: Float64Array) -> CenteredNorm:
     return CenteredNorm(halfrange=float(np.abs(W).max()) or 1.0)
 
 
-def _draw_matrix(axes: "Axes", W: NDArray[np.float64], classes: NDArray[Any]) -> None:
-    """W as one picture, a row for each class."""
+def _draw_matrix(axes: "Axes", W: Float64Array, classes: NDArray[Any]) -> None:
+    """Draw W as one picture, with a row for each class."""
     _style(axes, "Weights", "feature", "class")
     axes.spines[["top", "right"]].set_visible(True)
     image = axes.imshow(W, cmap="RdBu_r", norm=_weight_norm(W), aspect="auto", interpolation="none")
@@ -232,8 +233,8 @@ def _draw_matrix(axes: "Axes", W: NDArray[np.float64], classes: NDArray[Any]) ->
     _colour_bar(image, axes, WEIGHT_LABEL)
 
 
-def _draw_images(axes: "Axes", images: NDArray[np.float64], classes: NDArray[Any]) -> None:
-    """Weights of each class as an image, on one scale that is centred at zero."""
+def _draw_images(axes: "Axes", images: Float64Array, classes: NDArray[Any]) -> None:
+    """Draw the weights of each class as an image, all on one colour scale that is centred at zero."""
     shown = images[:PICTURED_CLASSES]
     some = f"   first {len(shown)} of {len(images)} classes" if len(shown) < len(images) else ""
     axes.set_title(f"Weights{some}", fontsize=12.5, color=INK, loc="left", pad=10)
@@ -243,7 +244,7 @@ def _draw_images(axes: "Axes", images: NDArray[np.float64], classes: NDArray[Any
     width, height = 1 / n_columns, 1 / math.ceil(len(shown) / n_columns)
     for k, weights in enumerate(shown):
         row, column = divmod(k, n_columns)
-        # A cell of the grid, less a margin and the name above.
+        # A cell of the grid, without its margin and the name above.
         box = (column * width, 1 - (row + 1) * height, 0.94 * width, 0.82 * height)
         cell = axes.inset_axes(box)
         image = cell.imshow(weights, cmap="RdBu_r", norm=norm, interpolation="none")
@@ -281,7 +282,7 @@ def _draw_reliability(axes: "Axes", evaluation: Evaluation) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.tick_params(labelbottom=False)
     axes.grid(color=GREY, alpha=0.35, linewidth=0.7)
-    # Above the axes: inside, any place may hold data.
+    # The legend stands above the axes, since inside it could cover data.
     legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.02),
@@ -292,7 +293,7 @@ def _draw_reliability(axes: "Axes", evaluation: Evaluation) -> None:
         columnspacing=1.4,
         borderpad=0.2,
     )
-    # Wider than the axes, which need not shrink for it.
+    # It is wider than the axes, which must not shrink for it.
     legend.set_in_layout(False)
     for handle in legend.legend_handles:
         if isinstance(handle, PathCollection):
@@ -315,5 +316,5 @@ def _draw_counts(axes: "Axes", evaluation: Evaluation) -> None:
             fontsize=8,
             color=INK,
         )
-    # The numbers are said already, and the tallest bar's needs room.
+    # The bars are labelled, so no ticks are needed; the label of the tallest bar needs room.
     axes.set(yticks=[], ylim=(0, 1.3 * counts.max()))

@@ -1,1 +1,1 @@
-"""Data as users have them: X of any kind, and every other argument, judged once."""
+"""The arguments that users pass: X in every supported form, and all others, each checked once."""

@@ -11,14 +11,14 @@ import numbers
 import operator
 import reprlib
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..runtime.arrays import FloatArray
 from ..runtime.precision import Precision
 
-FloatArray = NDArray[np.floating[Any]]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -26,18 +26,6 @@ R = TypeVar("R")
 C_TYPE = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 DIMENSIONS = {1: "one-dimensional", 2: "two-dimensional"}
-
-# Without n_classes, the classes are 0, 1, …, the largest label. If these are more than 10 000 and more than 10 times as
-# many as the samples, the labels must be identifiers, not indices: W would get a row for each number up to the largest.
-FEW_CLASSES, MOST_CLASSES = 10_000, 10
-
-
-class Targets(NamedTuple):
-    """The targets of all samples, as labels or as rows: the other of the two is None."""
-
-    labels: NDArray[np.intp] | None  # (n_samples,), class indices in [0, n_classes)
-    rows: FloatArray | None  # (n_samples, n_classes), probabilities or counts
-    n_classes: int
 
 
 def overflow_shows(function: Callable[P, R]) -> Callable[P, R]:
@@ -148,123 +136,6 @@ def check_finite(name: str, array: FloatArray, first_row: int = 0) -> None:
             place = (start + int(bad[0][0]), *map(int, bad[0][1:]))
             value = "NaN" if np.isnan(array[place]) else "infinity"
             raise ValueError(f"Input {name} contains {value}{_where((first_row + place[0], *place[1:]))}")
-
-
-def as_targets(y: ArrayLike, n_samples: int, n_classes: int | None, dtype: DTypeLike, name: str = "y") -> Targets:
-    """Return class indices (n_samples,) or rows of target probabilities (n_samples, n_classes).
-
-    If n_classes is None, it is taken from y: the largest index plus one, or the number of columns.
-    """
-    values = as_array(name, y)
-    what = "class indices 0, 1, ... or rows of target probabilities"
-    check_real(name, values, what, "; np.unique(y, return_inverse=True) or SoftmaxRegression turn labels into indices")
-    if values.ndim not in (1, 2):
-        raise ValueError(f"{name} must have shape (n_samples,) or (n_samples, n_classes), found {values.shape}")
-    if len(values) != n_samples:
-        raise ValueError(f"{name} must have one row for each of the {n_samples} samples, found {len(values)}")
-    if values.ndim == 2:
-        return _probability_targets(values, n_classes, dtype, name)
-    return _label_targets(values, n_classes, name)
-
-
-def _label_targets(values: NDArray[Any], n_classes: int | None, name: str) -> Targets:
-    labels = _as_indices(values)
-    # The conversion to integers changes fractions, NaN and integers that are too large.
-    differ = np.flatnonzero(labels != values) if values.dtype != labels.dtype else labels[:0]
-    if len(differ):
-        found = values[differ[0]].item()
-        if np.isfinite(found) and found == np.floor(found):
-            _refuse_label(name, found, int(differ[0]), n_classes, len(values))
-        raise ValueError(f"{name} must hold class indices, which are whole numbers, found {found} at row {differ[0]}")
-    highest = int(labels.view(np.uintp).max())  # as unsigned, a negative label is larger than all others
-    bound = n_classes if n_classes is not None else max(FEW_CLASSES, MOST_CLASSES * len(labels))
-    if highest >= bound:
-        row = int(np.argmax((labels < 0) | (labels >= bound)))
-        _refuse_label(name, int(labels[row]), row, n_classes, len(labels))
-    if n_classes is None and labels.min() == highest:
-        raise ValueError(f"{name} must hold at least two classes, found only class {highest}")
-    return Targets(labels, None, n_classes if n_classes is not None else highest + 1)
-
-
-def _as_indices(values: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the values as intp, aligned and contiguous; without a copy if they are so already."""
-    if values.dtype == np.intp and values.flags.c_contiguous and values.flags.aligned:
-        return values
-    with np.errstate(invalid="ignore"):
-        return np.require(values, np.intp, ["C_CONTIGUOUS", "ALIGNED"])
-
-
-def _refuse_label(name: str, label: float, row: int, n_classes: int | None, n_samples: int) -> NoReturn:
-    """Raise ValueError for a label that is negative or too large."""
-    if n_classes is None and label > 0:
-        raise ValueError(
-            f"{name} must hold class indices 0, 1, ..., found {label} at row {row}, which makes {label + 1} classes "
-            f"of {n_samples} samples; np.unique(y, return_inverse=True) or SoftmaxRegression turn labels into indices"
-        )
-    limit = f"between 0 and {n_classes - 1}" if n_classes is not None else "not negative"
-    raise ValueError(f"{name} must hold class indices that are {limit}, found {label} at row {row}")
-
-
-def _probability_targets(values: NDArray[Any], n_classes: int | None, dtype: DTypeLike, name: str) -> Targets:
-    if values.shape[1] < 2 and n_classes is None:
-        raise ValueError(f"{name} must have a column for each of at least two classes, found shape {values.shape}")
-    if n_classes is not None and values.shape[1] != n_classes:
-        raise ValueError(f"{name} must have {n_classes} columns, one a class, found shape {values.shape}")
-    rows = as_numbers(name, values, ndim=2, dtype=dtype)
-    check_finite(name, rows)
-    if (rows < 0).any():
-        row, column = np.argwhere(rows < 0)[0]
-        raise ValueError(f"{name} must not be negative, found {rows[row, column]} at row {row}, column {column}")
-    with np.errstate(over="ignore"):
-        sums = rows.sum(axis=1)
-    empty, infinite = np.flatnonzero(sums == 0), np.flatnonzero(np.isinf(sums))
-    if len(empty):
-        raise ValueError(f"{name} must not have rows that sum to zero, found row {empty[0]}")
-    if len(infinite):
-        raise ValueError(f"{name} must not have rows whose sum overflows {rows.dtype}, found row {infinite[0]}")
-    unlike = np.flatnonzero(sums != sums[0]) if values.dtype.kind in "biu" else empty
-    if len(unlike):
-        # Whole numbers may be counts of the classes, or several columns of labels, which fit cannot use.
-        raise ValueError(
-            f"{name} has {values.shape[1]} columns of whole numbers, and its rows have unlike sums, {sums[0]:g} in row "
-            f"0 and {sums[unlike[0]]:g} in row {unlike[0]}: a column of labels must stand alone; counts of the classes "
-            f"must be floats, {name}.astype(float)"
-        )
-    return Targets(None, rows, values.shape[1])
-
-
-def as_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64] | None:
-    """Return weights (n_samples,) scaled to mean one, or None; the scale changes no result but avoids overflow."""
-    if sample_weight is None:
-        return None
-    weights = as_numbers("sample_weight", sample_weight, ndim=1, dtype=np.float64)
-    if weights.shape != (n_samples,):
-        raise ValueError(f"sample_weight must have shape ({n_samples},), found {weights.shape}")
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if len(bad):
-        raise ValueError(f"sample_weight must be finite and not negative, found {weights[bad[0]]} at row {bad[0]}")
-    largest = weights.max()
-    if largest == 0:
-        raise ValueError("sample_weight must not be zero for all samples")
-    relative = weights / largest
-    return np.ascontiguousarray(relative / relative.mean())
-
-
-def as_offset(offset: ArrayLike | None, shape: tuple[int, int], dtype: DTypeLike) -> FloatArray | None:
-    """Return an offset (n_samples, n_classes) of the data's dtype, or None; −∞ excludes a class for a sample."""
-    if offset is None:
-        return None
-    matrix = as_matrix("offset", offset, dtype=dtype)
-    if matrix.shape != shape:
-        raise ValueError(f"offset must have shape {shape}, found {matrix.shape}")
-    bad = np.argwhere(np.isnan(matrix) | (matrix == np.inf))
-    if len(bad):
-        row, column = bad[0]
-        raise ValueError(f"offset must be finite or -inf, found {matrix[row, column]} at row {row}, column {column}")
-    ruled_out = np.flatnonzero(np.isneginf(matrix).all(axis=1))
-    if len(ruled_out):
-        raise ValueError(f"offset must leave a class to every sample, found -inf in all of row {ruled_out[0]}")
-    return matrix
 
 
 def as_parameters(

@@ -1,1 +1,1 @@
-"""The classifiers as scikit-learn's users know them: names and parameters, no mathematics."""
+"""The scikit-learn classifiers: names and parameters, no mathematics."""

@@ -1,23 +1,23 @@
-"""Callbacks of scikit-learn, progress bars for one, which it has from version 1.9 on.
+"""Callbacks of scikit-learn (version 1.9 and later), for example progress bars.
 
-The fit is a task and each iteration is one within it. A task begins before it is known whether the fit goes on: as with
-scikit-learn's L-BFGS, the last one is empty.
+The fit is a task, and each iteration is a task within it. An iteration's task begins before it is known whether the fit
+goes on, so the last one is empty, as with scikit-learn's own L-BFGS.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ..fitting.fit import FitState
+from ..fitting.result import FitState
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's where there are no callbacks: the estimator has no `set_callbacks`."""
+        """Replaces scikit-learn's class in versions without callbacks: the estimator has no `set_callbacks`."""
 
     def with_callbacks(method: Any) -> Any:
-        """Return the method as it is."""
+        """Return the method unchanged."""
         return method
 
 
@@ -28,9 +28,9 @@ class FitTasks:
     ----------
     estimator : CallbackSupportMixin
     of_state : callable
-        Makes the fitted attributes of a `FitState`.
+        Returns the fitted attributes that belong to a `FitState`.
     arguments : dict
-        What every task is told: X, y and metadata.
+        Passed to every task: X, y and metadata.
     max_iter : int
     """
 
@@ -44,14 +44,14 @@ class FitTasks:
         self._iteration: Any = None
 
     def __call__(self, state: FitState) -> bool:
-        """End an iteration and begin the next; true stops the fit."""
+        """End an iteration's task and begin the next; return whether to stop the fit."""
         told = {**self._arguments, "reconstruction_attributes": lambda: self._of_state(state)}
         stop = self._iteration is not None and self._iteration.call_on_fit_task_end(**told)
         self._iteration = self._fit.subcontext(task_name="iteration").call_on_fit_task_begin(**told)
         return stop
 
     def close(self) -> None:
-        """End the last iteration, which was empty, and the fit."""
+        """End the task of the last iteration, which is empty, and that of the fit."""
         if self._iteration is not None:
             self._iteration.call_on_fit_task_end(**self._arguments)
         self._fit.call_on_fit_task_end(**self._arguments, reconstruction_attributes={})

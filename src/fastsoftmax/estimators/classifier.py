@@ -1,4 +1,4 @@
-"""What the scikit-learn classifiers share: data as scikit-learn's users have them, predictions, coefficients."""
+"""What the scikit-learn classifiers share: checks of their data, predictions, coefficients."""
 
 from typing import Any
 
@@ -13,11 +13,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..data.arguments import FloatArray, as_parameters, refuse_masked
+from ..data.arguments import as_parameters, refuse_masked
 from ..data.features import as_csr, is_bfloat16
 from ..fitting.logits import log_softmax, softmax
 from ..fitting.passes import decision_function
-from ..fitting.path import Penalty
+from ..penalties import ElasticNet
+from ..runtime.arrays import FloatArray
 from ..runtime.threads import available_threads
 from ..runtime.vectors import project
 from .sklearn_input import as_local, as_weights, check_labels, check_numbers, weights_of_classes
@@ -26,10 +27,10 @@ UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
 
 
 class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
-    """A fitted softmax regression; how it is fitted is the subclass's."""
+    """A softmax regression that predicts from its coefficients; the subclass fits them."""
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Logits, (n_samples, n_classes); for two classes those of the second, (n_samples,)."""
+        """Logits, (n_samples, n_classes); for two classes the log-odds of the second, (n_samples,)."""
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
         center = None if issparse(X) else getattr(self, "_center", None)
@@ -41,7 +42,7 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
         return softmax(self._class_logits(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`, exact where a probability is too small to be written."""
+        """Logarithms of `predict_proba`, (n_samples, n_classes), exact even where a probability rounds to zero."""
         return log_softmax(self._class_logits(X))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -51,12 +52,12 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
         return self.classes_[best]
 
     def _class_logits(self, X: Any) -> np.ndarray:
-        """Logits with a column for each class, for two classes too."""
+        """Logits with a column for each class, even for two classes."""
         scores = self.decision_function(X)
         return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
 
     def _coefficients(self) -> tuple[FloatArray, FloatArray]:
-        """Return coef_ and intercept_ as vectors of numbers, which a user may have made sparse, or a number."""
+        """Return coef_ and intercept_ as dense arrays: a user may have made coef_ sparse and intercept_ one number."""
         coef = self.coef_.toarray() if issparse(self.coef_) else as_local("coef_", self.coef_)
         intercept = as_local("intercept_", self.intercept_)
         if np.ndim(intercept) == 0:
@@ -65,7 +66,7 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
 
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
         refuse_masked("X", X)
-        # SciPy and scikit-learn trust the indices of a sparse matrix: they are checked first.
+        # Check the indices of a sparse matrix first: SciPy and scikit-learn trust them.
         if issparse(X):
             X = as_csr(X)
         else:
@@ -74,14 +75,14 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
         dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
         if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
             dtypes.append(X.dtype)
-        # Whether all is finite is asked once, by what X is passed on to, which also says where it is not.
+        # `fit` and `decision_function` check that X is finite, and name the place if it is not: do it once.
         try:
             return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
         except TypeError as error:
             raise TypeError(f"X must hold real numbers: {error}") from None
 
     def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Targets as `fit` takes them, and the classes: those that are known, or all that are found."""
+        """Return the targets as `fit` takes them, and the classes: the known ones, or else all that are found in y."""
         refuse_masked("y", y)
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
@@ -95,10 +96,10 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
                 )
             return values, columns
         check_labels("y", values.ravel())
-        if values.dtype.kind == "T":  # NumPy's text of any length, which scikit-learn does not know
+        if values.dtype.kind == "T":  # NumPy's StringDType, which scikit-learn does not know
             y = values.astype(object)
         y = column_or_1d(y, warn=True)
-        with np.errstate(invalid="ignore"):  # it casts all floats to integers
+        with np.errstate(invalid="ignore"):  # scikit-learn casts all floats to integers there
             check_classification_targets(y)
         if len(y) != n_samples:
             raise ValueError(
@@ -147,7 +148,7 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
             return None
         if self.n_jobs == 0:
             raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
-        # As everywhere in scikit-learn: -1 is all, -2 all but one.
+        # As everywhere in scikit-learn: -1 means all threads, -2 all but one.
         return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
 
 
@@ -159,9 +160,9 @@ def fitted_attributes(
     dtype: np.dtype,
     center: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Return what `predict` needs, by its name; b is the intercept where x is the center, or zero without one.
+    """Return the fitted attributes that `predict` needs; b is the logits at x = center, or at x = 0 without a center.
 
-    What rounding the coefficients changes far from zero, the intercept makes good: it is float64 then.
+    With a center, intercept_ is float64 and belongs to the rounded coef_: rounding then changes no logit at the center.
     """
     coef, intercept = coefficients_of(W, b)
     coef = coef.astype(dtype)
@@ -189,13 +190,13 @@ def total_of(weights: np.ndarray) -> float:
     return total
 
 
-def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> Penalty:
-    """Return the weights of the penalty of the mean loss that has scikit-learn's parameters.
+def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> ElasticNet:
+    """Return the penalty of the mean loss that equals scikit-learn's C and l1_ratio.
 
     Raises
     ------
     ValueError
-        If one overflows.
+        If l1 or l2 overflows.
     """
     # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
     # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
@@ -204,21 +205,21 @@ def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -
     strength = 1 / inverse if inverse else np.inf
     if rows_share_penalty * strength == np.inf:
         raise ValueError(f"C must not be so small that 1/(C · Σ sample_weight) overflows, found {C} · {total_weight}")
-    return Penalty(l1=l1_ratio * strength, l2=(1 - l1_ratio) * rows_share_penalty * strength)
+    return ElasticNet(l2=(1 - l1_ratio) * rows_share_penalty * strength, l1=l1_ratio * strength)
 
 
 def coefficients_of(W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return parameters as scikit-learn has them, with one row for two classes."""
+    """Return W and b in scikit-learn's form: one row for two classes, the second less the first."""
     return (W[1:] - W[:1], b[1:] - b[:1]) if len(W) == 2 else (W, b)
 
 
 def rows_of(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return parameters with a row for each class."""
+    """Return parameters with one row per class: the inverse of `coefficients_of`."""
     if len(coef) > 1:
         return coef, intercept
     return np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
 
 
 def dtype_of(X: Any) -> np.dtype:
-    """Return what the coefficients are returned in."""
+    """Return the dtype of coef_: float64 if X is float64, else float32."""
     return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)

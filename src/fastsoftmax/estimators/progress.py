@@ -4,11 +4,11 @@ import sys
 import time
 from typing import TextIO
 
-from ..fitting.fit import FitState
+from ..fitting.result import FitState
 
 
 class ProgressLine:
-    """A callback for `fit` that keeps one line of a terminal up to date; elsewhere it writes the last line alone."""
+    """A callback for `fit` that updates one line of a terminal; on another stream it writes only the last line."""
 
     SECONDS_BETWEEN_UPDATES = 0.1
 
@@ -31,7 +31,7 @@ class ProgressLine:
         return False
 
     def close(self, message: str = "") -> None:
-        """Leave the last state, and a message, on lines of their own."""
+        """Write the last state and a message, each on its own line."""
         start = "\r\x1b[K" if self.stream.isatty() else ""
         self.stream.write(f"{start}{self._text}\n{message}\n")
         self.stream.flush()

@@ -1,6 +1,6 @@
-"""Data as scikit-learn's users have them: what has to be judged before scikit-learn's own validation converts it.
+"""Checks of data that must come before scikit-learn's own validation.
 
-That validation turns text and dates into numbers without a word, and reads a class weight of "1" as one of the label 1.
+That validation silently turns text and dates into numbers, and takes the key "1" of class_weight for the label 1.
 """
 
 import datetime
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
-NUMBERS = "biufc"  # NumPy's kinds; complex numbers are refused with a message of scikit-learn's
+from ..runtime.arrays import Float64Array, IndexArray
+
+NUMBERS = "biufc"  # NumPy's kinds; scikit-learn itself refuses complex numbers, with a clear message
 OTHER_THAN_NUMBERS = (
     str,
     bytes,
@@ -25,12 +27,12 @@ OTHER_THAN_NUMBERS = (
 
 
 def as_local(name: str, array: Any) -> Any:
-    """Return an array of another library, torch for one, as one of NumPy, in the same memory; all else as it is.
+    """Return an array of another library, such as torch, as a NumPy array in the same memory; all else unchanged.
 
     Raises
     ------
     ValueError
-        If it lies in another memory, that of a GPU for one, or is of a type that NumPy does not have, or is sparse.
+        If the array lies in other memory, such as a GPU's, or has a dtype that NumPy lacks, or is sparse.
     """
     if hasattr(array, "tocsr"):
         raise ValueError(f"{name} is a sparse matrix ({type(array).__name__}); pass {name}.toarray()")
@@ -43,22 +45,22 @@ def as_local(name: str, array: Any) -> Any:
         raise ValueError(f"{name} must be an array that NumPy can read, found a {kind}: {error}") from None
 
 
-def as_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+def as_weights(sample_weight: Any, X: Any) -> Float64Array:
     """Return weights (n_samples,), finite and not negative; errors are those of scikit-learn's validation."""
-    # Its sum of infinite weights of both signs would warn beside the error.
+    # It sums the weights: infinities of both signs would give a warning besides the error.
     with np.errstate(over="ignore", invalid="ignore"):
-        weights: NDArray[np.float64] = _check_sample_weight(
+        weights: Float64Array = _check_sample_weight(
             as_local("sample_weight", sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
     return weights
 
 
 def check_numbers(X: Any) -> None:
-    """Raise ValueError where a dense X, an array or a frame, holds text or dates."""
+    """Raise ValueError if a dense X (an array or a frame) holds text or dates."""
     if getattr(getattr(X, "dtype", None), "kind", "O") in NUMBERS:
         return
     if hasattr(X, "dtypes") and hasattr(X, "columns"):
-        # A frame of pandas, whose dtypes have a kind as NumPy's do, or of Polars, whose columns are looked at.
+        # A frame: pandas's dtypes have a kind as NumPy's do; Polars's have none, so the column itself is checked.
         for name, dtype in zip(X.columns, X.dtypes, strict=True):
             if getattr(dtype, "kind", "O") not in NUMBERS:
                 _check_values(np.asarray(X[name]), f" in column {name!r}")
@@ -67,7 +69,7 @@ def check_numbers(X: Any) -> None:
 
 
 def check_labels(name: str, labels: NDArray[Any]) -> None:
-    """Raise ValueError where a vector of labels has a missing one, or labels of kinds that have no order."""
+    """Raise ValueError if a label is missing, or if text is mixed with other labels, so that they cannot be sorted."""
     if labels.dtype.kind in "fMm":
         missing = np.flatnonzero((np.isnan if labels.dtype.kind == "f" else np.isnat)(labels))
     elif labels.dtype.kind == "O":
@@ -83,15 +85,15 @@ def check_labels(name: str, labels: NDArray[Any]) -> None:
 
 
 def weights_of_classes(
-    class_weight: Any, classes: NDArray[Any], targets: NDArray[np.intp], sample_weight: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """Return the weight of each class; a dict may leave out some, whose weight is then one.
+    class_weight: Any, classes: NDArray[Any], targets: IndexArray, sample_weight: Float64Array | None
+) -> Float64Array:
+    """Return the weight of each class, (n_classes,); a class that a dict leaves out has weight one.
 
     Raises
     ------
     ValueError
-        If a dict has keys that are no labels while labels are left out, or weights that are negative or not finite; or
-        if "balanced" finds no weight for a class.
+        If a dict lacks a label and has a key that is no label, or if it holds weights that are negative or not finite;
+        or if class_weight is "balanced" and a class has no samples of positive weight.
     """
     if not isinstance(class_weight, dict):
         mass = np.bincount(targets, sample_weight, minlength=len(classes))
@@ -133,8 +135,8 @@ def _check_values(values: NDArray[Any], where: str = "") -> None:
 
 
 def _is_missing(label: object) -> bool:
-    """Whether a label is None, NaN, NaT or the NA of pandas: all but the first do not equal themselves."""
+    """Whether a label is None, NaN, NaT or pandas's NA: all but None do not equal themselves."""
     try:
         return label is None or bool(label != label)
-    except TypeError:  # NA does not tell
+    except TypeError:  # bool(NA)
         return True

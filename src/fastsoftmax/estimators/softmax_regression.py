@@ -1,19 +1,21 @@
-"""SoftmaxRegression: the scikit-learn classifier. Parameters and names, no mathematics."""
+"""SoftmaxRegression: the scikit-learn classifier. Names and parameters, no mathematics."""
 
 import warnings
-from dataclasses import replace
-from numbers import Integral, Real
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from ..data.arguments import as_generator
-from ..fitting.fit import SOLVERS, FitState, fit, fit_chunk
+from ..fitting.fit import fit
 from ..fitting.passes import standardization
+from ..fitting.result import FitState
+from ..fitting.stream import fit_chunk
 from ..runtime.vectors import project
 from ..solvers import SGD, Walk
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
@@ -26,22 +28,23 @@ from .classifier import (
     rows_of,
     total_of,
 )
+from .parameters import FitParameters
 from .progress import ProgressLine
 from .sklearn_input import as_local, check_labels
 
 
 class Stream(NamedTuple):
-    """What one call of partial_fit leaves to the next."""
+    """What one call of partial_fit passes on to the next."""
 
     n_samples: int  # seen so far
-    weight: float  # of these
-    settings: tuple[Any, ...] = ()  # that the walk goes by
+    weight: float  # their total weight
+    settings: tuple[Any, ...] = ()  # those that the walk has used
     walk: Walk | None = None
     random: np.random.Generator | None = None
 
 
 def _serves_streams(estimator: "SoftmaxRegression") -> bool:
-    """Whether partial_fit can serve the parameters."""
+    """Return true if partial_fit can serve the parameters, else raise AttributeError."""
     solver = estimator.solver
     if not (isinstance(solver, SGD) or solver in ("auto", "sgd")):
         raise AttributeError(f'solver must be "auto", "sgd" or an SGD for partial_fit, found {solver!r}')
@@ -50,6 +53,11 @@ def _serves_streams(estimator: "SoftmaxRegression") -> bool:
     if estimator.l1_ratio:
         raise AttributeError(
             f"l1_ratio must be 0 for partial_fit: its steps serve no L1 penalty, found {estimator.l1_ratio!r}"
+        )
+    if estimator.penalty_factor is not None:
+        raise AttributeError(
+            f"penalty_factor must be None for partial_fit: its steps penalise all features alike, "
+            f"found {estimator.penalty_factor!r}"
         )
     if estimator.standardize:
         raise AttributeError("standardize must be False for partial_fit: a stream's deviations are unknown, found True")
@@ -61,106 +69,76 @@ def _serves_streams(estimator: "SoftmaxRegression") -> bool:
     return True
 
 
-class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
+@dataclass(kw_only=True, eq=False, repr=False)
+class SoftmaxRegression(FitParameters, CallbackSupportMixin, SoftmaxClassifier):
     """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
 
     Minimises Σ_i s_i L_i + (1/C) · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) over the samples, as ``LogisticRegression``
-    does: where both converge, the coefficients agree. Two classes have one row of coefficients.
+    does: if both converge, the coefficients agree. For two classes there is one row of coefficients.
 
     Parameters
     ----------
     C : float, default=1.0
         Inverse strength of the penalty; ``np.inf`` for none.
     l1_ratio : float, default=0.0
-        The share of the L1 penalty: 0 for ½‖W‖² alone, 1 for ‖W‖₁ alone, the elastic net between.
+        The share of the L1 penalty: 0 for ½‖W‖² alone, 1 for ‖W‖₁ alone, and the elastic net in between.
     tol : float, default=1e-4
-        Converged when no entry of the gradient of the mean loss is larger in absolute value.
+        The fit has converged when no entry of the gradient of the mean loss exceeds tol in absolute value.
     fit_intercept : bool, default=True
+    penalty_factor : array_like of shape (n_features,), default=None
+        Multiplies the penalty of each feature; 0 leaves a feature free. None for ones. `partial_fit` takes None alone.
     standardize : bool, default=False
-        Train on (x − mean)/std of every feature, or x/std without an intercept, and penalise the coefficients of that;
-        those that are returned are for x itself. X is not copied, and a sparse one stays sparse.
+        Train on (x − mean)/std of every feature, or on x/std without an intercept, and penalise the coefficients of
+        these features. coef_ and intercept_ are for x itself. X is not copied, and a sparse X stays sparse.
     class_weight : dict or "balanced", default=None
-        Multiplied with sample_weight.
-    random_state : int, RandomState instance or None, default=None
-        Where "sgd" and `partial_fit` have the order of the samples from; a `numpy.random.Generator` does too.
+        Weights of the classes, multiplied with sample_weight.
+    random_state : int, RandomState, Generator or None, default=None
+        Draws the order of the samples for "sgd" and `partial_fit`.
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD, default="auto"
-        "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one; "lbfgs"
-        is the plain one, "gd" gradient descent, "agd" the accelerated one; "sgd" takes a step after every mini-batch,
-        as `SGD()` describes.
+        "auto" is "proximal" with an L1 penalty (no other solver serves one), and "preconditioned-lbfgs" without.
+        "lbfgs" is plain L-BFGS, "gd" gradient descent, "agd" accelerated gradient descent. "sgd" takes a step per
+        mini-batch, with the default options of `SGD`; an `SGD` instance sets others.
     learning_rate : float or "auto", default="auto"
-        For "gd" and "agd": the step, or one over a bound of the curvature, which never diverges; for "sgd" and
-        `partial_fit` the first step, or one found by the curvature of the first mini-batch.
+        For "gd" and "agd": the step size; "auto" is one over a bound of the curvature, which never diverges. For "sgd"
+        and `partial_fit`: the first step size; "auto" derives it from the curvature of the first mini-batch.
     max_iter : int, default=100
     verbose : int, default=0
         1 shows a line of progress on standard error.
     warm_start : bool, default=False
         Start from the coefficients of the previous fit.
     n_jobs : int, default=None
-        Threads; None and -1 for all that the process may use, -2 for all but one. The result does not depend on it.
+        Threads: None and -1 mean all that the process may use, -2 all but one. The result does not depend on it.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Column numbers where the targets were probabilities.
+        The labels, sorted; if the targets were probabilities, the numbers of their columns.
     coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
-    intercept_ : ndarray of shape (n_classes,) or (1,)
-        Of X's precision, as coef_ is, or float64 with `standardize`.
+        float64 if X is float64, else float32.
+    intercept_ : ndarray of shape (n_classes,), or (1,) for two classes
+        Of the dtype of coef_, or float64 with `standardize`.
     n_iter_ : ndarray of shape (1,)
         1 after `partial_fit`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Where X has names for its columns.
+        Only if the columns of X have names.
     result_ : FitResult
-        What the solver returned, with a row of W for each class, two for two classes; not there after `partial_fit`,
-        which evaluates nothing.
+        What the solver returned, with one row of W per class, even for two classes. Missing after `partial_fit`, which
+        evaluates no loss.
     """
 
+    C: float = 1.0
+    l1_ratio: float = 0.0
+    standardize: bool = False
+    warm_start: bool = False
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **FitParameters._parameter_constraints,
         "C": [Interval(Real, 0, None, closed="right")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "fit_intercept": ["boolean"],
         "standardize": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "random_state": ["random_state", np.random.Generator],
-        "solver": [StrOptions(set(SOLVERS)), SGD],
-        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "verbose": ["verbose"],
         "warm_start": ["boolean"],
-        "n_jobs": [None, Integral],
     }
-
-    def __init__(
-        self,
-        *,
-        C: float = 1.0,
-        l1_ratio: float = 0.0,
-        tol: float = 1e-4,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        class_weight: dict | str | None = None,
-        random_state: Any = None,
-        solver: str | SGD = "auto",
-        learning_rate: float | str = "auto",
-        max_iter: int = 100,
-        verbose: int = 0,
-        warm_start: bool = False,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.C = C
-        self.l1_ratio = l1_ratio
-        self.tol = tol
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.max_iter = max_iter
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftmaxRegression":
@@ -169,10 +147,10 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
         Parameters
         ----------
         X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-            Read as it is: float64, float32, float16, `ml_dtypes.bfloat16`, uint8 or int8, in any order and of any
-            strides, memory-mapped or not, or CSR of float32 or float64. Others become float64, or CSR.
+            Read without a copy: float64, float32, float16, `ml_dtypes.bfloat16`, uint8 or int8, in any order and with
+            any strides, memory-mapped or not, or CSR of float32 or float64. Other types become float64, or CSR.
         y : array_like of shape (n_samples,) or (n_samples, n_classes)
-            Labels of any kind; or, with two columns or more, probabilities or counts of the classes 0, 1, …
+            Labels of any kind; or, with at least two columns, probabilities or counts of the classes 0, 1, …
         sample_weight : array_like of shape (n_samples,), optional
 
         Returns
@@ -182,9 +160,9 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
         Raises
         ------
         ValueError
-            If an argument has the wrong shape, type or values, or a parameter is not served by this version.
+            If an argument has the wrong shape, type or values, or if this version does not serve a parameter.
         KeyboardInterrupt
-            On Ctrl-C, after the best coefficients so far have been kept as the fitted ones.
+            On Ctrl-C. The fitted attributes then hold the best coefficients so far.
         """
         self._validate_params()
         X = self._validate_X(X, reset=True)
@@ -211,7 +189,9 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
             X,
             targets,
             solver=self.solver,
-            **penalty._asdict(),
+            l2=penalty.l2,
+            l1=penalty.l1,
+            penalty_factor=self.penalty_factor,
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -241,23 +221,25 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
 
     @available_if(_serves_streams)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "SoftmaxRegression":
-        """Take an epoch of mini-batch steps over a part of the data, from where the last call, or `fit`, has led.
+        """Take one epoch of mini-batch steps over a part of the data, from the coefficients of the last call or `fit`.
 
-        The objective is that of `fit` for all samples seen so far: l2 = 1/(C · their total weight), and a part whose
-        weights are larger on average than theirs takes larger steps. Samples that come again count again. Steps go by
-        `solver`, which must be "auto", "sgd" or an SGD; changing that, or the learning rate, starts without momentum.
-        `tol`, `max_iter` and `verbose` are for `fit` alone. There is no such method, `hasattr` says so, with another
-        solver, the schedule "cosine", an l1_ratio, standardize or class_weight="balanced": these need to know the
-        data or their end, or steps that are not of a gradient.
+        The objective is that of `fit` for all samples seen so far: l2 = 1/(C · their total weight). A part takes larger
+        steps if its mean weight exceeds that of all samples so far. Samples that come again count again. `solver` gives
+        the options of the steps; if it, learning_rate or fit_intercept changes, the steps start anew without momentum.
+        `tol`, `max_iter` and `verbose` concern only `fit`.
+
+        The method exists (see `hasattr`) only if solver is "auto", "sgd" or an SGD. It does not exist with the schedule
+        "cosine", an l1_ratio above 0, standardize or class_weight="balanced": these need all data or their number in
+        advance, or steps other than along the gradient.
 
         Parameters
         ----------
         X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-            As `fit` takes it.
+            As for `fit`.
         y : array_like of shape (n_samples,) or (n_samples, n_classes)
-            Labels, not necessarily of all classes; or probabilities or counts of the classes 0, 1, …
-        classes : array_like of shape (n_classes,)
-            All labels that may ever come: needed in the first call, where y holds labels.
+            Labels, which may lack some of the classes; or probabilities or counts of the classes 0, 1, …
+        classes : array_like of shape (n_classes,), optional
+            All labels that may ever come. Required in the first call if y holds labels.
         sample_weight : array_like of shape (n_samples,), optional
 
         Returns
@@ -308,7 +290,7 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
         return self
 
     def _known_classes(self, classes: Any, y: Any) -> np.ndarray | None:
-        """Classes of the previous call, or those given; None where the columns of y are classes."""
+        """Classes of the previous call, or else the given ones; None if the columns of y are the classes."""
         if classes is not None:
             classes = as_local("classes", classes)
             check_labels("classes", np.ravel(classes))
@@ -329,7 +311,7 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
     def _warm_start(
         self, classes: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the previous fit's parameters, with a row for each class, for the scaled features."""
+        """Return the previous fit's parameters, one row per class, converted to the scaled features; None if unused."""
         if not self.warm_start or not hasattr(self, "coef_"):
             return None
         if self.coef_.shape != ((1 if len(classes) == 2 else len(classes)), self.n_features_in_):
@@ -344,7 +326,7 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
         return W, b
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return W and b with a row for each class."""
+        """Return W and b in float64, with one row per class."""
         coef, intercept = self._coefficients()
         if not self.fit_intercept:
             intercept = np.zeros_like(intercept)
@@ -354,7 +336,7 @@ class SoftmaxRegression(CallbackSupportMixin, SoftmaxClassifier):
 def _of_stored(
     W: np.ndarray, b: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return the coefficients of X as it is stored, and the intercept where X is the center, which is the third."""
+    """Return W for X as it is stored, the logits at the center of X, and the center; None if the center is zero."""
     if scale is None or shift is None:
         return W, b, None
     return W * scale, b, -shift / scale if shift.any() else None

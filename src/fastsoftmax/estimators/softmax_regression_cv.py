@@ -1,13 +1,14 @@
 """SoftmaxRegressionCV: the scikit-learn classifier that finds its own penalty by cross-validation.
 
-A fold is the whole X with weights of zero for the samples that are held out: X is bound once and copied for none. All
-folds take a step along the penalties together, since the components of the preconditioner, which depend on the penalty
-far more than on the fold, are then found once for all.
+A fold is the whole X, in which the held-out samples have weight zero: X is bound once and never copied. All folds are
+fitted with one penalty before any is fitted with the next. The components of the preconditioner depend on the penalty
+far more than on the fold, so all folds share them.
 """
 
 import warnings
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import dataclass
 from inspect import signature
 from numbers import Integral
 from typing import Any, ClassVar, NamedTuple
@@ -28,10 +29,14 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import _check_method_params
 
-from ..data.arguments import as_number, as_sample_weight
-from ..fitting.fit import FitResult, bind, solve, start
+from ..data.arguments import as_number
+from ..data.samples import as_sample_weight
+from ..fitting.binding import bind, start
 from ..fitting.path import walk
-from ..problem.objective import SoftmaxObjective
+from ..fitting.result import FitResult
+from ..fitting.solving import Settings, solve
+from ..penalties import ElasticNet, as_factors
+from ..problem.objective import Objective
 from .classifier import (
     UNCONVERGED,
     SoftmaxClassifier,
@@ -42,137 +47,113 @@ from .classifier import (
     rows_of,
     total_of,
 )
+from .parameters import FitParameters
 from .progress import ProgressLine
 from .sklearn_input import as_weights
 from .softmax_regression import SoftmaxRegression
 
 
 class Fold(NamedTuple):
-    """What a fold is trained on and tested on."""
+    """The training objective and the test rows of a fold."""
 
-    objective: SoftmaxObjective
-    total_weight: float
-    test: np.ndarray  # whatever selects rows
+    objective: Objective
+    total_weight: float  # of the training samples
+    test: np.ndarray  # indices or a mask
 
 
-class SoftmaxRegressionCV(SoftmaxClassifier):
-    """Softmax regression whose C and l1_ratio have the best score on held-out samples.
+@dataclass(kw_only=True, eq=False, repr=False)
+class SoftmaxRegressionCV(FitParameters, SoftmaxClassifier):
+    """Softmax regression with the C and l1_ratio that have the best score on held-out samples.
 
     A drop-in for scikit-learn's ``LogisticRegressionCV`` with ``use_legacy_attributes=False``: the fitted attributes
-    are those, numbers and arrays. From the smallest C to the largest, each fit starts where the one before ended.
+    are the same numbers and arrays. From the smallest C to the largest, each fit starts where the one before ended.
 
     Parameters
     ----------
     Cs : int or array_like, default=10
-        Values of C, or how many between 1e-4 and 1e4, evenly spaced in their logarithm.
+        Values of C, or their number: they are then spaced evenly in log C from 1e-4 to 1e4.
     l1_ratios : array_like, default=(0.0,)
-        Values of l1_ratio, each between 0, an L2 penalty alone, and 1, an L1 penalty alone.
+        Values of l1_ratio, from 0 (only an L2 penalty) to 1 (only an L1 penalty).
     fit_intercept : bool, default=True
+    penalty_factor : array_like of shape (n_features,), default=None
+        As for `SoftmaxRegression`.
     cv : int, cross-validation splitter or iterable, default=None
-        How many folds, stratified by class, 5 for None; or what yields indices of training and of test samples.
+        Number of folds, stratified by class (None for 5); or an iterable over indices of training and test samples.
     scoring : str or callable, default=None
-        ``scorer(estimator, X, y)`` or the name of one; None for accuracy. It is passed sample_weight if `fit` is; where
-        scikit-learn routes metadata (``enable_metadata_routing=True``), what it has requested.
+        ``scorer(estimator, X, y)`` or the name of a scorer; None for accuracy. The scorer is passed sample_weight if
+        `fit` is. With ``enable_metadata_routing=True`` in scikit-learn, it is passed what it has requested.
     tol : float, default=1e-4
-        Each fit has converged when no entry of the gradient of the mean loss is larger in absolute value.
+        A fit has converged when no entry of the gradient of the mean loss exceeds tol in absolute value.
     max_iter : int, default=100
-        Of each fit.
+        Largest number of iterations of each fit.
     class_weight : dict or "balanced", default=None
-        Multiplied with sample_weight; balanced over all samples, not over those of each fold. Scores do not use it.
+        Weights of the classes, multiplied with sample_weight. "balanced" is over all samples, not over those of each
+        fold. Scores do not use it.
     refit : bool, default=True
-        Fit all samples with the C and l1_ratio of the best mean score; otherwise take the mean over the folds of the
-        coefficients, C and l1_ratio that are best in each.
-    random_state : int, RandomState instance or None, default=None
-        As of `SoftmaxRegression`.
+        If true, fit all samples with the C and l1_ratio of the best mean score. If false, choose the best C and
+        l1_ratio of each fold, and take the means over the folds of these and of their coefficients.
+    random_state : int, RandomState, Generator or None, default=None
+        As for `SoftmaxRegression`.
     solver, learning_rate
-        As of `SoftmaxRegression`.
+        As for `SoftmaxRegression`.
     verbose : int, default=0
         1 shows a line of progress on standard error.
     n_jobs : int, default=None
-        Threads; None and -1 for all that the process may use, -2 for all but one. The result does not depend on it.
+        Threads: None and -1 mean all that the process may use, -2 all but one. The result does not depend on it.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
     coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
-    intercept_ : ndarray of shape (n_classes,) or (1,)
+    intercept_ : ndarray of shape (n_classes,), or (1,) for two classes
     C_, l1_ratio_ : float
-        The best; without refit the means of those that are best in each fold.
+        The best values; without refit, the means over the folds of each fold's best values.
     Cs_ : ndarray of shape (n_cs,)
     l1_ratios_ : ndarray of shape (n_l1_ratios,)
     scores_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
     coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_cs, n_classes or 1, n_features + fit_intercept)
-        Intercepts are the last column, where there are any.
+        The last column holds the intercepts, if there are any.
     n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
     n_passes_ : int
-        Times that X was read by all fits together.
+        How often X was read by all fits together.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Where X has names for its columns.
+        Only if the columns of X have names.
     result_ : FitResult
-        What the solver returned for all samples, where refit is true.
+        What the solver returned for all samples; only with refit.
     """
 
-    # The scorer's, none of ours.
+    # The scorer requests sample_weight, not `score` itself.
     __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": UNUSED}
 
+    Cs: Any = 10
+    l1_ratios: Any = (0.0,)
+    cv: Any = None
+    scoring: Any = None
+    refit: bool = True
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **SoftmaxRegression._parameter_constraints,
+        **FitParameters._parameter_constraints,
         "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "l1_ratios": ["array-like"],
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "refit": ["boolean"],
     }
-    for _parameter in ("C", "l1_ratio", "standardize", "warm_start"):
-        _parameter_constraints.pop(_parameter)
-
-    def __init__(
-        self,
-        *,
-        Cs: Any = 10,
-        l1_ratios: Any = (0.0,),
-        fit_intercept: bool = True,
-        cv: Any = None,
-        scoring: Any = None,
-        tol: float = 1e-4,
-        max_iter: int = 100,
-        class_weight: dict | str | None = None,
-        refit: bool = True,
-        random_state: Any = None,
-        solver: str = "auto",
-        learning_rate: float | str = "auto",
-        verbose: int = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.Cs = Cs
-        self.l1_ratios = l1_ratios
-        self.fit_intercept = fit_intercept
-        self.cv = cv
-        self.scoring = scoring
-        self.tol = tol
-        self.max_iter = max_iter
-        self.class_weight = class_weight
-        self.refit = refit
-        self.random_state = random_state
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.verbose = verbose
-        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> "SoftmaxRegressionCV":
-        """Find the best C and l1_ratio for labels, and the coefficients for them.
+        """Find the C and l1_ratio with the best score, and fit the coefficients.
 
         Parameters
         ----------
         X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-            As of `SoftmaxRegression.fit`.
+            As for `SoftmaxRegression.fit`.
         y : array_like of shape (n_samples,)
             Labels of any kind.
         sample_weight : array_like of shape (n_samples,), optional
-            For the fits and for the scores.
+            Used by the fits and by the scores.
         **params
-            What the splitter, groups for one, and the scorer have requested, where scikit-learn routes metadata.
+            If scikit-learn routes metadata: what the splitter (for example groups) and the scorer have requested.
 
         Returns
         -------
@@ -181,9 +162,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         Raises
         ------
         ValueError
-            If an argument has the wrong shape, type or values, or a parameter is not served by this version.
+            If an argument has the wrong shape, type or values, or if this version does not serve a parameter.
         KeyboardInterrupt
-            On Ctrl-C; what was fitted before stays.
+            On Ctrl-C. The fitted attributes stay those of the previous fit, if there was one.
         """
         _raise_for_params(params, self, "fit")
         self._validate_params()
@@ -195,8 +176,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         y = classes[labels]
         weights = self._weights(sample_weight, X, labels, classes)
         total_weight = float(X.shape[0]) if weights is None else total_of(weights)
-        whole = bind(
-            X, labels, sample_weight=weights, fit_intercept=self.fit_intercept, num_threads=self._num_threads()
+        whole = Objective(
+            bind(X, labels, sample_weight=weights, fit_intercept=self.fit_intercept, num_threads=self._num_threads()),
+            ElasticNet(factors=as_factors(self.penalty_factor, X.shape[1])),
         )
         weights = np.ones(X.shape[0]) if weights is None else weights
         if sample_weight is not None:
@@ -205,14 +187,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         splits = check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split)
         folds = [_fold(whole, weights, train, test) for train, test in splits]
         line = ProgressLine() if self.verbose else None
-        settings: dict[str, Any] = {
-            "solver": self.solver,
-            "learning_rate": self.learning_rate,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "callback": line,
-            "random_state": self.random_state,
-        }
+        settings = Settings(self.solver, self.learning_rate, self.tol, self.max_iter, line, self.random_state)
         shape = len(folds), len(l1_ratios), len(Cs)
         n_rows = 1 if len(classes) == 2 else len(classes)
         coefs = np.empty((*shape, n_rows, X.shape[1]), dtype_of(X))
@@ -226,13 +201,13 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
 
         scores = self._scores(X, y, routed.scorer.score, folds, coefs, intercepts)
         if self.refit:
-            # Of equal scores, that of the first C and then of the first l1_ratio, as scikit-learn has it.
+            # Of equal scores take the first C, then the first l1_ratio, as scikit-learn does.
             c, r = np.unravel_index(scores.sum(axis=0).T.argmax(), shape[:0:-1])
             C, l1_ratio = float(Cs[c]), float(l1_ratios[r])
-            penalty = penalty_of(C, l1_ratio, total_weight, len(classes))
-            problem = whole.variant(penalty.l2, penalty.l1, whole.sample_weight)
+            penalty = whole.penalty.of_strength(penalty_of(C, l1_ratio, total_weight, len(classes)))
+            problem = whole.variant(penalty, whole.loss.samples.weight)
             mean = coefs[:, r, c].mean(axis=0, dtype=np.float64), intercepts[:, r, c].mean(axis=0, dtype=np.float64)
-            result = _checked(solve(problem, start(rows_of(*mean), problem), **settings))
+            result = _checked(solve(problem, start(rows_of(*mean), problem.loss), settings))
             unconverged += [result] if result.status in UNCONVERGED else []
             self.result_ = result
             self.__dict__.update(fitted_attributes(result.W, result.b, result.n_iter, classes, dtype_of(X)))
@@ -259,12 +234,12 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float:
-        """Score of predictions for X, by `scoring`; `params` are what it has requested, as of `fit`."""
+        """Score predictions for X by `scoring`; `params` are what the scorer has requested, as for `fit`."""
         _raise_for_params(params, self, "score")
         return self._get_scorer()(self, X, y, **self._routed("score", sample_weight, params).scorer.score)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Who takes what of the metadata: `fit` itself, the splitter and the scorer."""
+        """Return which metadata goes to `fit` itself, to the splitter and to the scorer."""
         to_score = MethodMapping().add(caller="fit", callee="score").add(caller="score", callee="score")
         return (
             MetadataRouter(owner=self)
@@ -277,7 +252,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         return get_scorer(self.scoring or "accuracy")
 
     def _routed(self, method: str, sample_weight: Any, params: dict[str, Any]) -> Bunch:
-        """Return what the splitter and the scorer are passed."""
+        """Return the metadata for the splitter and for the scorer."""
         if sample_weight is not None:
             params = {"sample_weight": sample_weight, **params}
         if _routing_enabled():
@@ -285,7 +260,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=params))
 
     def _grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """C and l1_ratio as vectors."""
+        """Cs and l1_ratios as checked vectors, (n_cs,) and (n_l1_ratios,)."""
         Cs = np.logspace(-4, 4, self.Cs) if isinstance(self.Cs, Integral) else _as_vector("Cs", self.Cs)
         for c, C in enumerate(Cs):
             if not C > 0:
@@ -312,7 +287,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         model.classes_, model.n_features_in_ = classes, X.shape[1]
         scores = np.empty(coefs.shape[:3])
         for f, fold in enumerate(folds):
-            # One fold's copy at a time.
+            # Copy the test rows of one fold at a time.
             X_test, y_test = X[fold.test], y[fold.test]
             told = _check_method_params(X, params, indices=fold.test)
             for place in np.ndindex(scores.shape[1:]):
@@ -321,15 +296,15 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         return scores
 
 
-def _fold(whole: SoftmaxObjective, weights: np.ndarray, train: Any, test: Any) -> Fold:
+def _fold(whole: Objective, weights: np.ndarray, train: Any, test: Any) -> Fold:
     n_samples = len(weights)
-    # Indices or a mask; a sample that comes twice counts twice.
+    # train holds indices or is a mask; an index that occurs twice counts twice.
     drawn = weights * np.bincount(np.arange(n_samples)[train], minlength=n_samples)
-    return Fold(whole.variant(0.0, 0.0, as_sample_weight(drawn, n_samples)), drawn.sum(), test)
+    return Fold(whole.variant(whole.penalty, as_sample_weight(drawn, n_samples)), drawn.sum(), test)
 
 
 def _fits(
-    folds: list[Fold], Cs: np.ndarray, l1_ratios: np.ndarray, n_classes: int, settings: dict[str, Any]
+    folds: list[Fold], Cs: np.ndarray, l1_ratios: np.ndarray, n_classes: int, settings: Settings
 ) -> Iterator[tuple[tuple[int, int, int], FitResult]]:
     """Yield the fit of each fold, l1_ratio and C, and its place in arrays of (n_folds, n_l1_ratios, n_cs)."""
     order = np.argsort(Cs, kind="stable")
@@ -337,9 +312,12 @@ def _fits(
         walks = [
             walk(
                 fold.objective,
-                [penalty_of(C, l1_ratio, fold.total_weight, n_classes) for C in Cs[order]],
-                start(None, fold.objective),
-                **settings,
+                [
+                    fold.objective.penalty.of_strength(penalty_of(C, l1_ratio, fold.total_weight, n_classes))
+                    for C in Cs[order]
+                ],
+                start(None, fold.objective.loss),
+                settings,
             )
             for fold in folds
         ]
@@ -349,14 +327,14 @@ def _fits(
 
 
 def _checked(result: FitResult) -> FitResult:
-    """Return a result that was not interrupted."""
+    """Return the result, or raise KeyboardInterrupt if the fit was interrupted."""
     if result.status == "interrupted":
         raise KeyboardInterrupt(result.message)
     return result
 
 
 def _told_classes(scorer: Any, classes: np.ndarray) -> Any:
-    """Return a scorer whose metric knows all classes, where it can be told: the samples of a fold may lack one."""
+    """Return a scorer whose metric knows all classes, if the metric has an argument for them: a fold may lack one."""
     asked = signature(scorer._score_func).parameters if hasattr(scorer, "_score_func") else {}
     if "labels" not in asked:
         return scorer

@@ -3,51 +3,40 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.arguments import Targets
-from ..data.features import Features
-
-Vector = NDArray[np.float64]
+from ..data.features import Features, Parameters
+from ..data.samples import Samples
 
 # Epochs (passes over X) between two points that are yielded.
 EPOCHS = 5
 
 
 def ascend(
-    X: Features,
-    targets: Targets,
-    mass: Vector | None,
-    l2: float,
-    W_out: Vector,
-    b_out: Vector,
-    fit_intercept: bool,
-    num_threads: int,
-) -> Iterator[None]:
-    """Move W and b from zero towards the optimum, without end; yield after every EPOCHS passes over X.
+    X: Features, samples: Samples, l2: float, at_out: Parameters, fit_intercept: bool, num_threads: int
+) -> Iterator[int]:
+    """Move W and b from zero towards the optimum, without end; yield the passes over X that the point took.
 
     Parameters
     ----------
     X : Features
         Its `serves_dual_ascent` must be true.
-    targets : Targets
-    mass : (n_samples,), or None for ones
-        s_i Σ_k y_ik
+    samples : Samples
+        Without an offset.
     l2 : float
         Positive.
-    W_out, b_out : (n_classes, n_features) and (n_classes,) of zeros
-        Changed in place.
+    at_out : Parameters
+        Zeros, changed in place.
     fit_intercept : bool
         If False, b stays zero.
     num_threads : int
     """
-    n_samples = len(X)
-    probabilities = np.zeros((n_samples, targets.n_classes), dtype=X.dtype)
-    if targets.labels is not None:
-        probabilities[np.arange(n_samples), targets.labels] = 1
-    elif targets.rows is not None:
-        probabilities[:] = targets.rows / targets.rows.sum(axis=1, keepdims=True)
-    step = (np.ones(n_samples) if mass is None else mass) / (n_samples * l2)
+    n_samples, b_out = len(X), at_out.b
+    probabilities = np.zeros((n_samples, samples.n_outputs), dtype=X.dtype)
+    if samples.labels is not None:
+        probabilities[np.arange(n_samples), samples.labels] = 1
+    elif samples.targets is not None and samples.trials is not None:
+        probabilities[:] = samples.targets / samples.trials[:, None]
+    step = (np.ones(n_samples) if samples.mass is None else samples.mass) / (n_samples * l2)
     random = np.random.default_rng(0)
     center = np.zeros_like(b_out)
     while True:
@@ -56,5 +45,5 @@ def ascend(
         # which is a sum over the samples, as W is.
         center, b_out[:] = b_out.copy(), 2 * b_out - center
         order = np.concatenate([random.permutation(n_samples) for _ in range(EPOCHS)])
-        X.dual_ascent(W_out, b_out, probabilities, step, order, fit_intercept, num_threads)
-        yield
+        X.dual_ascent(at_out, probabilities, step, order, fit_intercept, num_threads)
+        yield EPOCHS

@@ -8,43 +8,39 @@ distribution q_i over the classes and its entropy H(q_i) = −Σ_k q_ik log q_ik
 The minimum of the right side and the penalty over W and b is the dual value, a lower bound of F. With
 V = Σ_i ω_i (q_i − ȳ_i) x_iᵀ it is
 
-    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − Σ_kj (|V_kj| − l1)₊² / (2 l2)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
+    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − P*(V)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
 
-The condition comes from b, which has no penalty. If l2 = 0, the last sum becomes the condition |V_kj| ≤ l1. At the
+P* being the penalty's conjugate, Σ_kj (|V_kj| − l1)₊² / (2 l2) without factors.
+The condition comes from b, which has no penalty. If l2 = 0, P* becomes the condition |V_kj| ≤ l1. At the
 minimum q = softmax(z), so q starts there. Then q ← ȳ + c (q − ȳ) with c ≤ 1 shrinks V until it meets its condition
 (as in Mairal, thesis, 2010, appendix D).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.arguments import FloatArray, Targets, overflow_shows
-from ..data.features import Features
+from ..data.arguments import overflow_shows
+from ..data.features import Features, Parameters
+from ..data.samples import Samples
+from ..penalties import ElasticNet
+from ..runtime.arrays import Float64Array
 from ..runtime.vectors import largest
-
-Vector = NDArray[np.float64]
 
 # At most 50 Newton steps for b; stop once |Σ_i ω_i (q_i − ȳ_i)| is at most 1e-13 of Σ_i ω_i.
 MAX_NEWTON, BALANCED = 50, 1e-13
 
 
 @overflow_shows
-def duality_gap(
-    X: Features,
-    targets: Targets,
-    sample_weight: Vector | None,
-    offset: FloatArray | None,
-    W: Vector,
-    b: Vector,
-    l1: float,
-    l2: float,
-    fit_intercept: bool,
-) -> float:
+def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticNet, fit_intercept: bool) -> float:
     """F − D(q) at (W, b), computed in float64; two passes over X, and several matrices (n_samples, n_classes).
 
-    sample_weight has mean one. The gap is infinite if no q was found that meets the conditions.
+    Infinite if no q was found that meets the conditions; NaN if a feature is free of the penalty, whose conditions are
+    not looked for.
     """
-    rows = np.eye(targets.n_classes)[targets.labels] if targets.rows is None else targets.rows.astype(np.float64)
+    if not penalty.penalizes_all:
+        return np.nan
+    W, b, l2 = at.W, at.b, penalty.l2
+    labels, targets, n_classes, _, sample_weight, offset = samples
+    rows = np.eye(n_classes)[labels] if targets is None else targets.astype(np.float64)
     mass = rows.sum(axis=1)
     Y = rows / mass[:, None]
     mass /= len(X)
@@ -53,7 +49,7 @@ def duality_gap(
     fixed = X.exact_products(W)
     if offset is not None:
         fixed += offset
-    primal = _loss(fixed + b, Y, mass) + l1 * float(np.abs(W).sum()) + 0.5 * l2 * float((W**2).sum())
+    primal = _loss(fixed + b, Y, mass) + penalty.absolute(W) + penalty.square(W)
 
     class_mass = mass @ Y
     q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b)
@@ -66,19 +62,19 @@ def duality_gap(
             q = (1 - part) * q + part * constant
     V = X.exact_sums(mass[:, None] * (q - Y))
     if not l2:
-        steepest = largest(V)
-        shrink = 1.0 if steepest <= l1 else l1 / steepest
-        q = Y + shrink * (q - Y)
+        q = Y + penalty.shrinkage(V) * (q - Y)
     dual = float(mass @ _entropy(q))
     if offset is not None:
         change = q - Y
         dual += float(mass @ np.where(change == 0, 0.0, change * np.where(change == 0, 0.0, offset)).sum(axis=1))
     if l2:
-        dual -= float((np.maximum(np.abs(V) - l1, 0) ** 2).sum()) / (2 * l2)
+        dual -= penalty.conjugate(V)
     return primal - dual
 
 
-def _probabilities(fixed: Vector, b: Vector, Y: Vector, mass: Vector, class_mass: Vector) -> Vector:
+def _probabilities(
+    fixed: Float64Array, b: Float64Array, Y: Float64Array, mass: Float64Array, class_mass: Float64Array
+) -> Float64Array:
     """softmax(fixed_i + b) for the optimal b, where Σ_i ω_i (q_i − ȳ_i) = 0; Newton's method starts at the given b."""
     # The optimal intercept of a class without samples is −∞.
     b = np.where(class_mass > 0, b, -np.inf)
@@ -105,7 +101,7 @@ def _probabilities(fixed: Vector, b: Vector, Y: Vector, mass: Vector, class_mass
     return q
 
 
-def _loss(logits: Vector, Y: Vector, mass: Vector) -> float:
+def _loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
     """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); rows of weight zero may hold any values."""
     top = logits.max(axis=1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
@@ -115,11 +111,11 @@ def _loss(logits: Vector, Y: Vector, mass: Vector) -> float:
     return float(mass @ np.where(mass > 0, terms, 0.0))
 
 
-def _softmax(logits: Vector) -> Vector:
+def _softmax(logits: Float64Array) -> Float64Array:
     top = logits.max(axis=1, keepdims=True)
     exponentials = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
     return exponentials / np.maximum(exponentials.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-def _entropy(q: Vector) -> Vector:
+def _entropy(q: Float64Array) -> Float64Array:
     return -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=1)

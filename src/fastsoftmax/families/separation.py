@@ -10,11 +10,12 @@ detecting separated data in binary logistic regression models, 2007).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from ..data.features import Features
+from ..data.samples import Samples
+from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 
-# If classes are separated, a fit gives the label of at least one sample this probability; otherwise it seldom does.
+# If classes are separated, a fit gives at least one label a probability above this; otherwise it seldom does.
 NEARLY_SURE = 0.99
 
 # A linear program with more coefficients is not solved: it would take seconds.
@@ -29,12 +30,38 @@ OPTIMAL = 0  # SciPy's status
 MARGIN = 1e-6
 
 
-def program_size(n_samples: int, n_inputs: int, n_classes: int) -> int:
-    """Return how many coefficients the linear program has."""
-    return 2 * n_samples * (n_classes - 1) * n_inputs
+def loss_of_separated(samples: Samples, n_samples: int) -> float:
+    """Return a loss that proves, where it is reached, that every label has a probability above ½; −∞ if none does."""
+    if samples.labels is None:
+        return -np.inf
+    smallest = 1.0 if samples.weight is None else samples.weight[samples.weight > 0].min()
+    # A sample whose label has a probability of ½ adds log 2; half of that leaves room for the rounding of the loss.
+    return 0.5 * np.log(2) * float(smallest) / n_samples
 
 
-def separated_classes(inputs: Vector, labels: NDArray[np.intp], n_classes: int) -> NDArray[np.intp]:
+def can_be_told(samples: Samples, n_samples: int, n_inputs: int) -> bool:
+    """Whether the linear program is small enough to be solved."""
+    size = 2 * n_samples * (samples.n_outputs - 1) * n_inputs
+    return samples.labels is not None and size <= MOST_COEFFICIENTS
+
+
+def may_be_separated(samples: Samples, probabilities: FloatArray) -> bool:
+    """Whether a sample is so sure of its label that there may be no optimum."""
+    return bool(probabilities[np.arange(len(probabilities)), samples.labels].max() >= NEARLY_SURE)
+
+
+def separated_outputs(X: Features, samples: Samples, fit_intercept: bool) -> IndexArray:
+    """`separated_classes` of samples as they are bound; a pass over X."""
+    if samples.labels is None:
+        return np.empty(0, np.intp)
+    inputs = X.finite_values().astype(np.float64)
+    if fit_intercept:
+        inputs = np.hstack([inputs, np.ones((len(inputs), 1))])
+    weighs = slice(None) if samples.weight is None else samples.weight > 0
+    return separated_classes(inputs[weighs], samples.labels[weighs], samples.n_outputs)
+
+
+def separated_classes(inputs: Float64Array, labels: IndexArray, n_classes: int) -> IndexArray:
     """Return the classes that a direction D separates from another class, no sample lying on the wrong side.
 
     Parameters

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.arguments import FloatArray
 from ..fitting.logits import softmax
 from ..fitting.passes import decision_function
+from ..runtime.arrays import Float64Array, FloatArray
 from .atomic import atomic_path, check_source
 from .columns import as_texts, shown
 from .outputs import Kind
@@ -47,8 +47,8 @@ class Model:
         If the parts disagree, or W or b holds NaN or infinity.
     """
 
-    W: NDArray[np.float64]
-    b: NDArray[np.float64]
+    W: Float64Array
+    b: Float64Array
     classes: NDArray[Any]
     feature_names: tuple[str, ...] | None = None
 
@@ -210,7 +210,7 @@ def _from_json(metadata: dict[str, str], key: str) -> object:
         raise ValueError(f"{key} is not valid JSON: {error}") from None
 
 
-def _read_tensors(file: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _read_tensors(file: Any) -> tuple[Float64Array, Float64Array]:
     names = sorted(file.keys())
     if names != ["W", "b"]:
         raise ValueError(f"it must hold the tensors W and b, found {', '.join(names) or 'none'}")

@@ -3,17 +3,16 @@
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import _kernels
-from ..data.arguments import C_TYPE, FloatArray, as_matrix, as_sample_weight, as_targets, is_finite, overflow_shows
-from ..data.samples import Samples
+from ..data.arguments import C_TYPE, as_matrix, is_finite, overflow_shows
+from ..families import SOFTMAX
+from ..runtime.arrays import FloatArray, IndexArray
 from ..runtime.threads import resolve_num_threads
 
 # Multiply-adds that an exponential costs, with the traffic around it.
 EXP_WORK = 20
-
-SOFTMAX = _kernels.FAMILIES.index("softmax")
 
 
 def softmax(logits: ArrayLike) -> FloatArray:
@@ -95,16 +94,14 @@ def _cross_entropy(
 ) -> tuple[float, FloatArray | None]:
     logits = as_matrix("logits", logits)
     n_samples, n_classes = logits.shape
-    targets = as_targets(y, n_samples, n_classes, logits.dtype)
-    weights = as_sample_weight(sample_weight, n_samples)
+    samples = SOFTMAX.samples(y, n_samples, logits.dtype, n_outputs=n_classes, sample_weight=sample_weight)
     grad = np.empty(logits.shape, dtype=logits.dtype) if with_grad else None
     threads = resolve_num_threads(None, logits.size * EXP_WORK)
-    loss, _ = _kernels.cross_entropy[C_TYPE[logits.dtype]](
-        grad, logits, None, 0.0, Samples(targets.labels, targets.rows, weights), SOFTMAX, threads
-    )
+    kernel = _kernels.cross_entropy[C_TYPE[logits.dtype]]
+    loss, _ = kernel(grad, logits, None, 0.0, samples, SOFTMAX.number, threads)
     if grad is not None:
         grad /= n_samples
-    silent = None if weights is None else weights == 0
+    silent = None if samples.weight is None else samples.weight == 0
     if np.isnan(loss):
         _check_logits(logits)
         raise ValueError(f"y or logits are so large that the loss overflows {logits.dtype}; scale them")
@@ -117,7 +114,7 @@ def _cross_entropy(
     return loss, grad
 
 
-def _check_logits(logits: FloatArray, rows: NDArray[np.intp] | None = None) -> None:
+def _check_logits(logits: FloatArray, rows: IndexArray | None = None) -> None:
     """Raise ValueError if logits, or some rows of them, are NaN or infinite, or rule out all classes of a sample."""
     some = logits if rows is None else logits[rows]
     top = some.max(axis=1)

@@ -7,20 +7,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..data.arguments import (
-    FloatArray,
     as_array,
     as_matrix,
     as_number,
     as_parameters,
     as_precision,
-    as_sample_weight,
-    as_targets,
     check_finite,
     is_finite,
     overflow_shows,
 )
-from ..data.features import AnyMatrix, Features, bind_features
-from ..problem.objective import SoftmaxObjective
+from ..data.features import AnyMatrix, Features, Parameters, PassOptions, bind_features
+from ..data.samples import as_sample_weight
+from ..families import SOFTMAX
+from ..penalties import ElasticNet
+from ..problem.loss import Loss
+from ..runtime.arrays import FloatArray
 from ..runtime.precision import Precision
 from ..runtime.threads import resolve_num_threads
 from ..runtime.vectors import project
@@ -87,16 +88,11 @@ def loss_grad(
     """
     features = bind_features(X, scale, shift)
     W, b = as_parameters(W, b, features.shape[1])
-    objective = SoftmaxObjective(
-        features,
-        as_targets(y, len(features), len(W), features.dtype),
-        sample_weight=as_sample_weight(sample_weight, len(features)),
-        l2=as_number("l2", l2),
-        precision=as_precision(precision),
-        num_threads=num_threads,
-    )
+    samples = SOFTMAX.samples(y, len(features), features.dtype, n_outputs=len(W), sample_weight=sample_weight)
+    penalty = ElasticNet(l2=as_number("l2", l2))
+    loss_of = Loss(features, samples, SOFTMAX, precision=as_precision(precision), num_threads=num_threads)
     grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
-    loss = objective.write_loss_grad(grad_W, grad_b, W, b)
+    loss = loss_of.write_loss_grad(Parameters(grad_W, grad_b), Parameters(W, b)) + penalty.add_smooth(W, grad_W)
     grads = grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
     # A sample of weight zero has no share in the loss; of the gradients it has one, NaN times zero.
     if not (math.isfinite(loss) and is_finite(grads[0])):
@@ -282,7 +278,6 @@ def gram(
     return out[0] if single else out
 
 
-@overflow_shows
 def _predict(
     features: Features,
     W: ArrayLike,
@@ -292,16 +287,21 @@ def _predict(
     precision: Precision,
     num_threads: int | None,
 ) -> FloatArray:
-    W, b = as_parameters(W, b, features.shape[1])
-    out = np.empty((len(features), len(W)), dtype=features.dtype)
-    total = features.predict(
-        out, W, b, probabilities, precision, resolve_num_threads(num_threads, features.n_entries * len(W))
-    )
-    # A logit of −∞, by an overflow, is a probability of zero all the same.
-    if not math.isfinite(total) and not is_finite(out):
-        _name_the_nonfinite(features, W, b)
-        raise ValueError(f"X and W are so large that the logits W x + b overflow {features.dtype}; scale X, or W")
+    at = Parameters(*as_parameters(W, b, features.shape[1]))
+    out = np.empty((len(features), len(at.W)), dtype=features.dtype)
+    threads = resolve_num_threads(num_threads, features.n_entries * len(at.W))
+    total = features.predict(out, at, probabilities, PassOptions(SOFTMAX.number, precision, threads))
+    if not math.isfinite(total):
+        _check_prediction(out, features, at)
     return out
+
+
+@overflow_shows
+def _check_prediction(out: FloatArray, features: Features, at: Parameters) -> None:
+    """Raise ValueError unless all is finite: a logit of −∞, by an overflow, is a probability of zero all the same."""
+    if not is_finite(out):
+        _name_the_nonfinite(features, *at)
+        raise ValueError(f"X and W are so large that the logits W x + b overflow {features.dtype}; scale X, or W")
 
 
 def _name_the_nonfinite(features: Features, W: FloatArray, b: FloatArray) -> None:

@@ -1,24 +1,20 @@
 """path: the same data fitted with many penalties, each fit from where the one before ended."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from dataclasses import fields
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..data.arguments import as_array, as_number
 from ..data.features import AnyMatrix
-from ..problem.objective import SoftmaxObjective
-from .fit import FitResult, FitState, Init, bind, solve, start
-
-Vector = NDArray[np.float64]
-
-
-class Penalty(NamedTuple):
-    """Weights of ‖W‖₁ and ½‖W‖²; in their order, the stronger is the greater."""
-
-    l1: float
-    l2: float
+from ..penalties import ElasticNet, as_factors
+from ..problem.objective import Objective
+from ..runtime.arrays import Float64Array, IndexArray
+from .binding import Init, bind, start
+from .result import FitResult, FitState
+from .solving import Settings, solve
 
 
 class PathResult(Sequence[FitResult]):
@@ -34,9 +30,9 @@ class PathResult(Sequence[FitResult]):
     status : list of str
     """
 
-    def __init__(self, penalties: Iterable[Penalty], results: Iterable[FitResult]) -> None:
+    def __init__(self, penalties: Iterable[ElasticNet], results: Iterable[FitResult]) -> None:
         self._results = list(results)
-        self.l1s, self.l2s = np.array(list(penalties), dtype=np.float64).reshape(-1, 2).T
+        self.l2s, self.l1s = np.array([(p.l2, p.l1) for p in penalties], dtype=np.float64).reshape(-1, 2).T
 
     def __len__(self) -> int:
         return len(self._results)
@@ -52,32 +48,32 @@ class PathResult(Sequence[FitResult]):
         return f"PathResult of {len(self)} penalties in {self.n_passes.sum()} passes"
 
     @property
-    def W(self) -> Vector:
+    def W(self) -> Float64Array:
         """Weights, (n_penalties, n_classes, n_features)."""
         return np.stack([result.W for result in self])
 
     @property
-    def b(self) -> Vector:
+    def b(self) -> Float64Array:
         """Intercepts, (n_penalties, n_classes)."""
         return np.stack([result.b for result in self])
 
     @property
-    def loss(self) -> Vector:
+    def loss(self) -> Float64Array:
         """F at each optimum, penalty included."""
         return np.array([result.loss for result in self])
 
     @property
-    def grad_norm(self) -> Vector:
+    def grad_norm(self) -> Float64Array:
         """Largest absolute entry of each ∂F."""
         return np.array([result.grad_norm for result in self])
 
     @property
-    def n_iter(self) -> NDArray[np.intp]:
+    def n_iter(self) -> IndexArray:
         """Iterations for each penalty."""
         return np.array([result.n_iter for result in self], dtype=np.intp)
 
     @property
-    def n_passes(self) -> NDArray[np.intp]:
+    def n_passes(self) -> IndexArray:
         """Times that X was read for each penalty."""
         return np.array([result.n_passes for result in self], dtype=np.intp)
 
@@ -87,25 +83,33 @@ class PathResult(Sequence[FitResult]):
         return [result.status for result in self]
 
 
+class FitOptions(TypedDict, total=False):
+    """Arguments that `path` hands on to `fit`."""
+
+    family: str
+    solver: str
+    learning_rate: float | str
+    tol: float
+    max_iter: int
+    sample_weight: ArrayLike | None
+    offset: ArrayLike | None
+    fit_intercept: bool
+    scale: ArrayLike | None
+    shift: ArrayLike | None
+    callback: Callable[[FitState], object] | None
+    random_state: object
+    num_threads: int | None
+
+
 def path(
     X: AnyMatrix,
     y: ArrayLike,
     *,
     l2s: ArrayLike | None = None,
     l1s: ArrayLike | None = None,
-    solver: str = "auto",
-    learning_rate: float | str = "auto",
-    tol: float = 1e-4,
-    max_iter: int = 1000,
-    sample_weight: ArrayLike | None = None,
-    offset: ArrayLike | None = None,
+    penalty_factor: ArrayLike | None = None,
     init: Init | None = None,
-    fit_intercept: bool = True,
-    scale: ArrayLike | None = None,
-    shift: ArrayLike | None = None,
-    callback: Callable[[FitState], object] | None = None,
-    random_state: object = None,
-    num_threads: int | None = None,
+    **options: Unpack[FitOptions],
 ) -> PathResult:
     """Fit a softmax regression for each of many penalties.
 
@@ -120,12 +124,14 @@ def path(
         As in `fit`.
     l2s, l1s : array_like of shape (n_penalties,), or float
         Weights of ½‖W‖² and ‖W‖₁, in any order; one number, zero by default, is the same for all.
-    solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift, random_state, num_threads
-        As in `fit`; tol and max_iter are for each penalty.
+    penalty_factor : array_like of shape (n_features,), optional
+        As in `fit`, for every penalty.
     init : (W, b), optional
         Where the strongest penalty's fit starts; zeros by default.
-    callback : callable, optional
-        As in `fit`, for each penalty anew; a true return ends the fit of one penalty.
+    **options
+        family, solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift, callback,
+        random_state and num_threads as in `fit`; tol and max_iter are for each penalty, and a true return of the
+        callback ends the fit of one penalty.
 
     Returns
     -------
@@ -139,30 +145,15 @@ def path(
     KeyboardInterrupt
         On Ctrl-C before the first loss is known.
     """
-    penalties = _as_penalties(l2s, l1s)
-    objective = bind(
-        X,
-        y,
-        sample_weight=sample_weight,
-        offset=offset,
-        fit_intercept=fit_intercept,
-        scale=scale,
-        shift=shift,
-        num_threads=num_threads,
-    )
-    order = sorted(range(len(penalties)), key=lambda p: penalties[p], reverse=True)
+    strengths = _as_strengths(l2s, l1s)
+    of_data, settings = _split(options)
+    loss = bind(X, y, **of_data)
+    factors = as_factors(penalty_factor, loss.X.shape[1])
+    penalties = [ElasticNet(l2, l1, factors) for l2, l1 in strengths]
+    # Of two, the one with the greater l1 is the stronger.
+    order = sorted(range(len(penalties)), key=lambda p: (penalties[p].l1, penalties[p].l2), reverse=True)
     results: dict[int, FitResult] = {}
-    steps = walk(
-        objective,
-        [penalties[p] for p in order],
-        start(init, objective),
-        solver=solver,
-        learning_rate=learning_rate,
-        tol=tol,
-        max_iter=max_iter,
-        callback=callback,
-        random_state=random_state,
-    )
+    steps = walk(Objective(loss, ElasticNet()), [penalties[p] for p in order], start(init, loss), settings)
     try:
         for p, result in zip(order, steps, strict=False):
             results[p] = result
@@ -176,25 +167,37 @@ def path(
 
 
 def walk(
-    objective: SoftmaxObjective, penalties: Iterable[Penalty], theta: Vector, **settings: Any
+    objective: Objective, penalties: Iterable[ElasticNet], theta: Float64Array, settings: Settings
 ) -> Iterator[FitResult]:
-    """Yield the fit of each penalty in turn, begun where the one before ended; settings are those of `solve`."""
-    for l1, l2 in penalties:
-        result = solve(objective.variant(l2, l1, objective.sample_weight), theta, **settings)
-        theta = start((result.W, result.b), objective)
+    """Yield the fit of each penalty in turn, begun where the one before ended."""
+    loss = objective.loss
+    for penalty in penalties:
+        result = solve(objective.variant(penalty, loss.samples.weight), theta, settings)
+        theta = start((result.W, result.b), loss)
         yield result
 
 
-def _as_penalties(l2s: ArrayLike | None, l1s: ArrayLike | None) -> list[Penalty]:
+def _split(options: FitOptions) -> tuple[dict[str, Any], Settings]:
+    """Return what `bind` takes, and the rest as the settings of `solve`."""
+    for name in options:
+        if name not in FitOptions.__annotations__:
+            raise TypeError(f"path() got an unexpected keyword argument {name!r}")
+    of_solver = {field.name for field in fields(Settings)} & set(options)
+    settings: dict[str, Any] = {name: value for name, value in options.items() if name in of_solver}
+    return {name: value for name, value in options.items() if name not in of_solver}, Settings(**settings)
+
+
+def _as_strengths(l2s: ArrayLike | None, l1s: ArrayLike | None) -> list[tuple[float, float]]:
+    """Return pairs (l2, l1)."""
     if l2s is None and l1s is None:
         raise ValueError("l2s or l1s must be given: the penalties to fit with, such as l2s=np.geomspace(1, 1e-6, 20)")
     l1, l2 = _as_weights("l1s", l1s), _as_weights("l2s", l2s)
     if 1 not in (len(l1), len(l2)) and len(l1) != len(l2):
         raise ValueError(f"l2s and l1s must have the same length, found {len(l2)} and {len(l1)}")
-    return [Penalty(*map(float, pair)) for pair in np.broadcast(l1, l2)]
+    return [(float(a), float(b)) for a, b in np.broadcast(l2, l1)]
 
 
-def _as_weights(name: str, weights: ArrayLike | None) -> Vector:
+def _as_weights(name: str, weights: ArrayLike | None) -> Float64Array:
     """Return weights of a penalty, zero for None, one or more."""
     values = np.atleast_1d(as_array(name, 0.0 if weights is None else weights))
     if values.ndim != 1 or not len(values):

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Float64Array
+
 # Entries of a block (256 kB of float64): it stays in the second-level cache.
 BLOCK = 32_768
 
@@ -13,7 +15,7 @@ BLOCK = 32_768
 SHORT = 4096
 
 
-def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
+def dot(u: Float64Array, v: Float64Array) -> float:
     """Σ u · v over all entries, on this thread.
 
     For long vectors BLAS would wake its own threads. They then wait for more work in a busy loop, for a tenth of a
@@ -23,13 +25,13 @@ def dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> float:
     return float(u @ v if u.size < SHORT else np.einsum("i,i->", u, v))
 
 
-def project(matrix: NDArray[Any], vector: NDArray[Any]) -> NDArray[np.float64]:
+def project(matrix: NDArray[Any], vector: NDArray[Any]) -> Float64Array:
     """Products ⟨row, vector⟩ for the rows of a matrix, on this thread: BLAS's bits depend on its number of threads."""
-    products: NDArray[np.float64] = np.einsum("kj,j->k", matrix, vector)
+    products: Float64Array = np.einsum("kj,j->k", matrix, vector)
     return products
 
 
-def largest(vector: NDArray[np.float64]) -> float:
+def largest(vector: Float64Array) -> float:
     """Largest absolute entry, or NaN if any entry is NaN; without a copy."""
     return max(float(vector.max()), -float(vector.min()))
 

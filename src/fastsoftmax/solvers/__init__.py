@@ -3,7 +3,8 @@
 from .agd import AcceleratedGradient
 from .gd import GradientDescent
 from .lbfgs import LBFGS
-from .loop import Method, Objective, Progress, Solution, minimize
+from .loop import Progress, Solution, minimize
+from .protocol import Method, Objective, Problem, check_needs
 from .proximal import ProximalQuasiNewton
 from .screening import minimize_screened
 from .sgd import SGD, StochasticGradient, Walk
@@ -15,11 +16,13 @@ __all__ = [
     "GradientDescent",
     "Method",
     "Objective",
+    "Problem",
     "Progress",
     "ProximalQuasiNewton",
     "Solution",
     "StochasticGradient",
     "Walk",
+    "check_needs",
     "minimize",
     "minimize_screened",
 ]

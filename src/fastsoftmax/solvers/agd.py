@@ -3,16 +3,18 @@
 from dataclasses import dataclass, field
 from math import sqrt
 
+from ..runtime.arrays import Float64Array
 from ..runtime.vectors import dot
 from .gd import settle
-from .loop import Objective, State, Vector
+from .loop import State
+from .protocol import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class AGDState(State):
     """An extrapolated point, and the point that it was extrapolated from."""
 
-    descended: Vector = field(kw_only=True)  # x; theta is y
+    descended: Float64Array = field(kw_only=True)  # x; theta is y
     inertia: float = 1.0  # t
     learning_rate: float = 0.0
 
@@ -33,12 +35,17 @@ class AcceleratedGradient:
     def __init__(self, learning_rate: float | None = None) -> None:
         self.learning_rate = learning_rate
 
-    def init(self, objective: Objective, theta: Vector) -> AGDState:
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The bound of the curvature, unless the learning rate was given."""
+        return ("curvature_bound",) if self.learning_rate is None else ()
+
+    def init(self, objective: Problem, theta: Float64Array) -> AGDState:
         """Choose the learning rate and evaluate the start."""
         learning_rate = settle(self.learning_rate, objective)
         return AGDState(theta, *objective.loss_grad(theta), descended=theta, learning_rate=learning_rate)
 
-    def step(self, objective: Objective, state: AGDState) -> AGDState:
+    def step(self, objective: Problem, state: AGDState) -> AGDState:
         """Take a gradient step from the extrapolated point, then extrapolate again."""
         descended = state.theta - state.learning_rate * state.grad
         change = descended - state.descended

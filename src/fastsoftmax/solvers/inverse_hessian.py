@@ -4,7 +4,8 @@ from collections import deque
 
 import numpy as np
 
-from .loop import Preconditioner, Vector
+from ..runtime.arrays import Float64Array
+from .protocol import Preconditioner
 
 # When M is replaced, keep this many of the newest pairs: a pair does not depend on M.
 LATEST = 2
@@ -31,12 +32,12 @@ class InverseHessian:
         Pairs kept.
     """
 
-    def __init__(self, matrix: Preconditioner | None, grad: Vector, capacity: int) -> None:
+    def __init__(self, matrix: Preconditioner | None, grad: Float64Array, capacity: int) -> None:
         self.matrix = matrix
         self.capacity = capacity
         self.grad, self.solved = grad, self._solve(grad)
         self.slots: list[int] = []  # slot of each pair, oldest pair first
-        self.latest: deque[tuple[Vector, Vector]] = deque(maxlen=LATEST)  # columns of S and Y
+        self.latest: deque[tuple[Float64Array, Float64Array]] = deque(maxlen=LATEST)  # columns of S and Y
         # A slot holds a row of Sᵀ and one of Zᵀ: zeros if it has no pair. Slots are not in order of age; R⁻¹ is
         # permuted alike, so products agree.
         self.vectors = np.zeros((capacity, 2, grad.size))
@@ -45,7 +46,7 @@ class InverseHessian:
         self.R_inverse, self.ZY = np.zeros((2, capacity, capacity))
         self.D = np.zeros(capacity)
 
-    def direction(self) -> Vector:
+    def direction(self) -> Float64Array:
         """−H g, where g is the gradient at the current point."""
         if not self.slots:
             return -self.solved
@@ -60,7 +61,7 @@ class InverseHessian:
         direction -= scale * self.solved
         return direction
 
-    def move(self, step: Vector, grad: Vector) -> None:
+    def move(self, step: Float64Array, grad: Float64Array) -> None:
         """Move by a step to a point with gradient grad, and store the pair of that step."""
         solved = self._solve(grad)
         slot = self._write(step, solved - self.solved)
@@ -70,7 +71,7 @@ class InverseHessian:
         self.grad, self.solved, self.products = grad, solved, self._project(grad)
         self._accept(slot, step, change, self.products - before)
 
-    def look(self, grad: Vector) -> None:
+    def look(self, grad: Float64Array) -> None:
         """Replace the gradient at the current point by grad."""
         self.grad, self.solved, self.products = grad, self._solve(grad), self._project(grad)
 
@@ -83,16 +84,16 @@ class InverseHessian:
         new.products = new._project(self.grad)
         return new
 
-    def _solve(self, v: Vector) -> Vector:
+    def _solve(self, v: Float64Array) -> Float64Array:
         return v if self.matrix is None else self.matrix.solve(v)
 
-    def _project(self, v: Vector) -> Vector:
+    def _project(self, v: Float64Array) -> Float64Array:
         """Sᵀv and Zᵀv, (capacity, 2)."""
         products = np.zeros((self.capacity, 2))
         products[: self.n_used] = (self.vectors[: self.n_used].reshape(-1, v.size) @ v).reshape(-1, 2)
         return products
 
-    def _write(self, step: Vector, z: Vector) -> int:
+    def _write(self, step: Float64Array, z: Float64Array) -> int:
         """Write a pair into a free slot, or if there is none into that of the oldest pair; return the slot."""
         full = len(self.slots) == self.capacity
         slot = self.slots.pop(0) if full else min(set(range(self.capacity)).difference(self.slots))
@@ -103,7 +104,7 @@ class InverseHessian:
         self.vectors[slot, 1] = z
         return slot
 
-    def _accept(self, slot: int, step: Vector, change: Vector, products: Vector) -> None:
+    def _accept(self, slot: int, step: Float64Array, change: Float64Array, products: Float64Array) -> None:
         """Count the pair that was written into a slot, or erase it if rounding has made its curvature useless.
 
         products is Sᵀ change and Zᵀ change, (capacity, 2).

@@ -7,31 +7,16 @@ P = [D S, Y] has two columns per pair. A principal submatrix of B has the same f
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data.features import DenseFeatures
+from ..penalties import soft_threshold, subgradient
+from ..runtime.arrays import Float64Array
 from ..runtime.precision import Precision
 from ..runtime.vectors import dot, largest
-from .loop import Vector
 
 # Stop minimising the model once its subgradient is 3 % of that at the start, or after 30 iterations.
 ACCURACY, MAX_ITER = 0.03, 30
 MAX_HALVINGS = 10  # of a Newton step
-
-
-def subgradient(
-    grad: Vector, theta: Vector, l1: Vector | float, support: NDArray[np.intp] | None = None, out: Vector | None = None
-) -> Vector:
-    """Subgradient of least norm of f(theta) + Σ_j l1_j |theta_j|, where grad is the gradient of f.
-
-    support holds the indices of theta's nonzero entries; None looks for them.
-    """
-    least: Vector = np.clip(grad, -l1, l1, out=out)
-    np.subtract(grad, least, out=least)
-    if support is None:
-        support = np.flatnonzero(theta)
-    least[support] = grad[support] + np.broadcast_to(l1, grad.shape)[support] * np.sign(theta[support])
-    return least
 
 
 class L1Model:
@@ -46,7 +31,12 @@ class L1Model:
     """
 
     def __init__(
-        self, grad: Vector, start: Vector, l1: Vector, diagonal: Vector, pairs: list[tuple[Vector, Vector]]
+        self,
+        grad: Float64Array,
+        start: Float64Array,
+        l1: Float64Array,
+        diagonal: Float64Array,
+        pairs: list[tuple[Float64Array, Float64Array]],
     ) -> None:
         self.grad, self.start, self.l1, self.diagonal = grad, start, l1, diagonal
         self.P = np.empty((len(grad), 2 * len(pairs)))
@@ -76,7 +66,7 @@ class L1Model:
             self.M *= size[:, None] * size
             self.P *= size
 
-    def minimize(self) -> Vector:
+    def minimize(self) -> Float64Array:
         """Return u near the minimum, with Q(u) ≤ Q(w).
 
         Two kinds of steps alternate. A proximal step never raises Q and finds which entries are zero. A Newton step
@@ -87,8 +77,7 @@ class L1Model:
         enough = ACCURACY * largest(subgradient(grad, u, self.l1))
         for _ in range(MAX_ITER):
             steepness = self.bound * self.diagonal
-            u = u - grad / steepness
-            u = u - np.clip(u, -self.l1 / steepness, self.l1 / steepness)
+            u = soft_threshold(u - grad / steepness, self.l1 / steepness)
             value, grad = self._evaluate(u)
             least = subgradient(grad, u, self.l1)
             if largest(least) <= enough:
@@ -96,7 +85,9 @@ class L1Model:
             u, grad = self._newton(u, value, grad, least)
         return u
 
-    def _newton(self, u: Vector, value: float, grad: Vector, least: Vector) -> tuple[Vector, Vector]:
+    def _newton(
+        self, u: Float64Array, value: float, grad: Float64Array, least: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
         """Minimise over the free entries without changing a sign; return u and the gradient of Q's smooth part."""
         free = np.flatnonzero(least)
         at, diagonal, P = u[free], self.diagonal[free], self.P[free]
@@ -118,7 +109,7 @@ class L1Model:
             step *= 0.5
         return u, grad
 
-    def _evaluate(self, u: Vector) -> tuple[float, Vector]:
+    def _evaluate(self, u: Float64Array) -> tuple[float, Float64Array]:
         """Q at u, and the gradient of its smooth part."""
         d = u - self.start
         change = self.diagonal * d
@@ -127,6 +118,6 @@ class L1Model:
         return dot(self.grad, d) + 0.5 * dot(change, d) + dot(self.l1, np.abs(u)), self.grad + change
 
 
-def _gram(P: Vector, weights: Vector) -> Vector:
+def _gram(P: Float64Array, weights: Float64Array) -> Float64Array:
     """Pᵀ diag(weights) P; BLAS would compute both triangles of this symmetric matrix."""
     return DenseFeatures(P).gram(weights[None], Precision.EXACT, 1)[0]

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..runtime.arrays import Float64Array
 from ..runtime.vectors import dot
 from .inverse_hessian import InverseHessian
 from .line_search import satisfies_wolfe, strong_wolfe
-from .loop import NO_PROGRESS, Lowest, Objective, Preconditioner, State, Vector
+from .loop import NO_PROGRESS, Lowest, State
+from .protocol import Objective, Preconditioner, Problem
 
 MANY_PARAMETERS = 1_000_000
 
-# Compute the curvature anew after 5 iterations, then after 10, 20, … more, but only if the loss has fallen to 95 % of
-# that at the last curvature.
+# Recompute the curvature after 5 iterations, then after 10, 20, … more, but only if the loss has fallen to 95 % of that
+# at the last curvature.
 FIRST_CURVATURE, FALLEN = 5, 0.95
 
 # The line search on a sample of the rows is nearly exact: its trials are cheap.
@@ -39,10 +41,10 @@ class Curvature(NamedTuple):
 class Step(NamedTuple):
     """An accepted step, and where it leads."""
 
-    change: Vector  # of theta
-    theta: Vector
+    change: Float64Array  # of theta
+    theta: Float64Array
     loss: float
-    grad: Vector
+    grad: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class LBFGSState(State):
     inverse: InverseHessian | None = None  # mutable: the next state takes it over and changes it
     curvature: Curvature | None = None
     lowest: Lowest = field(default_factory=Lowest)
-    ascent: Iterator[Vector] | None = None  # mutable: the next state advances it
+    ascent: Iterator[Float64Array] | None = None  # mutable: the next state advances it
     fallen: float = np.inf  # how much the ascent's last step lowered the loss
-    rough: Objective | None = None  # the objective with rough products, if loss and grad come from it
+    rough: Problem | None = None  # the objective with rough products, if loss and grad come from it
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -92,13 +94,15 @@ class LBFGS:
         self.memory = memory
         self.preconditioned = preconditioned
 
-    def init(self, objective: Objective, theta: Vector) -> LBFGSState:
+    needs = ()
+
+    def init(self, objective: Problem, theta: Float64Array) -> LBFGSState:
         """Evaluate the start."""
         rough = objective.rough(theta) if self.preconditioned else None
         ascent = objective.ascend(theta) if self.preconditioned else None
         return LBFGSState(theta, *(rough or objective).loss_grad(theta), ascent=ascent, rough=rough)
 
-    def step(self, objective: Objective, state: LBFGSState) -> LBFGSState:
+    def step(self, objective: Problem, state: LBFGSState) -> LBFGSState:
         """Take a step of the dual ascent if there is one, else search along the quasi-Newton or a simpler direction."""
         if state.ascent is not None:
             nearer = self._ascend(objective, state, state.ascent)
@@ -110,7 +114,7 @@ class LBFGS:
         going = state.loss - following.loss >= ROUGH_FALL * abs(following.loss)
         return following if going else following.refined(objective)
 
-    def _search(self, objective: Objective, state: LBFGSState) -> LBFGSState:
+    def _search(self, objective: Problem, state: LBFGSState) -> LBFGSState:
         for inverse, curvature in self._attempts(objective, state):
             found = self._advance(objective, state, inverse, curvature)
             if found is not None:
@@ -131,7 +135,7 @@ class LBFGS:
                 )
         return replace(state, stuck=NO_PROGRESS)
 
-    def _ascend(self, objective: Objective, state: LBFGSState, ascent: Iterator[Vector]) -> LBFGSState | None:
+    def _ascend(self, objective: Problem, state: LBFGSState, ascent: Iterator[Float64Array]) -> LBFGSState | None:
         """Return the state at the ascent's next point, or None if there is none or it does not lower the loss."""
         theta = next(ascent, None)
         if theta is None:
@@ -142,7 +146,7 @@ class LBFGS:
             return None
         return LBFGSState(theta, loss, grad, ascent=ascent if fallen <= STEEP * state.fallen else None, fallen=fallen)
 
-    def _attempts(self, objective: Objective, state: LBFGSState) -> Iterator[tuple[InverseHessian, Curvature | None]]:
+    def _attempts(self, objective: Problem, state: LBFGSState) -> Iterator[tuple[InverseHessian, Curvature | None]]:
         """Yield inverse Hessians to try: from curvature and pairs, from the curvature here, from the gradient alone."""
 
         def inverse_of(matrix: Preconditioner | None) -> InverseHessian:
@@ -158,7 +162,7 @@ class LBFGS:
             # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta), state.loss)
             inverse = inverse_of(curvature.matrix)
-        elif curvature.age >= curvature.lifetime and state.loss <= FALLEN * curvature.loss:
+        elif curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor):
             curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=2 * curvature.lifetime)
             inverse = inverse.renewed(curvature.matrix)
         curvature = curvature._replace(age=curvature.age + 1)
@@ -172,7 +176,7 @@ class LBFGS:
         return self.memory if state.theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
 
     def _advance(
-        self, objective: Objective, state: LBFGSState, inverse: InverseHessian, curvature: Curvature | None
+        self, objective: Problem, state: LBFGSState, inverse: InverseHessian, curvature: Curvature | None
     ) -> Step | None:
         """Return a step along the quasi-Newton direction that satisfies the Wolfe conditions, or None."""
         direction = inverse.direction()
@@ -187,11 +191,11 @@ class LBFGS:
 
     def _sizes(
         self,
-        objective: Objective,
-        theta: Vector,
+        objective: Problem,
+        theta: Float64Array,
         inverse: InverseHessian,
         curvature: Curvature | None,
-        direction: Vector,
+        direction: Float64Array,
     ) -> Iterator[float]:
         """Yield step sizes to try: 1, then the best on a sample of the rows, then the best on all rows."""
         size: float | None = None
@@ -211,7 +215,7 @@ class LBFGS:
             yield size
 
     def _try(
-        self, objective: Objective, state: LBFGSState, direction: Vector, slope: float, step_size: float
+        self, objective: Problem, state: LBFGSState, direction: Float64Array, slope: float, step_size: float
     ) -> Step | None:
         """Return the step of this size if it satisfies the Wolfe conditions, else None."""
         change = direction if step_size == 1 else step_size * direction
@@ -219,3 +223,8 @@ class LBFGS:
         loss, grad = objective.loss_grad(theta)
         accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction))
         return Step(change, theta, loss, grad) if accepted else None
+
+
+def _has_fallen(loss: float, before: float, floor: float) -> bool:
+    """Whether the loss is much nearer to its lower bound than before; yes where no bound is known."""
+    return loss - floor <= FALLEN * (before - floor)

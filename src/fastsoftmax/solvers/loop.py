@@ -2,18 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.arrays import Float64Array
 from ..runtime.vectors import largest
+from .protocol import Method, Objective
 
-Vector = NDArray[np.float64]
-
-# A fit has diverged if its loss exceeds 1000 · max(1, loss at the start).
+# A fit has diverged if its loss exceeds that at the start, F₀, by 1000 · max(1, |F₀|).
 DIVERGED = 1e3
 
 # Stop after 10 iterations in a row without a new lowest loss or gradient norm: what is left is rounding.
@@ -31,63 +31,6 @@ HISTORY_DTYPE = np.dtype(
 )
 
 
-class Preconditioner(Protocol):
-    """An approximation of the Hessian."""
-
-    def solve(self, v: Vector) -> Vector:
-        """Multiply a vector with the inverse of the approximation."""
-
-
-class Objective(Protocol):
-    """What a method may ask of a problem; every pass over the data is counted."""
-
-    n_params: int
-    n_samples: int
-    n_weights: int  # the first n_weights parameters, W, are penalised; the others, b, are not
-    l1: float  # L1 penalty of W; loss_grad and line leave it to the method
-
-    @property
-    def n_passes(self) -> int:
-        """Passes so far; a batch counts by its share of the rows."""
-
-    def split(self, theta: Vector) -> tuple[Vector, Vector]:
-        """W, (n_classes, n_features), and b as views of theta."""
-
-    def loss_grad(self, theta: Vector) -> tuple[float, Vector]:
-        """Value and gradient at theta: one pass."""
-
-    def columns(self, columns: NDArray[np.intp]) -> "Objective":
-        """Return the objective of these features alone."""
-
-    def batch(self, rows: NDArray[np.intp]) -> "Objective":
-        """Return the objective of these samples; if they are drawn at random, it estimates that of all samples."""
-
-    def line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]]:
-        """Return phi(t) → value and slope at theta + t · direction: one pass here, none in phi."""
-
-    def sample_line(self, theta: Vector, direction: Vector) -> Callable[[float], tuple[float, float]] | None:
-        """Return `line` of a random sample of the rows, an estimate; None if that would save too little."""
-
-    def rough(self, theta: Vector) -> "Objective | None":
-        """Return the objective with faster, less exact products, for a fit from theta; None if there is none."""
-
-    def ascend(self, theta: Vector) -> Iterator[Vector]:
-        """Yield points ever nearer to the optimum, each for a few passes; none if no cheap method finds such."""
-
-    def curvature(self, theta: Vector) -> Preconditioner:
-        """Approximate the Hessian at theta: a few passes."""
-
-    def diagonal(self, theta: Vector) -> Vector:
-        """Diagonal of the Hessian at theta, made positive: two passes."""
-
-    @property
-    def separated_below(self) -> float:
-        """A loss below this proves that the classes are separated and no optimum exists; 0 if there always is one."""
-
-    def curvature_bound(self) -> float:
-        """Upper bound of the Hessian's largest eigenvalue at any theta."""
-
-
 @dataclass(frozen=True, slots=True)
 class State:
     """A point that a method has reached; each method adds what it remembers.
@@ -96,9 +39,9 @@ class State:
     `stuck` is the reason why no further progress is possible; it is empty while progress is possible.
     """
 
-    theta: Vector
+    theta: Float64Array
     loss: float
-    grad: Vector
+    grad: Float64Array
     stuck: str = ""
 
     def refined(self, objective: Objective) -> "State":
@@ -113,7 +56,7 @@ class Lowest(NamedTuple):
     grad_norm: float = math.inf
     idle: int = 0
 
-    def after(self, loss: float, grad: Vector) -> "Lowest":
+    def after(self, loss: float, grad: Float64Array) -> "Lowest":
         """Return the update for one more iteration."""
         norm = largest(grad)
         new = loss < self.loss or norm < self.grad_norm
@@ -125,16 +68,6 @@ class Lowest(NamedTuple):
         return NO_PROGRESS if self.idle >= PATIENCE else ""
 
 
-class Method(Protocol):
-    """A solver: where to start, and how to get from one state to the next."""
-
-    def init(self, objective: Objective, theta: Vector) -> Any:
-        """Return the State at theta."""
-
-    def step(self, objective: Objective, state: Any) -> Any:
-        """Return the next State."""
-
-
 class Progress(NamedTuple):
     """What a callback sees after every iteration; theta holds the parameters at that time."""
 
@@ -143,13 +76,13 @@ class Progress(NamedTuple):
     seconds: float
     loss: float
     grad_norm: float
-    theta: Vector
+    theta: Float64Array
 
 
 class Solution(NamedTuple):
     """Where the loop stopped, and why."""
 
-    theta: Vector
+    theta: Float64Array
     loss: float
     grad_norm: float
     n_iter: int
@@ -171,7 +104,7 @@ class History:
         """Iterations so far; the start is not counted."""
         return max(0, len(self.rows) - 1)
 
-    def see(self, iteration: int, loss: float, grad_norm: float, theta: Vector) -> Progress:
+    def see(self, iteration: int, loss: float, grad_norm: float, theta: Float64Array) -> Progress:
         """Return the progress at this moment."""
         return Progress(iteration, self.objective.n_passes, time.perf_counter() - self.started, loss, grad_norm, theta)
 
@@ -184,7 +117,7 @@ class History:
 def minimize(
     objective: Objective,
     method: Method,
-    theta: Vector,
+    theta: Float64Array,
     *,
     tol: float,
     max_iter: int,
@@ -212,8 +145,8 @@ def minimize(
         return history.see(iteration, state.loss, largest(state.grad), state.theta)
 
     def end(at: Progress, stuck: str, stop: object) -> tuple[str, str] | None:
-        if at.loss < objective.separated_below:
-            return "separated", _separated_message(at)
+        if reason := objective.no_optimum(at.loss):
+            return "separated", reason
         if at.grad_norm <= tol:
             return "converged", f"gradient norm {at.grad_norm:.3g} ≤ tol = {tol:.3g}"
         if stuck:
@@ -229,8 +162,9 @@ def minimize(
         while True:
             last = look(state, len(history.rows))
             history.rows.append(last[:5])
-            limit = DIVERGED * max(1.0, history.rows[0][3])
-            if not math.isfinite(last.loss + last.grad_norm) or last.loss > limit:
+            start = history.rows[0][3]
+            limit = DIVERGED * max(1.0, abs(start))
+            if not math.isfinite(last.loss + last.grad_norm) or last.loss - start > limit:
                 return history.solution(best, "diverged", _diverged_message(last))
             if not last.loss >= best.loss:
                 best = last
@@ -260,13 +194,6 @@ def _diverged_message(last: Progress) -> str:
     return (
         f"the loss became {last.loss:.3g} in iteration {last.iteration}; the parameters of the lowest loss are kept; "
         "a smaller learning_rate, or features of similar size, may help"
-    )
-
-
-def _separated_message(last: Progress) -> str:
-    return (
-        f"every sample has a probability above ½ for its class: all classes are separated, and without a penalty the "
-        f"loss, now {last.loss:.3g}, falls for ever; use a positive l2"
     )
 
 

@@ -8,32 +8,34 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..penalties import subgradient
+from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.vectors import dot
-from .l1_model import L1Model, subgradient
+from .l1_model import L1Model
 from .line_search import MAX_TRIALS, ROUNDING, SUFFICIENT_DECREASE
-from .loop import NO_PROGRESS, Lowest, Objective, State, Vector
+from .loop import NO_PROGRESS, Lowest, State
+from .protocol import Problem
 
 # The pairs may hold 50 million numbers (400 MB) together; at least 5 pairs are kept even if that is more.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
 
-# Compute the diagonal anew after 10 iterations, then after 20, 40, … more.
+# Recompute the diagonal after 10 iterations, then after 20, 40, … more.
 FIRST_DIAGONAL = 10
 
 
 class Pair(NamedTuple):
     """A step, and how the gradient changed along it."""
 
-    moved: NDArray[np.intp]  # entries of theta that the step changed
-    s: Vector  # (len(moved),), their changes
-    y: Vector  # (n_params,), change of the smooth part's gradient
+    moved: IndexArray  # entries of theta that the step changed
+    s: Float64Array  # (len(moved),), their changes
+    y: Float64Array  # (n_params,), change of the smooth part's gradient
 
 
 class Curvature(NamedTuple):
     """The diagonal of the smooth part's Hessian, and when it was computed."""
 
-    diagonal: Vector
+    diagonal: Float64Array
     age: int = 0  # iterations since
     lifetime: int = FIRST_DIAGONAL  # iterations until the next
 
@@ -42,10 +44,10 @@ class Curvature(NamedTuple):
 class ProximalState(State):
     """A point, and what its model is built from; `grad` is F's subgradient of least norm."""
 
-    smooth_grad: Vector = field(kw_only=True)
-    support: NDArray[np.intp] = field(kw_only=True)  # entries of theta that are not zero
+    smooth_grad: Float64Array = field(kw_only=True)
+    support: IndexArray = field(kw_only=True)  # entries of theta that are not zero
     curvature: Curvature = field(kw_only=True)
-    places: NDArray[np.intp] = field(kw_only=True)  # scratch: index in the model of each entry of theta
+    places: IndexArray = field(kw_only=True)  # scratch: index in the model of each entry of theta
     pairs: tuple[Pair, ...] = ()
     lowest: Lowest = field(default_factory=Lowest)
 
@@ -66,7 +68,9 @@ class ProximalQuasiNewton:
     def __init__(self, memory: int = 50) -> None:
         self.memory = memory
 
-    def init(self, objective: Objective, theta: Vector) -> ProximalState:
+    needs = ()
+
+    def init(self, objective: Problem, theta: Float64Array) -> ProximalState:
         """Evaluate the start."""
         loss, grad = objective.loss_grad(theta)
         known = np.isfinite(loss) and np.isfinite(grad).all()
@@ -82,7 +86,7 @@ class ProximalQuasiNewton:
             places=np.empty(theta.size, np.intp),
         )
 
-    def step(self, objective: Objective, state: ProximalState) -> ProximalState:
+    def step(self, objective: Problem, state: ProximalState) -> ProximalState:
         """Go to the model's minimum or towards it. If that does not lower F, use a model without pairs."""
         diagonal, age, lifetime = state.curvature
         if age >= lifetime:
@@ -94,7 +98,7 @@ class ProximalQuasiNewton:
                 return found
         return replace(state, stuck=NO_PROGRESS)
 
-    def _advance(self, objective: Objective, state: ProximalState) -> ProximalState | None:
+    def _advance(self, objective: Problem, state: ProximalState) -> ProximalState | None:
         """Return the state at the model's minimum or on the line to it, or None if no step there lowers F enough."""
         touched = state.grad != 0
         for entries in (state.support, *(pair.moved for pair in state.pairs)):
@@ -146,13 +150,13 @@ class ProximalQuasiNewton:
 
     def _moved(
         self,
-        objective: Objective,
+        objective: Problem,
         state: ProximalState,
-        theta: Vector,
+        theta: Float64Array,
         loss: float,
-        smooth_grad: Vector,
-        moved: NDArray[np.intp],
-        support: NDArray[np.intp],
+        smooth_grad: Float64Array,
+        moved: IndexArray,
+        support: IndexArray,
     ) -> ProximalState:
         """Return the state at theta, with the pair of the step from state to theta."""
         grad = least_subgradient(objective, smooth_grad, theta, support)
@@ -176,12 +180,17 @@ class ProximalQuasiNewton:
         )
 
 
-def _penalties(objective: Objective, entries: NDArray[np.intp]) -> Vector:
+def _penalties(objective: Problem, entries: IndexArray) -> Float64Array:
     """L1 penalties of these entries of theta; 0 for those of b, which come last."""
-    return np.where(entries < objective.n_weights, objective.l1, 0.0)
+    l1, of_W = objective.l1, entries < objective.n_weights
+    if isinstance(l1, float):
+        return np.where(of_W, l1, 0.0)
+    penalties = np.zeros(len(entries))
+    penalties[of_W] = l1[entries[of_W]]
+    return penalties
 
 
-def least_subgradient(objective: Objective, grad: Vector, theta: Vector, support: NDArray[np.intp]) -> Vector:
+def least_subgradient(objective: Problem, grad: Float64Array, theta: Float64Array, support: IndexArray) -> Float64Array:
     """F's subgradient of least norm, where grad is the gradient of F's smooth part."""
     n_weights = objective.n_weights
     least = np.empty_like(grad)

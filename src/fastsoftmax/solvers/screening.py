@@ -14,8 +14,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.arrays import Float64Array
 from ..runtime.vectors import largest
-from .loop import History, Method, Objective, Progress, Solution, Vector, interrupted_message, minimize
+from .loop import History, Progress, Solution, interrupted_message, minimize
+from .protocol import Method, Problem
 from .proximal import least_subgradient
 
 # Let a feature in if its largest slope is at least 90 % of the penalty. If these are more than 30 % of all, fit all.
@@ -25,18 +27,18 @@ NEAR, MOST = 0.9, 0.3
 class Part:
     """The objective of the kept features; maps parameters from all features to these and back."""
 
-    def __init__(self, whole: Objective, kept: NDArray[np.bool_]) -> None:
+    def __init__(self, whole: Problem, kept: NDArray[np.bool_]) -> None:
         self.whole, self.kept = whole, np.flatnonzero(kept)
         self.objective = whole.columns(self.kept)
 
-    def narrow(self, theta: Vector) -> Vector:
+    def narrow(self, theta: Float64Array) -> Float64Array:
         """Parameters of the kept features."""
         part = np.empty(self.objective.n_params)
         (W_out, b_out), (W, b) = self.objective.split(part), self.whole.split(theta)
         W_out[:], b_out[:] = W[:, self.kept], b
         return part
 
-    def widen(self, part: Vector) -> Vector:
+    def widen(self, part: Float64Array) -> Float64Array:
         """Parameters of all features; zero for those left out."""
         theta = np.zeros(self.whole.n_params)
         (W_out, b_out), (W, b) = self.whole.split(theta), self.objective.split(part)
@@ -45,9 +47,9 @@ class Part:
 
 
 def minimize_screened(
-    objective: Objective,
+    objective: Problem,
     method: Method,
-    theta: Vector,
+    theta: Float64Array,
     *,
     tol: float,
     max_iter: int,
@@ -58,13 +60,12 @@ def minimize_screened(
     last = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
     @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss, as in `minimize`
-    def look(theta: Vector) -> tuple[Progress, NDArray[np.float64]]:
+    def look(theta: Float64Array) -> tuple[Progress, Float64Array]:
         """Return the progress at theta and the largest |slope| of each feature; one pass over all of X."""
         loss, grad = objective.loss_grad(theta)
-        W, _ = objective.split(theta)
         least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
         slopes = np.abs(objective.split(grad)[0]).max(axis=0)
-        loss += objective.l1 * float(np.abs(W).sum())
+        loss += objective.absolute(theta)
         return history.see(history.n_iter, loss, largest(least), theta), slopes
 
     def watch(part: Part, begun: int, progress: Progress) -> object:
@@ -77,7 +78,7 @@ def minimize_screened(
 
     try:
         last, slopes = look(theta)
-        kept = (slopes >= NEAR * objective.l1) | objective.split(theta)[0].any(axis=0)
+        kept = (slopes >= NEAR * objective.l1_of_features) | objective.split(theta)[0].any(axis=0)
         if not math.isfinite(last.loss + last.grad_norm) or kept.mean() > MOST:
             return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
         kept[np.argmax(slopes)] = True  # at least one feature
@@ -96,11 +97,11 @@ def minimize_screened(
                 return history.solution(last, found.status, found.message)
             last, slopes = look(last.theta)
             history.rows[-1] = last[:5]
-            missed = (slopes > objective.l1 + tol) & ~kept
+            missed = (slopes > objective.l1_of_features + tol) & ~kept
             if not missed.any() or found.status not in ("converged", "rounding"):
                 message = f"{found.message}; {kept.sum()} of {len(kept)} features were let in"
                 return history.solution(last, found.status, message)
-            kept |= slopes >= NEAR * objective.l1
+            kept |= slopes >= NEAR * objective.l1_of_features
     except KeyboardInterrupt:
         if not history.rows:
             raise

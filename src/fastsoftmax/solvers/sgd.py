@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from math import cos, pi, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.vectors import add_scaled
-from .loop import Objective, State, Vector
+from .loop import State
+from .protocol import Problem
 
 RULES = ("momentum", "adam")
 SCHEDULES = ("constant", "invscaling", "cosine")
@@ -75,15 +76,15 @@ class SGD:
 class Walk:
     """What an epoch passes on to the next; both must have the same options."""
 
-    theta: Vector  # the last iterate
-    average: Vector  # of the iterates; theta itself if the options ask for no average
-    velocity: Vector  # the last step, or Adam's mean gradient
-    squares: Vector  # Adam's mean squared gradient; empty for momentum
+    theta: Float64Array  # the last iterate
+    average: Float64Array  # of the iterates; theta itself if the options ask for no average
+    velocity: Float64Array  # the last step, or Adam's mean gradient
+    squares: Float64Array  # Adam's mean squared gradient; empty for momentum
     n_steps: int = 0
     learning_rate: float = 0.0  # of the first step, before the schedule; 0 until it is chosen
 
     @classmethod
-    def start(cls, theta: Vector, options: SGD) -> "Walk":
+    def start(cls, theta: Float64Array, options: SGD) -> "Walk":
         """Return the walk before its first step, at theta."""
         return cls(theta, theta, np.zeros_like(theta), np.zeros(theta.size if options.rule == "adam" else 0))
 
@@ -123,17 +124,22 @@ class StochasticGradient:
         self.random = random
         self.max_epochs = max_epochs
 
-    def init(self, objective: Objective, theta: Vector) -> SGDState:
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The bound of the curvature, unless the learning rate was given."""
+        return ("curvature_bound",) if self.learning_rate is None else ()
+
+    def init(self, objective: Problem, theta: Float64Array) -> SGDState:
         """Evaluate the start."""
         return SGDState(theta, *objective.loss_grad(theta), walk=Walk.start(theta, self.options))
 
-    def step(self, objective: Objective, state: SGDState) -> SGDState:
+    def step(self, objective: Problem, state: SGDState) -> SGDState:
         """Walk for an epoch and evaluate its end."""
         assert state.walk is not None
         walk = self.epoch(objective, state.walk)
         return SGDState(walk.average, *objective.loss_grad(walk.average), walk=walk)
 
-    def epoch(self, objective: Objective, walk: Walk) -> Walk:
+    def epoch(self, objective: Problem, walk: Walk) -> Walk:
         """Return the walk after one more epoch, a step per mini-batch; the given walk is not changed."""
         average = self.options.average
         theta = walk.theta.copy()
@@ -160,12 +166,12 @@ class StochasticGradient:
                 add_scaled(walk.average, newest, theta)
         return walk
 
-    def _batches(self, n_samples: int) -> list[NDArray[np.intp]]:
+    def _batches(self, n_samples: int) -> list[IndexArray]:
         """Every sample once; rows of a batch in ascending order, which memory and files read faster."""
         order = self.random.permutation(n_samples)
         return [np.sort(rows) for rows in np.array_split(order, -(-n_samples // self.options.batch_size))]
 
-    def _settle(self, batch: Objective) -> float:
+    def _settle(self, batch: Problem) -> float:
         """Learning rate from the curvature of a batch; 0 if that is zero, so that the next batch is asked."""
         if self.learning_rate is not None:
             return self.learning_rate
@@ -183,15 +189,15 @@ class StochasticGradient:
         return 1.0
 
 
-def _momentum(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -> None:
-    """Look ahead to theta (Nesterov's momentum): v ← μ v − η g;  theta ← theta + μ v − η g."""
+def _momentum(walk: Walk, grad: Float64Array, learning_rate: float, momentum: float) -> None:
+    """Nesterov's momentum, where theta is the look-ahead point: v ← μ v − η g;  theta ← theta + μ v − η g."""
     walk.velocity *= momentum
     add_scaled(walk.velocity, -learning_rate, grad)
     add_scaled(walk.theta, momentum, walk.velocity)
     add_scaled(walk.theta, -learning_rate, grad)
 
 
-def _adam(walk: Walk, grad: Vector, learning_rate: float, momentum: float) -> None:
+def _adam(walk: Walk, grad: Float64Array, learning_rate: float, momentum: float) -> None:
     """Adam: m ← μ m + (1 − μ) g;  u ← ν u + (1 − ν) g²;  m̂ = m/(1 − μᵗ);  û = u/(1 − νᵗ);  theta −= η m̂/(√û + ε)."""
     walk.velocity *= momentum
     add_scaled(walk.velocity, 1 - momentum, grad)

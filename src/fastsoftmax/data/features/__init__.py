@@ -8,7 +8,7 @@ left of large numbers near each other has to be found before they are multiplied
 what they are, a shift is one of the intercepts, b + W shift.
 """
 
-from .base import Features
+from .base import Features, Parameters, PassOptions
 from .binding import AnyMatrix, as_csr, bind_features, is_served
 from .dense import DenseFeatures, is_bfloat16
 from .sparse import CsrFeatures
@@ -18,6 +18,8 @@ __all__ = [
     "CsrFeatures",
     "DenseFeatures",
     "Features",
+    "Parameters",
+    "PassOptions",
     "as_csr",
     "bind_features",
     "is_bfloat16",

@@ -2,16 +2,30 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...runtime.arrays import Float64Array, FloatArray, IndexArray
 from ...runtime.precision import Precision
-from ..arguments import FloatArray, Targets, overflow_shows
+from ..arguments import is_finite, overflow_shows
 from ..samples import Samples
 
-Vector = NDArray[np.float64]
+
+class Parameters(NamedTuple):
+    """W, (n_outputs, n_features), and b, (n_outputs,); also a direction in which they move, or a gradient."""
+
+    W: NDArray[Any]  # float32 or float64, as is b
+    b: NDArray[Any]
+
+
+class PassOptions(NamedTuple):
+    """How a pass over X is done."""
+
+    family: int  # the kernels' number
+    precision: Precision
+    num_threads: int
 
 
 class Features(ABC):
@@ -38,77 +52,66 @@ class Features(ABC):
     dtype: np.dtype[Any]
     n_entries: int
 
-    def __init__(self, scale: Vector | None, shift: Vector | None) -> None:
+    def __init__(self, scale: Float64Array | None, shift: Float64Array | None) -> None:
         self.scale = scale
         self.shift = shift
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def loss_grad(
-        self,
-        grad_W_out: FloatArray,
-        grad_b_out: Vector,
-        W: FloatArray,
-        b: FloatArray,
-        targets: Targets,
-        sample_weight: Vector | None,
-        offset: FloatArray | None,
-        precision: Precision,
-        num_threads: int,
-    ) -> float:
+    def loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:
         """Write the gradient of the mean of s_i L_i, and return that mean; one pass over X."""
-        samples = Samples(targets.labels, targets.rows, sample_weight, offset)
-        loss = self._loss_grad(grad_W_out, grad_b_out, *self._fold(W, b), samples, precision, num_threads)
-        self._unfold(grad_W_out, grad_b_out)
+        loss = self._loss_grad(grad_out, self._fold(at), samples, options)
+        self._unfold(grad_out)
         return loss
 
     @overflow_shows
     def hess_vec(
-        self,
-        product_W_out: Vector,
-        product_b_out: Vector,
-        W: Vector,
-        b: Vector,
-        V: Vector,
-        v: Vector,
-        mass: Vector | None,
-        offset: FloatArray | None,
-        precision: Precision,
-        num_threads: int,
+        self, product_out: Parameters, at: Parameters, direction: Parameters, samples: Samples, options: PassOptions
     ) -> None:
-        """Write the Hessian of the mean of s_i L_i times (V, v); mass is s_i Σ_k y_ik; one pass over X."""
-        at, along = self._fold(W, b), self._fold(V, v)
-        self._hess_vec(product_W_out, product_b_out, *at, *along, mass, offset, precision, num_threads)
-        self._unfold(product_W_out, product_b_out)
+        """Write the Hessian of the mean of s_i L_i times a direction; one pass over X."""
+        self._hess_vec(product_out, self._fold(at), self._fold(direction), samples, options)
+        self._unfold(product_out)
 
-    def predict(
-        self, out: FloatArray, W: FloatArray, b: FloatArray, probabilities: bool, precision: Precision, num_threads: int
-    ) -> float:
-        """Write logits or probabilities, and return the sum of the logits, finite if every one is."""
-        return self._predict(out, *self._fold(W, b), probabilities, precision, num_threads)
+    def predict(self, out: FloatArray, at: Parameters, mean: bool, options: PassOptions) -> float:
+        """Write the logits, or the mean that they give; return the sum of the logits, which is finite if they are."""
+        return self._predict(out, self._fold(at), mean, options)
 
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
         """Return what the gradient of W can be written in."""
         return np.dtype(np.float64)
 
     @abstractmethod
-    def rows(self, rows: NDArray[np.intp] | slice) -> "Features":
+    def rows(self, rows: IndexArray | slice) -> "Features":
         """Features of some of the samples: an array of indices, or a slice without a step."""
 
     @abstractmethod
-    def columns(self, columns: NDArray[np.intp]) -> "Features":
+    def columns(self, columns: IndexArray) -> "Features":
         """Copy some of the features, named by ascending indices."""
 
     @abstractmethod
     def values(self) -> FloatArray:
         """X itself, dense, scaled and shifted; not to be written to."""
 
+    @overflow_shows
+    def finite_values(self) -> FloatArray:
+        """`values`, of which what is stored has been found finite.
+
+        Raises
+        ------
+        ValueError
+            If the scale or the shift makes them infinite.
+        """
+        values = self.values()
+        if (self.scale is not None or self.shift is not None) and not is_finite(values):
+            raise ValueError(f"scale or shift is so large that X overflows {values.dtype} with them")
+        return values
+
     @abstractmethod
     def squares(self, sample_weight: FloatArray) -> FloatArray:
         """Σ_i w_ik x_ij² for every column of weights, (n_weights, n_features)."""
 
-    def exact_products(self, W: Vector) -> Vector:
+    def exact_products(self, W: Float64Array) -> Float64Array:
         """W x_i for every row, (n_samples, len(W)), in float64 whatever the dtype."""
         products = np.zeros((len(self), len(W)))
         if self.shift is not None:
@@ -118,7 +121,7 @@ class Features(ABC):
             products[rows] += block @ W.T
         return products
 
-    def exact_sums(self, sample_weight: Vector) -> Vector:
+    def exact_sums(self, sample_weight: Float64Array) -> Float64Array:
         """Σ_i w_ik x_i for every column of weights, (n_weights, n_features), in float64 whatever the dtype."""
         sums = np.zeros((sample_weight.shape[1], self.shape[1]))
         for rows, block in self._float64_blocks():
@@ -133,11 +136,10 @@ class Features(ABC):
 
     def dual_ascent(
         self,
-        W_inout: Vector,
-        b_inout: Vector,
-        probabilities_inout: FloatArray,
-        step: Vector,
-        order: NDArray[np.intp],
+        at_inout: Parameters,
+        q_inout: FloatArray,
+        step: Float64Array,
+        order: IndexArray,
         intercept: bool,
         num_threads: int,
     ) -> None:
@@ -158,7 +160,7 @@ class Features(ABC):
         """Σ_i w_ci x_i x_iᵀ for every row of weights, (n_weights, n_features, n_features)."""
 
     @abstractmethod
-    def moments(self, sample_weight: Vector | None, num_threads: int) -> tuple[Vector, Vector]:
+    def moments(self, sample_weight: Float64Array | None, num_threads: int) -> tuple[Float64Array, Float64Array]:
         """Weighted means and standard deviations of what is stored, (n_features,) each; weights have mean one."""
 
     @abstractmethod
@@ -166,25 +168,33 @@ class Features(ABC):
         """Raise ValueError, naming the place, if X holds NaN or infinity."""
 
     @abstractmethod
-    def _loss_grad(self, *arguments: Any) -> float: ...
+    def _loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:
+        """`loss_grad` of what is stored."""
 
     @abstractmethod
-    def _hess_vec(self, *arguments: Any) -> None: ...
+    def _hess_vec(
+        self, product_out: Parameters, at: Parameters, direction: Parameters, samples: Samples, options: PassOptions
+    ) -> None:
+        """`hess_vec` of what is stored."""
 
     @abstractmethod
-    def _predict(self, *arguments: Any) -> float: ...
+    def _predict(self, out: FloatArray, at: Parameters, mean: bool, options: PassOptions) -> float:
+        """`predict` of what is stored."""
 
-    def _factors(self, columns: NDArray[np.intp]) -> tuple[Vector | None, Vector | None]:
+    def _factors(self, columns: IndexArray) -> tuple[Float64Array | None, Float64Array | None]:
         """Scale and shift of some features."""
         scale = None if self.scale is None else self.scale[columns]
         shift = None if self.shift is None else self.shift[columns]
         return scale, shift
 
-    def _fold(self, W: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _fold(self, at: Parameters) -> Parameters:
         """Parameters for what is stored."""
-        return (W if self.scale is None else W * self.scale), b
+        if self.scale is None:
+            return at
+        with np.errstate(over="ignore", invalid="ignore"):
+            return Parameters(at.W * self.scale, at.b)
 
-    def _unfold(self, grad_W: FloatArray, grad_b: FloatArray) -> None:
+    def _unfold(self, grad: Parameters) -> None:
         """Turn a gradient for what is stored into that for X."""
         if self.scale is not None:
-            grad_W *= self.scale
+            np.multiply(grad.W, self.scale, out=grad.W, casting="same_kind")

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import _kernels
+from ...runtime.arrays import Float64Array
 from ..arguments import C_TYPE, as_array, as_numbers, check_finite, check_real, in_dtype, is_readable
-from .base import Features, Vector
+from .base import Features
 from .dense import DenseFeatures, is_bfloat16
 from .sparse import CsrFeatures
 
@@ -62,7 +63,7 @@ def is_served(dtype: np.dtype[Any]) -> bool:
     return dtype.isnative and (dtype.char in "fdeBb?" or is_bfloat16(dtype))
 
 
-def _as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Vector | None:
+def _as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Float64Array | None:
     if factors is None:
         return None
     values = as_array(name, factors)

@@ -1,0 +1,136 @@
+"""What the rest of the package asks of a family: the checks of y, and what is known of its loss."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import _kernels
+from ..data.arguments import as_array
+from ..data.features import Features, Parameters
+from ..data.samples import Samples, as_offset, as_sample_weight
+from ..penalties import ElasticNet
+from ..runtime.arrays import FloatArray, IndexArray
+
+
+class Family(ABC):
+    """A distribution of y whose natural parameters are functions of the logits.
+
+    The kernels hold its three row functions, of the same name: loss and residual, curvature, mean. Here is the rest. A
+    family says only what differs from the defaults below, which claim nothing.
+    """
+
+    name: str
+    """What the user calls the family, and the list of the kernels too."""
+
+    floor: float = -np.inf
+    """A lower bound of every L_i."""
+
+    max_curvature: float | None = None
+    """A bound of the largest eigenvalue of every C_i / Σ_k y_ik; None where there is none."""
+
+    is_categorical: bool = False
+    """Whether C_i = Σ_k y_ik (diag(p_i) − p_i p_iᵀ), which the curvature by principal components is made of."""
+
+    @cached_property
+    def number(self) -> int:
+        """The kernels' number of the family."""
+        return _kernels.FAMILIES.index(self.name)
+
+    def samples(
+        self,
+        y: ArrayLike,
+        n_samples: int,
+        dtype: DTypeLike,
+        *,
+        n_outputs: int | None = None,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Samples:
+        """Check y, sample_weight and offset, as users pass them, and return them as one value.
+
+        Parameters
+        ----------
+        y : array_like
+            What a sample was observed to be; each family says its shapes.
+        n_samples : int
+        dtype : dtype
+            float32 or float64: what the samples are computed in.
+        n_outputs : int, optional
+            Outputs that there must be; taken from y by default.
+        sample_weight : array_like of shape (n_samples,), optional
+        offset : array_like of shape (n_samples, n_outputs), optional
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values.
+        """
+        samples = self.check_targets(as_array("y", y), n_samples, n_outputs, dtype)
+        weight = as_sample_weight(sample_weight, n_samples)
+        if offset is None:
+            return samples if weight is None else samples._replace(weight=weight)
+        logits_offset = as_offset(offset, (n_samples, samples.n_outputs), dtype)
+        if logits_offset is not None:
+            self.check_offset(logits_offset)
+        return samples._replace(weight=weight, offset=logits_offset)
+
+    @abstractmethod
+    def check_targets(
+        self, values: NDArray[Any], n_samples: int, n_outputs: int | None, dtype: DTypeLike, name: str = "y"
+    ) -> Samples:
+        """Return y as the kernels read it, without weights; raise ValueError, which names y so, for what is none."""
+
+    def check_offset(self, offset: FloatArray) -> None:
+        """Raise ValueError for an offset that the family does not allow."""
+        bad = np.argwhere(np.isneginf(offset))
+        if len(bad):
+            row, column = bad[0]
+            found = f"found -inf at row {row}, column {column}"
+            raise ValueError(f"offset must be finite for family={self.name!r}, {found}")
+
+    def mean_at_zero(self, n_outputs: int) -> float | None:
+        """Return what all means are where all logits are zero; None to let the kernels find it."""
+        return None
+
+    @abstractmethod
+    def variance(self, mean: FloatArray) -> FloatArray:
+        """Return the diagonal of every C_i / Σ_k y_ik, (n_samples, n_outputs), from the mean."""
+
+    def loss_of_separated(self, samples: Samples, n_samples: int) -> float:
+        """Return a loss below which, without a penalty, there is no optimum: the classes are separated."""
+        return -np.inf
+
+    def separated_message(self, loss: float) -> str:
+        """Say what a loss below that proves."""
+        return ""
+
+    def separated_outputs(self, X: Features, samples: Samples, fit_intercept: bool) -> IndexArray:
+        """Return the separated classes, whose parameters go to infinity without a penalty; a pass over X."""
+        return np.empty(0, np.intp)
+
+    def tells_separated(self, samples: Samples, n_samples: int, n_inputs: int) -> bool:
+        """Whether `separated_outputs` can tell, in a second."""
+        return False
+
+    def may_be_separated(self, samples: Samples, mean: FloatArray) -> bool:
+        """Whether `separated_outputs` is worth a look, by the means of the samples, (n_samples, n_outputs)."""
+        return False
+
+    def ascend(
+        self, X: Features, samples: Samples, l2: float, at_out: Parameters, fit_intercept: bool, num_threads: int
+    ) -> Iterator[int] | None:
+        """Bring parameters from zero towards the optimum, a point at a time; None where the family cannot.
+
+        Yields the passes over X that the point took.
+        """
+        return None
+
+    def duality_gap(
+        self, X: Features, samples: Samples, at: Parameters, penalty: ElasticNet, fit_intercept: bool
+    ) -> float:
+        """Return a bound of F over its minimum, NaN where the family has none."""
+        return np.nan

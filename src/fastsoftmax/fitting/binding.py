@@ -1,0 +1,58 @@
+"""From data as users have them to the loss of a fit, and to its start."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..data.arguments import as_parameters, check_finite
+from ..data.features import AnyMatrix, bind_features
+from ..families import FAMILIES, Family
+from ..problem.loss import Loss
+from ..runtime.arrays import Float64Array
+
+Init = tuple[ArrayLike, ArrayLike]
+
+
+def bind(
+    X: AnyMatrix,
+    y: ArrayLike,
+    *,
+    family: str = "softmax",
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    num_threads: int | None = None,
+) -> Loss:
+    """Return the loss of data as users have them; arguments and errors as of `fit`."""
+    features = bind_features(X, scale, shift)
+    of = as_family(family)
+    samples = of.samples(y, len(features), features.dtype, sample_weight=sample_weight, offset=offset)
+    return Loss(features, samples, of, fit_intercept=bool(fit_intercept), num_threads=num_threads)
+
+
+def as_family(family: object) -> Family:
+    """Return the family of a name."""
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(map(repr, FAMILIES))}, found {family!r}")
+    return FAMILIES[family]
+
+
+def start(init: Init | None, loss: Loss) -> Float64Array:
+    """Return theta of the parameters to start from; errors as of `fit`."""
+    theta = np.zeros(loss.n_params)
+    if init is None:
+        return theta
+    if not isinstance(init, tuple | list) or len(init) != 2:
+        raise ValueError(f"init must be a pair (W, b), found {type(init).__name__}")
+    W, b = as_parameters(*init, loss.X.shape[1], names=("init[0]", "init[1]"))
+    if len(W) != loss.n_outputs:
+        raise ValueError(f"init[0] must have {loss.n_outputs} rows, one a class, found {len(W)}")
+    check_finite("init[0]", W)
+    check_finite("init[1]", b)
+    if b.any() and not loss.fit_intercept:
+        raise ValueError("init[1] must be zero where fit_intercept is false, found other values")
+    theta_W, theta_b = loss.split(theta)
+    theta_W[:] = W
+    theta_b[:] = b
+    return theta

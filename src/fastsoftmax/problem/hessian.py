@@ -1,0 +1,105 @@
+"""Blocks of the Hessian of the data term: in directions of classes and of inputs, and its diagonal."""
+
+import numpy as np
+
+from ..runtime.arrays import Float64Array, FloatArray
+from .loss import Loss
+from .products import gram
+from .sample import SATURATED, Sample, trace
+
+# Above this K, one Gram matrix over all classes is faster than one for each pair of class directions.
+PAIRED_CLASSES = 20
+
+# Weights of Gram matrices are formed for several matrices at a time: at most this many numbers (4 MB).
+WEIGHTS = 500_000
+
+# Above this K, use only the diagonal of the class moments: the eigenvectors would cost more than they save.
+MANY_CLASSES = 256
+
+# Second moments below this share of the largest may be rounding errors: raise them to it.
+RESOLUTION = 1e-6
+
+
+def class_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None]:
+    """Eigenvalues, (K − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ), without the eigenvector 1.
+
+    Above MANY_CLASSES: the diagonal, (K,), and None.
+    """
+    P, weights = sample.probabilities, sample.weights
+    if P.shape[1] > MANY_CLASSES:
+        diagonal = weights @ (P * (1 - P))
+        return np.maximum(diagonal, RESOLUTION * diagonal.max()), None
+    moments = np.diag(weights @ P) - (P.T * weights) @ P
+    values, vectors = np.linalg.eigh(moments + np.trace(moments))
+    return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
+
+
+def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+    """Lower triangle of H without penalty, in class directions × leading components; Y is (n_rows, n_leading) in those.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, n_leading, n_directions, n_leading)
+    """
+    hessian = _outer_hessian if len(classes) > PAIRED_CLASSES else _paired_hessian
+    return hessian(sample, classes, Y, num_threads)
+
+
+def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+    """`hessian_block` by a Gram matrix for each pair of class directions."""
+    n_directions, n_leading = classes.shape[1], Y.shape[1]
+    hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
+    probabilities_T = sample.probabilities.T
+    along = classes.T @ probabilities_T
+    pairs = np.array(np.tril_indices(n_directions))
+    for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Y) // WEIGHTS, axis=1):
+        weights = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
+        hessian[c, :, d] = gram(Y, sample.weights * weights, num_threads)
+    return hessian
+
+
+def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+    """`hessian_block` by one Gram matrix of p_i ⊗ y_i, and one per class on the diagonal, where p − p² would cancel."""
+    P, weights = sample.probabilities, sample.weights[:, None]
+    (n_classes, n_directions), n_leading = classes.shape, Y.shape[1]
+    outer = ((np.sqrt(weights) * P).astype(Y.dtype)[:, :, None] * Y[:, None]).reshape(len(Y), -1)
+    hessian = -gram(outer, np.ones((1, len(Y))), num_threads).reshape(n_classes, n_leading, n_classes, n_leading)
+    own = np.arange(n_classes)
+    hessian[own, :, own] = gram(Y, (weights * P * (1 - P)).T, num_threads)
+    rotation = classes.T.astype(Y.dtype)
+    rows = (rotation @ hessian.reshape(n_classes, -1)).reshape(-1, n_classes, n_leading)
+    return (rotation @ rows).reshape(n_directions, n_leading, n_directions, n_leading)
+
+
+def loss_diagonal(loss: Loss, theta: Float64Array) -> Float64Array:
+    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; two passes over X.
+
+    Raises
+    ------
+    ValueError
+        If a square overflows float64.
+    """
+    mass = np.ones(len(loss)) if loss.mass is None else loss.mass
+    diagonal, traces = np.zeros_like(theta), 0.0
+    for rows, mean in loss.means(theta):
+        _add_diagonal(diagonal, loss, rows, mean, mass)
+        traces += float((mass[rows] * trace(mean)).sum())
+    if loss.family.is_categorical and not traces > SATURATED * mass.sum():
+        # The model is sure of all samples: it gets the curvature of a guess.
+        diagonal[:] = 0
+        for rows, mean in loss.means(theta):
+            _add_diagonal(diagonal, loss, rows, np.full_like(mean, 1 / loss.n_outputs), mass)
+    loss.count_pass()
+    if not np.isfinite(diagonal.sum()):
+        loss.X.check_finite("X")
+        raise ValueError("X is so large that the squares of its features overflow float64; scale its features")
+    return diagonal
+
+
+def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:
+    """Add what some rows contribute."""
+    of_W, of_b = loss.split(diagonal_inout)
+    weights = loss.family.variance(mean) * (mass[rows] / len(loss))[:, None]
+    whole = len(mean) == len(loss)
+    of_W += (loss.X if whole else loss.X.rows(rows)).squares(weights)
+    of_b += weights.sum(axis=0)

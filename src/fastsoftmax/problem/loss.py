@@ -1,0 +1,228 @@
+"""The data term of the objective: a mean of losses over the samples, of any family.
+
+    L(W, b) = (1/Σs) Σ_i s_i L_i(W x_i + b + o_i)
+
+It is a sum over the samples, so that the loss of some of them is an estimate of it, and the losses of many parts add up
+to it. A solver knows one float64 vector, theta = (W in C order, then b); W and b are views of it. Dtype, strides and
+threads are decided here, at the border to the kernels.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import copy
+from functools import cached_property
+
+import numpy as np
+
+from .. import _kernels
+from ..data.arguments import C_TYPE
+from ..data.features import Features, Parameters, PassOptions
+from ..data.samples import Samples
+from ..families import Family
+from ..runtime.arrays import Float64Array, FloatArray, IndexArray
+from ..runtime.precision import Precision
+from ..runtime.threads import resolve_num_threads
+from .ledger import Ledger
+
+Phi = Callable[[float], tuple[float, float]]
+
+# Logits that are kept at a time, and not more: 256 MB of float32. A line search along more logits reads X again for
+# every trial.
+KEPT_LOGITS = 1 << 26
+
+
+class Loss:
+    """X, samples and family bound together.
+
+    Parameters
+    ----------
+    X : Features
+    samples : Samples
+    family : Family
+    fit_intercept : bool
+        False holds b at zero: theta is W alone.
+    precision : Precision
+        How exact products must be at least, where less than X's dtype is faster.
+    num_threads : int or None
+    ledger : Ledger, optional
+        Where passes are counted; one of its own by default.
+
+    Attributes
+    ----------
+    n_params : int
+        Length of theta.
+    n_weights : int
+        Entries of W, which come first in it.
+    n_outputs : int
+    """
+
+    def __init__(
+        self,
+        X: Features,
+        samples: Samples,
+        family: Family,
+        *,
+        fit_intercept: bool = True,
+        precision: Precision = Precision.EXACT,
+        num_threads: int | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.X = X
+        self.samples = samples
+        self.family = family
+        self.fit_intercept = fit_intercept
+        self.ledger = Ledger(len(X)) if ledger is None else ledger
+        self.rows_of_pass = len(X)  # that a pass counts as
+        self.n_outputs = samples.n_outputs
+        threads = resolve_num_threads(num_threads, X.n_entries * self.n_outputs)
+        self.options = PassOptions(family.number, precision, threads)
+        self.n_weights = self.n_outputs * X.shape[1]
+        self.n_params = self.n_weights + (self.n_outputs if fit_intercept else 0)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def num_threads(self) -> int:
+        """Threads of a pass."""
+        return self.options.num_threads
+
+    @property
+    def pass_work(self) -> float:
+        """Multiply-adds of a pass."""
+        return 2.0 * self.X.n_entries * self.n_outputs
+
+    @cached_property
+    def mass(self) -> Float64Array | None:
+        """s_i Σ_k y_ik, or None where all are one."""
+        return self.samples.mass
+
+    def split(self, theta: Float64Array) -> Parameters:
+        """W (n_outputs, n_features) and b (n_outputs,) as views of theta; b is zeros where it is not fitted."""
+        W = theta[: self.n_weights].reshape(self.n_outputs, -1)
+        return Parameters(W, theta[self.n_weights :] if self.fit_intercept else np.zeros(self.n_outputs))
+
+    def write_loss_grad(self, grad_out: Parameters, at: Parameters) -> float:
+        """Write ∂L/∂W and ∂L/∂b, in float64 or what `X.gradient_dtype` allows, and return L; one pass over X."""
+        loss = self.X.loss_grad(grad_out, at, self.samples, self.options)
+        self.count_pass()
+        return loss
+
+    def hess_vec(self, theta: Float64Array, v: Float64Array) -> Float64Array:
+        """∂²L/∂theta² at theta times a direction v; one pass over X.
+
+        The mean is computed anew beside the logits of the direction: X is read once either way, and n_samples ×
+        n_outputs numbers are never kept.
+        """
+        product = np.empty_like(theta)
+        self.X.hess_vec(self.split(product), self.split(theta), self.split(v), self.samples, self.options)
+        self.count_pass()
+        return product
+
+    def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
+        """Return phi(t) → (L, dL/dt) at theta + t · direction; one pass over X here, none in phi.
+
+        The logits are linear in t: those of theta and those of the direction are all that phi needs. Where they are
+        more than KEPT_LOGITS numbers, they are not kept, and every call of phi is a pass.
+        """
+        blocks = self._blocks(2 * self.n_outputs)
+        if len(blocks) > 1:
+            return lambda t: self._add(self.part(rows)._phi(theta, direction)(t) for rows in blocks)
+        return self._phi(theta, direction)
+
+    def _add(self, parts: Iterator[tuple[float, float]]) -> tuple[float, float]:
+        """Sum the losses and slopes of parts, each a mean over its own rows."""
+        sizes = [len(range(*rows.indices(len(self)))) for rows in self._blocks(2 * self.n_outputs)]
+        loss, slope = np.array(sizes) / len(self) @ np.array(list(parts))
+        return float(loss), float(slope)
+
+    def _phi(self, theta: Float64Array, direction: Float64Array) -> Phi:
+        both = np.empty((len(self), 2 * self.n_outputs), dtype=self.X.dtype)
+        pairs = zip(self.split(theta), self.split(direction), strict=True)
+        self.X.predict(both, Parameters(*map(np.concatenate, pairs)), False, self.options)
+        self.count_pass()
+        logits, slopes = both[:, : self.n_outputs], both[:, self.n_outputs :]
+        if self.samples.offset is not None:
+            logits += self.samples.offset
+        kernel = _kernels.cross_entropy[C_TYPE[self.X.dtype]]
+        return lambda t: kernel(None, logits, slopes, t, self.samples, self.options.family, self.num_threads)
+
+    def means(self, theta: Float64Array) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield the mean of y at theta for all rows, KEPT_LOGITS numbers at a time; one pass over X, none at zero."""
+        blocks = self._blocks(self.n_outputs)
+        for rows in blocks:
+            yield rows, (self if len(blocks) == 1 else self.part(rows)).mean(theta)
+
+    def mean(self, theta: Float64Array) -> FloatArray:
+        """E[y_i] at theta for every row, (n_samples, n_outputs); one pass over X, none at zero."""
+        offset, at_zero = self.samples.offset, self.family.mean_at_zero(self.n_outputs)
+        out = np.empty((len(self), self.n_outputs), dtype=self.X.dtype)
+        if offset is None and at_zero is not None and not theta.any():
+            out[:] = at_zero
+            return out
+        self.X.predict(out, self.split(theta), offset is None, self.options)
+        if offset is not None:
+            out += offset
+            _kernels.mean(out, out, self.options.family, self.num_threads)
+        self.count_pass()
+        return out
+
+    def _blocks(self, numbers_of_row: int) -> list[slice]:
+        step = max(1, KEPT_LOGITS // numbers_of_row)
+        return [slice(start, start + step) for start in range(0, len(self), step)]
+
+    def part(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Loss":
+        """Return the mean over some of the samples.
+
+        The weights stay what they are, of mean one over all samples: the loss and the gradient of rows that are drawn
+        uniformly are unbiased estimates of the whole's, and so they are of rows drawn with unequal probabilities where
+        weight_factor is 1/(n_samples · probability).
+
+        Parameters
+        ----------
+        rows : array of int, or slice without a step
+            Which samples, each as often as it is named; not empty. A slice of dense X is no copy.
+        weight_factor : (len(rows),) float64, optional
+            Multiplied with their weights.
+        """
+        X = self.X.rows(rows)
+        return self._of(X, self.samples.rows(rows, weight_factor), len(X) * self.rows_of_pass // len(self))
+
+    def columns(self, columns: IndexArray) -> "Loss":
+        """Return the loss of some features alone, as if the others' weights were zero; a copy of these of X.
+
+        A pass over them counts by its share of all numbers.
+        """
+        X = self.X.columns(columns)
+        return self._of(X, self.samples, self.rows_of_pass * X.n_entries // max(1, self.X.n_entries))
+
+    def _of(self, X: Features, samples: Samples, rows_of_pass: int) -> "Loss":
+        threads = min(self.num_threads, resolve_num_threads(None, X.n_entries * self.n_outputs))
+        other = Loss(
+            X,
+            samples,
+            self.family,
+            fit_intercept=self.fit_intercept,
+            precision=self.options.precision,
+            num_threads=threads,
+            ledger=self.ledger,
+        )
+        other.rows_of_pass = rows_of_pass
+        return other
+
+    def weighted(self, weight: Float64Array | None) -> "Loss":
+        """Return the same with other weights, (n_samples,) of mean one or None, and a count of passes of its own."""
+        other = copy(self)
+        other.samples = self.samples.weighted(weight)
+        other.ledger = Ledger(len(self), self.ledger)
+        vars(other).pop("mass", None)
+        return other
+
+    def with_precision(self, precision: Precision) -> "Loss":
+        """Return the same by products of another precision."""
+        other = copy(self)
+        other.options = self.options._replace(precision=precision)
+        return other
+
+    def count_pass(self) -> None:
+        """Count a pass over X."""
+        self.ledger.count(self.rows_of_pass)
