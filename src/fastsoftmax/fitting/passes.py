@@ -20,7 +20,6 @@ from ..data.features import AnyMatrix, Features, Parameters, PassOptions, bind_f
 from ..data.samples import as_sample_weight
 from ..families import SOFTMAX
 from ..penalties import ElasticNet
-from ..problem.loss import Loss
 from ..runtime.arrays import FloatArray
 from ..runtime.precision import Precision
 from ..runtime.threads import resolve_num_threads
@@ -33,7 +32,6 @@ PrecisionName = Literal["exact", "fast", "rough"]
 NEARLY_CONSTANT, MOST_NUMBERS = 1e4, 1_000_000
 
 
-@overflow_shows
 def loss_grad(
     X: AnyMatrix,
     y: ArrayLike,
@@ -89,16 +87,20 @@ def loss_grad(
     features = bind_features(X, scale, shift)
     W, b = as_parameters(W, b, features.shape[1])
     samples = SOFTMAX.samples(y, len(features), features.dtype, n_outputs=len(W), sample_weight=sample_weight)
-    penalty = ElasticNet(l2=as_number("l2", l2))
-    loss_of = Loss(features, samples, SOFTMAX, precision=as_precision(precision), num_threads=num_threads)
+    l2 = as_number("l2", l2)
+    threads = resolve_num_threads(num_threads, features.n_entries * len(W))
+    options = PassOptions(SOFTMAX.number, as_precision(precision), threads)
     grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
-    loss = loss_of.write_loss_grad(Parameters(grad_W, grad_b), Parameters(W, b)) + penalty.add_smooth(W, grad_W)
-    grads = grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
-    # A sample of weight zero has no share in the loss; of the gradients it has one, NaN times zero.
-    if not (math.isfinite(loss) and is_finite(grads[0])):
-        _name_the_nonfinite(features, W, b)
-        raise ValueError(f"X, W or y are so large that the loss or its gradient overflows {features.dtype}; scale X")
-    return loss, *grads
+    loss = features.loss_grad(Parameters(grad_W, grad_b), Parameters(W, b), samples, options)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if l2:
+            loss += ElasticNet(l2).add_smooth(W, grad_W)
+        grads = grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
+        # A sample of weight zero has no share in the loss; of the gradients it has one, NaN times zero.
+        if math.isfinite(loss) and is_finite(grads[0]):
+            return loss, *grads
+    _name_the_nonfinite(features, W, b)
+    raise ValueError(f"X, W or y are so large that the loss or its gradient overflows {features.dtype}; scale X")
 
 
 def predict_proba(

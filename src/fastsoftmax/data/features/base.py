@@ -197,4 +197,5 @@ class Features(ABC):
     def _unfold(self, grad: Parameters) -> None:
         """Turn a gradient for what is stored into that for X."""
         if self.scale is not None:
-            np.multiply(grad.W, self.scale, out=grad.W, casting="same_kind")
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.multiply(grad.W, self.scale, out=grad.W, casting="same_kind")

@@ -42,12 +42,13 @@ def bind_features(
     ValueError
         If an argument has the wrong shape, type or values.
     """
-    matrix = as_csr(X) if hasattr(X, "tocsr") else _as_dense(X)
+    is_sparse = type(X) is not np.ndarray and hasattr(X, "tocsr")
+    matrix = as_csr(X) if is_sparse else _as_dense(X)
     n_features = matrix.shape[1]
     factors = _as_factors("scale", scale, n_features), _as_factors("shift", shift, n_features)
     if factors[0] is not None and not factors[0].all():
         raise ValueError(f"scale must not be zero, found zero at feature {int(np.argmin(factors[0] != 0))}")
-    if hasattr(matrix, "tocsr"):
+    if is_sparse:
         return CsrFeatures(matrix.astype(np.float64, copy=False) if dtype == np.float64 else matrix, *factors)
     features = DenseFeatures(matrix, *factors, dtype)
     if features.center is not None:

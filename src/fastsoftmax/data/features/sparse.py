@@ -177,8 +177,9 @@ class CsrFeatures(Features):
     def _unfold(self, grad: Parameters) -> None:
         super()._unfold(grad)
         if self.shift is not None:
-            for row, g in zip(*grad, strict=True):
-                add_scaled(row, g, self.shift)
+            with np.errstate(over="ignore", invalid="ignore"):
+                for row, g in zip(*grad, strict=True):
+                    add_scaled(row, g, self.shift)
 
     @override
     def _loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:
