@@ -50,6 +50,8 @@ def as_matrix(name: str, array: ArrayLike, *, dtype: DTypeLike | None = None) ->
 def as_numbers(name: str, array: ArrayLike, *, ndim: int, dtype: DTypeLike | None = None) -> FloatArray:
     """Return an aligned float32 or float64 array of `ndim` dimensions, without a copy if possible."""
     numbers_ = as_array(name, array)
+    if dtype is None and numbers_.dtype in C_TYPE and numbers_.ndim == ndim and is_readable(numbers_):
+        return numbers_
     check_real(name, numbers_)
     if numbers_.ndim != ndim:
         raise ValueError(f"{name} must be {DIMENSIONS[ndim]}, found shape {numbers_.shape}")
