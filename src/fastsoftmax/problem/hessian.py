@@ -80,11 +80,12 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> Float64Array:
         If a square overflows float64.
     """
     mass = np.ones(len(loss)) if loss.mass is None else loss.mass
-    diagonal, traces = np.zeros_like(theta), 0.0
+    diagonal, traces, is_categorical = np.zeros_like(theta), 0.0, loss.family.is_categorical
     for rows, mean in loss.means(theta):
         _add_diagonal(diagonal, loss, rows, mean, mass)
-        traces += float((mass[rows] * trace(mean)).sum())
-    if loss.family.is_categorical and not traces > SATURATED * mass.sum():
+        if is_categorical:
+            traces += float((mass[rows] * trace(mean)).sum())
+    if is_categorical and not traces > SATURATED * mass.sum():
         # The model is sure of all samples: it gets the curvature of a guess.
         diagonal[:] = 0
         for rows, mean in loss.means(theta):

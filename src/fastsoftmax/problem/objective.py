@@ -215,11 +215,12 @@ class Objective:
         return DiagonalCurvature(diagonal)
 
     def duality_gap(self, theta: Float64Array) -> float:
-        """Bound of F, L1 part included, over its minimum at theta; computed in float64, two passes over X."""
+        """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""
         loss = self.loss
         gap = loss.family.duality_gap(loss.X, loss.samples, self.split(theta), self.penalty, loss.fit_intercept)
-        loss.count_pass()
-        loss.count_pass()
+        if not np.isnan(gap):
+            loss.count_pass()
+            loss.count_pass()
         return gap
 
     def curvature_bound(self) -> float:
