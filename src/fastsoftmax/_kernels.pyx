@@ -18,8 +18,8 @@ For softmax, as for every family in native/simd/families/, a header has the row 
 
 The samples are worked on in tiles that stay in the second-level cache: X is read from memory once, and the n × K matrix
 of logits never exists. Inside a tile, logits are stored transposed, (n_outputs, rows), so that loops over samples
-vectorise for any number of outputs. What is stored as halves, as bytes or by columns becomes a tile of float32 there,
-and nowhere else.
+vectorise for any number of outputs. X in 16 or 8 bits an element, or in Fortran's order, is converted to float32 a tile
+at a time, never as a whole.
 
 The samples are cut into slots by the problem's shape alone. Each slot sums into its own memory, and the slots are added
 in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
@@ -129,7 +129,7 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
     g.shape = cut(n_samples, X.n_features, n_outputs, lanes_of(dtype), sizeof(real),
                   is_direct(X, at.n_logits, dtype))
     g.parts = fs_parts(fs_active_use.in_pass, precision, n_outputs)
-    g.threads = min(num_threads, <int> g.shape.n_slots)     # more have nothing to do
+    g.threads = min(num_threads, <int> g.shape.n_slots)     # each slot is one task
     gradient_layout(&g, &arena, dtype)
     if give(&arena) == FS_NO_MEMORY:
         return FS_NO_MEMORY

@@ -1,9 +1,9 @@
 """Sparse samples (CSR) in memory, and the steps of a pass over them that are not arithmetic.
 
-Logits read samples, W gives a row of classes for every feature: W is transposed first. The gradient of a feature needs
-the residuals of all samples that have it, so the features are cut into stripes of about as many entries each: a stripe
-is one thread's alone, its samples always in the same order, and its sums leave it finished. The residuals of a block of
-samples wait for that, and never those of more.
+The logits of a sample need, for each of its features, the weights of all outputs: W is transposed first, so that these
+lie together. The gradient of a feature needs the residuals of all samples that have it. So the features are cut into
+stripes with about the same number of entries. One thread adds up a stripe, over the samples in their order, and writes
+it when it is finished. Only the residuals of one block of samples are kept at a time.
 """
 
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
@@ -16,16 +16,16 @@ from .layout cimport Shape
 from .simd cimport FS_ROW_ALIGN, real
 
 cdef enum:
-    QUAD = 4                        # classes of a feature are padded to a multiple of this
-    CACHE_ELEMENTS = 16             # past the end of W transposed, which is read by whole vectors
+    QUAD = 4                        # outputs of a feature are padded to a multiple of this
+    CACHE_ELEMENTS = 16             # room past the end of W transposed, which is read in whole vectors
     TRANSPOSE_FEATURES = 256        # features of W that one thread transposes at a time
     STRIPE_BYTES = 4 * 1024 * 1024  # sums of a stripe: near what second-level caches have room for
     MIN_STRIPES = 8
     FS_MAX_STRIPES = 64
-    FS_MAX_STEPS = 4096                # features are looked up in steps of a power of two, which no stripe cuts
+    FS_MAX_STEPS = 4096             # a table says to which stripe each step of features, a power of two, belongs
     BLOCK_BYTES = 8 * 1024 * 1024   # residuals of a block
     CSR_TILE_ROWS = 64
-    MIN_CSR_TILES = 32              # where the samples are few but may be long
+    MIN_CSR_TILES = 32              # for the threads to share: few samples may have many entries
 
 ctypedef fused parameter:           # of W and of its gradient, whatever the dtype of X
     float
@@ -184,9 +184,9 @@ cdef inline void map_stripes(uint8_t* stripe_out, Csr* X, CsrPlan* plan) noexcep
 
 cdef inline void find_stripes(int32_t* starts_out, Csr* X, const uint8_t* stripe, Py_ssize_t i, Py_ssize_t block_rows,
                               CsrPlan* plan) noexcept nogil:
-    """Where in sample i the entries of each stripe start, block_rows apart, and where they end in the last.
+    """Write where in sample i the entries of each stripe start, block_rows apart, and where the last stripe's end.
 
-    The last entry of a stripe is the last to say where it ends: no comparison that a processor could guess wrong.
+    Without branches: each entry overwrites the end of its stripe, and the last write wins.
     """
     cdef int32_t end[FS_MAX_STRIPES]
     cdef int32_t e, last = 0

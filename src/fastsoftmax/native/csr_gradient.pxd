@@ -66,8 +66,8 @@ cdef inline void csr_layout(CsrGradient* g, Arena* arena, Py_ssize_t itemsize) n
 
 cdef inline void csr_tile(CsrGradient* g, const real* T, void* scratch, Py_ssize_t block, Py_ssize_t t,
                           Py_ssize_t stop) noexcept nogil:
-    """Tile t of the block [block, stop): write the residuals s_i r_i, their sums and Σ_i s_i L_i, and where the stripes
-    of its samples start."""
+    """Write of tile t of the block [block, stop) the residuals s_i r_i, their sums, Σ_i s_i L_i, and where the stripes
+    start in each sample."""
     cdef:
         Arena arena = arena_at(scratch)
         fs_tile tile
@@ -114,8 +114,8 @@ cdef inline void csr_stripe(parameter* grad_W_out, CsrGradient* g, const real* d
 
 cdef inline double csr_block(parameter* grad_W_inout, double* grad_b_inout, CsrGradient* g, const real* T,
                              Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """Add the means of the samples [start, stop) to the gradient, W's being written by the first, and return the
-    loss's."""
+    """Add the share of the samples [start, stop) to the gradient, which the first block overwrites, and return that of
+    the loss."""
     cdef:
         Py_ssize_t n_tiles = (stop - start + g.shape.tile_rows - 1) // g.shape.tile_rows, t, k, s
         double loss = 0

@@ -18,8 +18,8 @@ from .slots cimport add_sums
 from .tile cimport make_block
 
 cdef enum:
-    GRAM_TILES = 4      # tiles that a Gram matrix adds at a time, which come from and go to far memory
-    GRAM_FLUSH = 16     # tiles that it sums in float32 at most before they are added to float64
+    GRAM_TILES = 4      # tiles that are added to the sums at a time: these are read from memory and written back once
+    GRAM_FLUSH = 16     # tiles that are summed in float32 before the sums are added to those in float64
 
 cdef struct Gram:               # a pass
     Features X
@@ -72,7 +72,7 @@ cdef inline void pack_block(Gram* g, Py_ssize_t start, Py_ssize_t task, real* bl
 
 cdef inline void flush_gram(double* total_inout, float* sums_inout, Py_ssize_t rows, Py_ssize_t columns,
                             Py_ssize_t ldo) noexcept nogil:
-    """Move a block of sums to float64; start the next from zero."""
+    """Add a block of sums to those in float64, and reset it to zero."""
     cdef Py_ssize_t k
     for k in range(rows):
         add_sums(total_inout + k * ldo, sums_inout + k * ldo, False, columns)
@@ -83,7 +83,7 @@ cdef inline void add_blocks(Gram* g, Py_ssize_t start, Py_ssize_t tiles, Py_ssiz
                             real* dtype) noexcept nogil:
     """Add the tiles from sample start on to the rows of one panel of features, of one matrix."""
     cdef:
-        Py_ssize_t panel = task // g.n_weights, c = task % g.n_weights      # those with most to do first
+        Py_ssize_t panel = task // g.n_weights, c = task % g.n_weights      # the longest tasks first
         Py_ssize_t size = g.width * g.depth, tile, at
         Py_ssize_t corner = c * g.ldo * g.ldo + panel * g.width * (g.ldo + 1), left = g.X.n_features - panel * g.width
         const real* weight = <const real*> g.weight + c * g.X.n_samples + start

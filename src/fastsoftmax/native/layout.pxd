@@ -6,12 +6,12 @@ from .arena cimport round_up
 from .simd cimport FS_F32, FS_F64, FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, real
 
 cdef enum:
-    TILE_BYTES = 512 * 1024     # samples of a tile: what the second-level caches in use have room for
-    TILE_ROWS = 64              # enough to make the sums of a tile worth storing, few enough for the first-level cache
+    TILE_BYTES = 512 * 1024     # samples of a tile at most: they fit the second-level cache
+    TILE_ROWS = 64              # samples of a tile at most: their logits fit the first-level cache
     SLOT_ROWS = 512             # samples of a slot at least
-    MAX_SLOTS = 32              # more than that many threads have nothing to do
-    MIN_SLOTS = 8               # where the slots of a very large W would need more than SLOT_BYTES together
-    SLOT_BYTES = 32 * 1024 * 1024
+    MAX_SLOTS = 32              # as many threads have work
+    SLOT_BYTES = 32 * 1024 * 1024       # of all slots; if W is so large that 32 slots need more, there are fewer,
+    MIN_SLOTS = 8                       # but at least 8
 
 cdef struct Shape:
     Py_ssize_t n_features
@@ -61,7 +61,7 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     shape.in_place = in_place and n_features >= lanes
     shape.tile_features = max(n_features, lanes)
     shape.width = round_up(shape.tile_features, lanes)
-    if n_outputs >= FS_MANY_CLASSES:    # so many sums that the largest tiles pay
+    if n_outputs >= FS_MANY_CLASSES:    # adding the sums of a tile to memory takes long: have few tiles, large ones
         rows = FS_MAX_TILE_ROWS
     else:
         rows = min(TILE_ROWS, TILE_BYTES // (itemsize * shape.width) // FS_ROW_ALIGN * FS_ROW_ALIGN)
@@ -75,7 +75,7 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
 
 
 cdef inline Py_ssize_t packed_feature(Py_ssize_t j, Shape* shape) noexcept nogil:
-    """Where feature j stands in a packed row: the last vector holds the last features, and may overlap the others."""
+    """Position of feature j in a packed row, whose last vector holds the last features and may overlap the others."""
     return j if j < shape.width - shape.lanes else j + shape.width - shape.tile_features
 
 
@@ -119,7 +119,7 @@ cdef inline void pack_parameters(real* W_out, real* b_out, Parameters* at, Shape
 
 
 cdef inline void pack_center(Features* X, real* zeros_out) noexcept nogil:
-    """Let there be a center: zeros where none is given."""
+    """Use zeros as the center if none is given."""
     if X.center == NULL:
         memset(zeros_out, 0, X.n_features * sizeof(real))
         X.center = zeros_out

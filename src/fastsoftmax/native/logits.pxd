@@ -42,7 +42,7 @@ cdef inline int begin_logits(LogitsPass* p, Arena* arena, Py_ssize_t n_samples, 
                              real* dtype) noexcept nogil:
     """Cut the samples, and give the pass its memory."""
     p.shape = cut(n_samples, 1, n_outputs, 1, sizeof(real), True)
-    p.threads = min(num_threads, <int> p.shape.n_slots)     # more have nothing to do
+    p.threads = min(num_threads, <int> p.shape.n_slots)     # each slot is one task
     arena[0] = arena_at(NULL)
     logits_layout(p, arena, dtype)
     if give(arena) == FS_NO_MEMORY:

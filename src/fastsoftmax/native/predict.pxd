@@ -75,7 +75,7 @@ cdef inline int predict_pass(double* total_out, Matrix out, Features* X, Paramet
     p.family = family_of(dtype, family)
     p.mean = mean
     p.parts = fs_parts(fs_active_use.in_pass, precision, at.n_logits)
-    p.threads = min(num_threads, <int> p.shape.n_slots)     # more have nothing to do
+    p.threads = min(num_threads, <int> p.shape.n_slots)     # each slot is one task
     prediction_layout(&p, &arena, dtype)
     if give(&arena) == FS_NO_MEMORY:
         return FS_NO_MEMORY

@@ -1,4 +1,4 @@
-"""The sums of a slot: a few tiles are added in the data's precision, all else in float64, the slots in their order."""
+"""The sums of a slot. Up to FLUSH_TILES tiles are added in the data's precision, then in float64; slots in order."""
 
 from libc.string cimport memset
 
@@ -21,8 +21,8 @@ cdef inline void add_sums(double* sum_inout, const real* sums, bint first, Py_ss
 
 
 cdef inline void flush(double* grad_inout, real* sums_inout, Py_ssize_t tiles, bint last, Shape* shape) noexcept nogil:
-    """After FLUSH_TILES tiles, and after the last, move their sums to the slot's float64, which the first ones fill;
-    start the next from zero."""
+    """After every FLUSH_TILES tiles, and after the last, add the sums to the slot's, in float64, and zero them.
+    The first time they overwrite the slot's."""
     cdef Py_ssize_t head = shape.width - shape.lanes, k
     cdef bint first = tiles <= FLUSH_TILES
     cdef const real* sums

@@ -9,8 +9,8 @@ from .simd cimport FS_LABELS, FS_ROWS, fs_family, fs_residual, fs_tile, real, su
 
 cdef inline void take_tile(fs_tile* tile_out, Arena* arena, Shape* shape, Py_ssize_t n_logits,
                            Py_ssize_t itemsize) noexcept nogil:
-    """What all tiles of a pass have in common, with room for the logits of one, and for targets or those of a direction
-    behind them."""
+    """Set what all tiles of a pass have in common, and take room for logits, and behind them for targets or for the
+    logits of a direction."""
     memset(tile_out, 0, sizeof(fs_tile))
     tile_out.n_outputs = shape.n_outputs
     tile_out.n_logits = n_logits
@@ -23,7 +23,7 @@ cdef inline void take_tile(fs_tile* tile_out, Arena* arena, Shape* shape, Py_ssi
 
 cdef inline void make_block(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
                             Py_ssize_t features, Py_ssize_t ldx) noexcept nogil:
-    """Make a block of X, from sample start and feature first on, of what is stored: rows ldx apart, zeros between."""
+    """Convert a block of X, from sample start and feature first on, to rows ldx apart with zeros between them."""
     cdef Py_ssize_t row = X.matrix.row, column = X.matrix.column
     cdef const char* block = <const char*> X.matrix.data + (start * row + first * column) * X.itemsize
     widen(x_out, X.storage, block, <const real*> X.center + first, rows, features, row, column, ldx)
@@ -31,7 +31,7 @@ cdef inline void make_block(real* x_out, Features* X, Py_ssize_t start, Py_ssize
 
 cdef inline void bring(fs_tile* tile, real* room, Features* X, Py_ssize_t start, Py_ssize_t stop,
                        Shape* shape) noexcept nogil:
-    """The tile from sample start on: where it lies, or made in room of what is stored."""
+    """Set the tile's samples, from sample start on: in place, or converted and written to room."""
     tile.start = start
     tile.rows = min(shape.tile_rows, stop - start)
     tile.fetch_size = X.itemsize
@@ -47,7 +47,7 @@ cdef inline void bring(fs_tile* tile, real* room, Features* X, Py_ssize_t start,
 
 
 cdef inline const void* upcoming(Features* X, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """Where the tile starts whose samples are to be fetched, or NULL if there is none or its rows do not adjoin."""
+    """Memory to be fetched, from sample start on; NULL past the last sample, or if rows of X do not adjoin."""
     if start >= stop or X.matrix.column != 1 or X.matrix.row != X.n_features:
         return NULL
     return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
@@ -93,7 +93,7 @@ cdef inline double loss_and_residual(fs_tile* tile, real* y, fs_residual functio
 
 cdef inline double finish_prediction(Matrix out, fs_tile* tile, const fs_family* family, bint mean,
                                      real* z) noexcept nogil:
-    """Write the logits of a tile, or the means that they give, and return the sum of the logits."""
+    """Write the logits of a tile, or their means, and return the sum of the logits."""
     cdef double total = 0
     cdef Py_ssize_t k
     for k in range(tile.n_outputs):

@@ -1,10 +1,11 @@
-/* The panel product of float32 on the matrix unit, AMX: every number is split into three bfloat16, whose eight significant
- * bits each add up to the 24 of a float32, and products of parts are added in float32. Included once, for many classes.
+/* The panel product of float32 on the matrix unit, AMX: every number is split into three bfloat16, whose eight
+ * significant bits each add up to the 24 of a float32, and products of parts are added in float32. Included once, for
+ * many classes.
  *
- * Six products, of the parts whose places add up to no more than the last, are as exact as float32 itself; three leave an
- * error of some 5e-6, and one is that of bfloat16. Samples that were bytes or bfloat16 have one part that is not zero, those
- * that were float16 two: their products with the others are left out. The bits of a float32 beyond that are lost at either
- * end: a product of less than 2^-126 is zero. */
+ * Six products, of the parts whose places add up to no more than the last, are as exact as float32 itself; three leave
+ * an error of some 5e-6, and one is that of bfloat16. Samples that were bytes or bfloat16 have one part that is not
+ * zero, those that were float16 two: their products with the others are left out. The bits of a float32 beyond that are
+ * lost at either end: a product of less than 2^-126 is zero. */
 
 enum {
     AMX_SIDE = 16,               /* rows of a matrix tile, and its columns of float32 or of pairs */
@@ -142,8 +143,8 @@ static void amx_panel_of_pairs(float *out, const int32_t *a, const int32_t *x, p
     amx_configure();
     for (ptrdiff_t p = 0; p < n_panels; p++) {
         for (ptrdiff_t k = 0; k < width; k += AMX_ROWS) {
-            amx_multiply(out + k * ldo + p * width, (const int16_t *)(a + k * AMX_STEPS), x + p * width * 2 * AMX_STEPS, 1,
-                         1, AMX_ROWS, width / AMX_SIDE, AMX_STEPS, ldo, width);
+            amx_multiply(out + k * ldo + p * width, (const int16_t *)(a + k * AMX_STEPS), x + p * width * 2 * AMX_STEPS,
+                         1, 1, AMX_ROWS, width / AMX_SIDE, AMX_STEPS, ldo, width);
         }
     }
     _tile_release();

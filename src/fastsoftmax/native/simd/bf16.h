@@ -1,5 +1,5 @@
-/* Products of bfloat16, of which one vector instruction multiplies and adds two: as pairs, the first in the low half of an
- * element, the second in the high half. Included once, for float32. */
+/* Products of bfloat16, of which one vector instruction multiplies and adds two: as pairs, the first in the low half of
+ * an element, the second in the high half. Included once, for float32. */
 
 /* Two vectors rounded to bfloat16. */
 INLINE __m512i bf16_pairs(__m512 first, __m512 second) {

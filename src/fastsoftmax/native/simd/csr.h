@@ -5,8 +5,8 @@
 /* Terms that are summed in a row, so that the sums of very long rows stay as exact as those of short ones. */
 enum { CSR_NAME(TERMS) = 128 };
 
-/* out_k = Σ_e v_e T_(j_e)k over the entries [start, stop), for `vectors` vectors of classes, the last of which starts at
- * last. */
+/* out_k = Σ_e v_e T_(j_e)k over the entries [start, stop), for `vectors` vectors of classes, the last of which starts
+ * at last. */
 INLINE void CSR_NAME(csr_dot)(real *out, const real *values, const INDEX *indices, ptrdiff_t start, ptrdiff_t stop,
                               const real *T, const int vectors, ptrdiff_t last, ptrdiff_t ldt) {
     vec total[CSR_VECTORS];
@@ -24,8 +24,8 @@ INLINE void CSR_NAME(csr_dot)(real *out, const real *values, const INDEX *indice
     UNROLL for (int v = 0; v < vectors; v++) store(out + (v < vectors - 1 ? v * LANES : last), total[v]);
 }
 
-/* The same for up to CSR_VECTORS vectors of classes. The last vector ends where the classes do, for no memory to be read
- * that is not needed. */
+/* The same for up to CSR_VECTORS vectors of classes. The last vector ends where the classes do, for no memory to be
+ * read that is not needed. */
 INLINE void CSR_NAME(csr_sums)(real *out, const real *values, const INDEX *indices, ptrdiff_t start, ptrdiff_t stop,
                                const real *T, ptrdiff_t classes, ptrdiff_t ldt) {
     const ptrdiff_t vectors = (classes + LANES - 1) / LANES, last = classes > LANES ? classes - LANES : 0;
@@ -54,8 +54,8 @@ static void CSR_NAME(csr_logits)(const fs_tile *tile, const real *values, const 
     }
 }
 
-/* out_(j_e)k += v_e r_k over the entries [start, stop), for `fours` times four classes: wider vectors are no faster where
- * every one that is read is also written. */
+/* out_(j_e)k += v_e r_k over the entries [start, stop), for `fours` times four classes: wider vectors are no faster
+ * where every one that is read is also written. */
 #define CSR_ADD(operation, sum, quad, loose)                                                                          \
     INLINE void CSR_NAME(operation)(sum *out, const real *values, const INDEX *indices, ptrdiff_t start,              \
                                     ptrdiff_t stop, const real *r, const int fours, ptrdiff_t ldo) {                  \

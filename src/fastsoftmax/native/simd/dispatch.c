@@ -65,9 +65,10 @@ const char *const fs_family_names[FS_N_FAMILIES] = {
 #undef FAMILY
 
 #if defined(__x86_64__)
-/* What CPUID says of the processor, by leaf and register, and what XGETBV says of the registers that the operating system
- * saves: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, "CPUID", and volume 1, "Enabling the XSAVE
- * feature set". The compilers' __builtin_cpu_supports does not do: Clang 14 does not know F16C there. */
+/* What CPUID says of the processor, by leaf and register, and what XGETBV says of the registers that the operating
+ * system saves: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, "CPUID", and volume 1,
+ * "Enabling the XSAVE feature set". The compilers' __builtin_cpu_supports does not do: Clang 14 does not know F16C
+ * there. */
 enum { LEAF_1_ECX, LEAF_7_EBX, LEAF_7_EDX, LEAF_7_1_EAX, XCR0, N_WORDS };
 
 #define BIT(n) (1u << (n))
@@ -145,9 +146,10 @@ int fs_simd_available(const char *name) {
     return 0;
 }
 
-/* Bfloat16 has eight significant bits; what multiplies it, and is faster than float32's vectors, is told by measurement:
- * AMD's instruction does twice the products of a vector of float32 in the time of one, Intel's costs two of these, and
- * Intel's matrix unit pays where its panels are large. None pays for more exact products, of three or six parts. */
+/* Bfloat16 has eight significant bits; what multiplies it, and is faster than float32's vectors, is told by
+ * measurement: AMD's instruction does twice the products of a vector of float32 in the time of one, Intel's costs two
+ * of these, and Intel's matrix unit pays where its panels are large. None pays for more exact products, of three or six
+ * parts. */
 static const fs_use vectors = {0};
 static const fs_use instruction = {
     .pass = {[FS_ROUGH] = {FS_ONE_PART, FS_MANY_CLASSES}},

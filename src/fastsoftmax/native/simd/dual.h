@@ -14,8 +14,8 @@ INLINE real NAME(largest)(vec v) {
 }
 
 /* Solve q = softmax(z + c (q0 - q)) for q, which is q0 at first: log q_k + c q_k = z_k + c q0_k - a with Σ q_k = 1, by
- * Newton's method for log q and a. Logarithms keep q positive, and are kept from rising above that of one. n is a multiple
- * of LANES. */
+ * Newton's method for log q and a. Logarithms keep q positive, and are kept from rising above that of one. n is a
+ * multiple of LANES. */
 static void NAME(dual_sample)(real *q_inout, real *log_q, const real *q0, const real *z, real c, ptrdiff_t n) {
     const vec zero = {0}, least = zero + NAME(DUAL_LEAST), tiny = NAME(exp)(least);
     vec total = zero;

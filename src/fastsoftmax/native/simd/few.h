@@ -20,7 +20,8 @@ INLINE void FEW_NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const STORED
 /* z_ik += Σ_j W_kj x_ij over `vectors` vectors of features, the last of which starts at x + last, for ROW_BLOCK samples
  * and `classes` classes. */
 INLINE void FEW_NAME(logits_block)(real *z_inout, const STORED *const x[ROW_BLOCK], const real *W, fs_fetch *fetch,
-                                   const int classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t width, ptrdiff_t ldz) {
+                                   const int classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t width,
+                                   ptrdiff_t ldz) {
     vec sum[CLASS_BLOCK][ROW_BLOCK];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
@@ -39,8 +40,8 @@ static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *f
     const ptrdiff_t rows = tile->rows, n_classes = tile->n_logits, n_features = tile->n_features;
     const ptrdiff_t ldx = tile->ldx, ldz = tile->ldz;
     const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
-    /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples stays
-     * in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
+    /* Chunks of features outermost and samples innermost: a chunk of CLASS_BLOCK rows of W and of ROW_BLOCK samples
+     * stays in the first-level cache. The blocks are as equal as they can be, since a lone last class would leave the
      * multipliers waiting for each other. */
     const ptrdiff_t n_chunks = (width * (ptrdiff_t)sizeof(real) + CHUNK_BYTES - 1) / CHUNK_BYTES;
     const ptrdiff_t n_blocks = (n_classes + CLASS_BLOCK - 1) / CLASS_BLOCK;
@@ -82,7 +83,8 @@ static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *f
 static void FEW_NAME(few_gradient)(real *grad_inout, const fs_tile *tile, fs_fetch *fetch) {
     const STORED *const x = tile->x;
     const real *const residual = tile->z;
-    const ptrdiff_t n_features = tile->n_features, n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
+    const ptrdiff_t n_features = tile->n_features, n_vectors = (n_features + LANES - 1) / LANES;
+    const ptrdiff_t width = n_vectors * LANES;
     for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
         const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
         const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;

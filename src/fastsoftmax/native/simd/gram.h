@@ -1,6 +1,6 @@
 /* The weighted Gram matrix Σ_i w_i x_i x_iᵀ of a tile, from WIDTH features at a time: as columns, a feature after the
- * other, and as a panel, a sample after the other. Included once for products in the data's own precision, and, where the
- * set has them, once for products of bfloat16, which are added in float32. */
+ * other, and as a panel, a sample after the other. Included once for products in the data's own precision, and, where
+ * the set has them, once for products of bfloat16, which are added in float32. */
 
 /* WIDTH features of up to PANEL_DEPTH samples; zeros where there are fewer. */
 static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows,
@@ -26,8 +26,8 @@ static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real 
 #endif
 }
 
-/* Samples that are summed from zero, in a register, before their sum is added to the others. Terms of one sign, or equal
- * ones, all lose by rounding in one direction: 64 of them in float32 1e-6 of the sum, 32 half of that. */
+/* Samples that are summed from zero, in a register, before their sum is added to the others. Terms of one sign, or
+ * equal ones, all lose by rounding in one direction: 64 of them in float32 1e-6 of the sum, 32 half of that. */
 #define GRAM_CHAIN (GRAM_IN_PAIRS || sizeof(real) == sizeof(double) ? STEPS : STEPS / 2)
 
 /* out (up to WIDTH rows, ldo apart) += Σ_i w_i column_i panel_iᵀ for the columns' own features and all that follow, in
@@ -70,8 +70,8 @@ static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *pa
             const ptrdiff_t left = first == 0 ? j : 0, vectors = (width - left + LANES - 1) / LANES;
             for (ptrdiff_t i = 0; i < STEPS; i += GRAM_CHAIN) {
                 GRAM_PANEL(out + j * ldo + first + left, a + j * STEPS + i, x + first * PANEL_DEPTH + i * WIDTH + left,
-                           &none, height - j < step ? height - j : step, vectors, (vectors - 1) * LANES, GRAM_CHAIN, ldo,
-                           STEPS, WIDTH);
+                           &none, height - j < step ? height - j : step, vectors, (vectors - 1) * LANES, GRAM_CHAIN,
+                           ldo, STEPS, WIDTH);
             }
         }
     }

@@ -1,8 +1,8 @@
 /* The operations for one instruction set: compiled with -DISA=name and that set's compiler flags.
  *
- * The source is GNU C vector extensions, so the same text becomes SSE2, AVX2, AVX-512 or NEON code; intrinsics stand only
- * where those have no word for an instruction: the maximum, 2^n, and products of bfloat16.
- * VECTOR_BYTES follows from what the flags enable; the blocks are as large as the registers hold.
+ * The source is GNU C vector extensions, so the same text becomes SSE2, AVX2, AVX-512 or NEON code; intrinsics stand
+ * only where those have no word for an instruction: the maximum, 2^n, and products of bfloat16. VECTOR_BYTES follows
+ * from what the flags enable; the blocks are as large as the registers hold.
  */
 #include <stdint.h>
 #include <string.h>
@@ -191,13 +191,13 @@ typedef double fs_four_loose __attribute__((vector_size(32), aligned(8), may_ali
 #define OPS(dtype, size)                                                                                              \
     {                                                                                                                 \
         .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
-        OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(log_softmax, dtype),                    \
+        OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(log_softmax, dtype),                \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), FAST(gram_pack, dtype)},                                          \
         .gram_block = {PASTE(gram_block, dtype, ISA), FAST(gram_block, dtype)},                                       \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \
         .csr_gradient = {PASTE(csr_gradient_narrow, dtype, ISA), PASTE(csr_gradient_wide, dtype, ISA)},               \
         .csr_dual_step = {PASTE(csr_dual_step_narrow, dtype, ISA), PASTE(csr_dual_step_wide, dtype, ISA)},            \
-        .widen = WIDEN_##dtype, .direct = DIRECT_##dtype,                                                                                       \
+        .widen = WIDEN_##dtype, .direct = DIRECT_##dtype,                                                             \
     }
 #define DIRECT_f64 (1 << FS_F64)
 #if FS_DIRECT

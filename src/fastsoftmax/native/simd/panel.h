@@ -1,11 +1,11 @@
-/* The product of many rows with a panel, PANEL_VECTORS vectors wide: what a matrix product is made of. Included once for
- * every kind of element: a real, times samples as they are stored, or a pair of bfloat16 that one instruction multiplies
- * and adds. */
-/* out_kv += Σ_i a_ki x_iv for `classes` rows of a and `vectors` vectors v of x, the last of which starts at x + last. The
- * sums stay in registers. */
-INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PANEL_SAMPLE *x, fs_fetch *fetch, const int classes,
-                              const int vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
-                              ptrdiff_t ldx) {
+/* The product of many rows with a panel, PANEL_VECTORS vectors wide: what a matrix product is made of. Included once
+ * for every kind of element: a real, times samples as they are stored, or a pair of bfloat16 that one instruction
+ * multiplies and adds. */
+/* out_kv += Σ_i a_ki x_iv for `classes` rows of a and `vectors` vectors v of x, the last of which starts at x + last.
+ * The sums stay in registers. */
+INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PANEL_SAMPLE *x, fs_fetch *fetch,
+                                    const int classes, const int vectors, ptrdiff_t last, ptrdiff_t inner,
+                                    ptrdiff_t ldo, ptrdiff_t lda, ptrdiff_t ldx) {
     vec sum[PANEL_CLASSES][PANEL_VECTORS];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int v = 0; v < vectors; v++) {
@@ -35,9 +35,9 @@ INLINE void PANEL_NAME(panel_block)(real *out, const PANEL_ELEMENT *a, const PAN
 }
 
 /* The same for all of n_classes. */
-INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_SAMPLE *x, fs_fetch *fetch, ptrdiff_t n_classes,
-                        ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda,
-                        ptrdiff_t ldx) {
+INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_SAMPLE *x, fs_fetch *fetch,
+                              ptrdiff_t n_classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t inner, ptrdiff_t ldo,
+                              ptrdiff_t lda, ptrdiff_t ldx) {
     const ptrdiff_t n_blocks = (n_classes + PANEL_CLASSES - 1) / PANEL_CLASSES;
     for (ptrdiff_t block = 0; block < n_blocks; block++) {
         const ptrdiff_t k = block * n_classes / n_blocks, classes = (block + 1) * n_classes / n_blocks - k;
@@ -49,7 +49,7 @@ INLINE void PANEL_NAME(panel)(real *out, const PANEL_ELEMENT *a, const PANEL_SAM
         }
 #define CASE(C, V)                                                                                                    \
     case 10 * C + V:                                                                                                  \
-        PANEL_NAME(panel_block)(out + k * ldo, a + k * lda, x, fetch, C, V, last, inner, ldo, lda, ldx);                    \
+        PANEL_NAME(panel_block)(out + k * ldo, a + k * lda, x, fetch, C, V, last, inner, ldo, lda, ldx);              \
         break;
         switch (10 * classes + vectors) {
             CASE(1, 1) CASE(1, 2) CASE(1, 3)

@@ -89,8 +89,8 @@ INLINE void NAME(packed_panel)(real *out, const real *a, const real *x, fs_fetch
     NAME(panel)(out, a, x, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldo, lda, WIDTH);
 }
 
-/* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first half
- * of the vectors with the second. */
+/* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first
+ * half of the vectors with the second. */
 INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo) {
     vec v[LANES], w[LANES];
     UNROLL for (int i = 0; i < LANES; i++) v[i] = load(x[i]);
@@ -126,8 +126,8 @@ static void NAME(many_logits)(const fs_tile *tile, const real *W, fs_fetch *fetc
                     NAME(transpose)(packed + jj * WIDTH + v * LANES, row, WIDTH);
                 }
             }
-            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, tile->parts, tile->n_logits, vectors, inner, tile->ldz,
-                               width);
+            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, tile->parts, tile->n_logits, vectors, inner,
+                               tile->ldz, width);
         }
     }
 }

@@ -51,8 +51,8 @@ INLINE double NAME(total)(dvec v) {
 /* The elements in float64, in which all sums over the samples of a pass are kept. */
 INLINE dvec NAME(as_double)(vec v) { return __builtin_convertvector(v, dvec); }
 
-/* A sum over the classes is one of blocks of SUM_CLASSES. Those after the first are added with what rounding has lost (Kahan,
- * Communications of the ACM 8, 1965): the sum of a hundred thousand classes is as exact as that of some. */
+/* A sum over the classes is one of blocks of SUM_CLASSES. Those after the first are added with what rounding has lost
+ * (Kahan, Communications of the ACM 8, 1965): the sum of a hundred thousand classes is as exact as that of some. */
 INLINE void NAME(add_block)(vec *total, vec *lost, vec block) {
     const vec term = block - *lost, sum = *total + term;
     *lost = (sum - *total) - term;

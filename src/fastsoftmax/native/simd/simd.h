@@ -17,12 +17,12 @@
 /* From this many classes on, a tile is copied to panels that many blocks of classes read. */
 #define FS_MANY_CLASSES 32
 
-/* How exact products must be at least: the dtype's own, a relative error of some 1e-5, that of factors of eight significant
- * bits. */
+/* How exact products must be at least: the dtype's own, a relative error of some 1e-5, that of factors of eight
+ * significant bits. */
 enum { FS_EXACT, FS_FAST, FS_ROUGH, FS_N_PRECISIONS };
 
-/* How a product of two float32 is made: in float32, by vectors, or from the bfloat16 parts that the factors are split into,
- * as the sum of so many products of these. */
+/* How a product of two float32 is made: in float32, by vectors, or from the bfloat16 parts that the factors are split
+ * into, as the sum of so many products of these. */
 enum { FS_VECTORS = 0, FS_ONE_PART = 1, FS_THREE_PARTS = 3, FS_SIX_PARTS = 6 };
 
 /* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
@@ -48,10 +48,10 @@ typedef struct {
     /* How the products of many classes are made: FS_VECTORS, or one of those after it. */
     int parts;
 
-    /* (n_logits, rows) logits, later residuals, TRANSPOSED: outputs ldz elements apart, so that the lanes of a vector are
-     * samples and no number of outputs is too small to fill them; ldz is a multiple of FS_ROW_ALIGN. Past the last
-     * sample, up to a whole vector, z has no meaning but is as finite as the samples and parameters are, and weights are
-     * zero. */
+    /* (n_logits, rows) logits, later residuals, TRANSPOSED: outputs ldz elements apart, so that the lanes of a vector
+     * are samples and no number of outputs is too small to fill them; ldz is a multiple of FS_ROW_ALIGN. Past the last
+     * sample, up to a whole vector, z has no meaning but is as finite as the samples and parameters are, and weights
+     * are zero. */
     void *z;
     ptrdiff_t ldz;
 
@@ -61,9 +61,9 @@ typedef struct {
     void *y;
     const double *weight;
 
-    /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of elements
-     * of fetch_size bytes from there into the cache while it computes; tile_logits with fetch_all, because no gradient
-     * follows, all of it. */
+    /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of
+     * elements of fetch_size bytes from there into the cache while it computes; tile_logits with fetch_all, because no
+     * gradient follows, all of it. */
     const void *fetch;
     ptrdiff_t fetch_size;
     int fetch_all;
@@ -93,10 +93,10 @@ enum {
         ptrdiff_t lanes;                                                                                              \
         /* Features of a panel. */                                                                                    \
         ptrdiff_t panel_width;                                                                                        \
-        /* z_ik = Σ_j W_kj x_ij + b_k. W, and grad below, are contiguous, (n_logits, width): width is n_features        \
-         * rounded up to whole vectors of `lanes` elements. The last vector stands for the last `lanes` features, whole,  \
-         * and so may overlap the one before: W is zero there, and what grad holds there has no meaning. Samples are so   \
-         * read where they lie, and no vector is ever a partial one. */                                                   \
+        /* z_ik = Σ_j W_kj x_ij + b_k. W, and grad below, are contiguous, (n_logits, width): width is n_features      \
+         * rounded up to whole vectors of `lanes` elements. The last vector stands for the last `lanes` features,     \
+         * whole, and so may overlap the one before: W is zero there, and what grad holds there has no meaning. Samples \
+         * are so read where they lie, and no vector is ever a partial one. */                                        \
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
@@ -104,35 +104,35 @@ enum {
         const fs_family *const *families;                                                                             \
         /* sum_k += Σ_i z_ik */                                                                                       \
         void (*sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);    \
-        /* For weighted Gram matrices, by precision: 0 the data's own, 1 the fastest. gram_pack copies up to panel_width  \
-         * features of up to FS_MAX_TILE_ROWS samples to columns and to a panel, each of panel_width * FS_MAX_TILE_ROWS \
-         * elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i panel_iᵀ to the     \
-         * rows of out of up to panel_width features, for these and all features after them, n_features in panels next  \
-         * to each other: to the upper triangle, and to some of the elements below it. */                             \
+        /* For weighted Gram matrices, by precision: 0 the data's own, 1 the fastest. gram_pack copies up to          \
+         * panel_width features of up to FS_MAX_TILE_ROWS samples to columns and to a panel, each of panel_width *    \
+         * FS_MAX_TILE_ROWS elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i \
+         * panel_iᵀ to the rows of out of up to panel_width features, for these and all features after them, n_features \
+         * in panels next to each other: to the upper triangle, and to some of the elements below it. */              \
         void (*gram_pack[2])(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows, ptrdiff_t n_features, \
                              ptrdiff_t ldx);                                                                          \
         void (*gram_block[2])(real *out_inout, const real *columns, const void *panels, const real *weight,           \
                               ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t ldo);                                   \
-        /* For sparse samples, by the width of their indices: 0 int32_t, 1 int64_t. indptr (rows + 1,) says where the   \
-         * entries of a sample start. csr_logits: z_ik = b_k + Σ_e v_e T_(j_e)k, where T is W transposed, features ldt  \
-         * apart, at least one vector long. csr_gradient: grad_(j_e)k += r_ik v_e over the entries starts_i to stops_i  \
-         * of a sample; rows of r and of grad are ldr long, a multiple of four, r zero past the last class. */          \
+        /* For sparse samples, by the width of their indices: 0 int32_t, 1 int64_t. indptr (rows + 1,) says where the \
+         * entries of a sample start. csr_logits: z_ik = b_k + Σ_e v_e T_(j_e)k, where T is W transposed, features ldt \
+         * apart, at least one vector long. csr_gradient: grad_(j_e)k += r_ik v_e over the entries starts_i to stops_i \
+         * of a sample; rows of r and of grad are ldr long, a multiple of four, r zero past the last class. */        \
         void (*csr_logits[2])(const fs_tile *tile, const real *values, const void *indices, const ptrdiff_t *indptr,  \
                               const real *T, const real *b, ptrdiff_t ldt);                                           \
         void (*csr_gradient[2])(double *grad_inout, const real *values, const void *indices, const ptrdiff_t *indptr, \
                                 const int32_t *starts, const int32_t *stops, const real *residual, ptrdiff_t rows,    \
                                 ptrdiff_t ldr);                                                                       \
-        /* A step of coordinate ascent on the dual for the sample of the entries [start, stop), before that of [next,   \
-         * end): q, a distribution of the classes, becomes right for the others' T and b, and these right for it. step  \
-         * is s_i m_i/(n l2), square ‖x_i‖², and one more with an intercept; rows of T are ldt long, a multiple of      \
+        /* A step of coordinate ascent on the dual for the sample of the entries [start, stop), before that of [next, \
+         * end): q, a distribution of the classes, becomes right for the others' T and b, and these right for it. step \
+         * is s_i m_i/(n l2), square ‖x_i‖², and one more with an intercept; rows of T are ldt long, a multiple of    \
          * four; scratch has room for four times the classes and four vectors. */                                     \
         void (*csr_dual_step[2])(real *T_inout, double *b_inout, real *q_inout, real *scratch, const real *values,    \
                                  const void *indices, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t next, ptrdiff_t end, \
                                  real square, real step, int intercept, ptrdiff_t n_classes, ptrdiff_t ldt);          \
         /* The kinds of elements, a bit each, that the products of few classes read as they are stored. */            \
         int direct;                                                                                                   \
-        /* By the kind of what is stored, NULL where it does not become this dtype: x_ij = stored_ij - center_j, rows   \
-         * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */     \
+        /* By the kind of what is stored, NULL where it does not become this dtype: x_ij = stored_ij - center_j, rows \
+         * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */   \
         void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
                                     ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx);            \
         /* z_i = log softmax(z_i) */                                                                                  \

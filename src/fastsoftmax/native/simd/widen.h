@@ -1,9 +1,9 @@
-/* Samples as they are stored, made into a tile of `real`: rows of the tile are contiguous, and zero past their features.
- * Included once for every kind of element that is stored: STORED, with VALUE(e) an element as a number. */
+/* Samples as they are stored, made into a tile of `real`: rows of the tile are contiguous, and zero past their
+ * features. Included once for every kind of element that is stored: STORED, with VALUE(e) an element as a number. */
 
 /* x_ij = VALUE(stored_ij) - center_j */
-static void STORED_NAME(widen)(real *x_out, const void *stored, const real *center, ptrdiff_t rows, ptrdiff_t n_features,
-                               ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx) {
+static void STORED_NAME(widen)(real *x_out, const void *stored, const real *center, ptrdiff_t rows,
+                               ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx) {
     const STORED *s = stored;
     ptrdiff_t done = 0; /* samples */
     if (column == 1) {
@@ -17,8 +17,8 @@ static void STORED_NAME(widen)(real *x_out, const void *stored, const real *cent
             for (; j < n_features; j++) x[j] = VALUE(from[j]) - center[j];
         }
     } else if (row == 1) {
-        /* Samples next to each other: read along them, and turn blocks of LANES x LANES around. The last block ends with
-         * the features. Their columns are far apart, so that no processor guesses what comes next. */
+        /* Samples next to each other: read along them, and turn blocks of LANES x LANES around. The last block ends
+         * with the features. Their columns are far apart, so that no processor guesses what comes next. */
         done = rows / LANES * LANES;
         for (ptrdiff_t f = 0; f < n_features; f += LANES) {
             const ptrdiff_t first = f + LANES <= n_features ? f : n_features > LANES ? n_features - LANES : 0;

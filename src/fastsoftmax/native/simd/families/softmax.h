@@ -12,8 +12,8 @@ INLINE vec NAME(peak)(const real *z, ptrdiff_t n_classes, ptrdiff_t ldz) {
     return peak;
 }
 
-/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns Σ_{k≠y} e_k, and z_y - m in its
- * place if y is one of them. */
+/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns Σ_{k≠y} e_k, and z_y - m in
+ * its place if y is one of them. */
 INLINE vec NAME(label_block)(real *z, vec *below_y, ivec label, vec peak, ptrdiff_t first, ptrdiff_t end,
                              ptrdiff_t ldz) {
     const vec zero = {0};
@@ -73,8 +73,8 @@ static double NAME(softmax_labels)(const fs_tile *tile) {
     return NAME(total)(loss);
 }
 
-/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns their sum, adds that of the targets
- * to mass, and Σ_k y_k (m - z_k) to the loss. */
+/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns their sum, adds that of the
+ * targets to mass, and Σ_k y_k (m - z_k) to the loss. */
 INLINE vec NAME(target_block)(real *z, vec *mass, vec *loss, const real *y, vec peak, ptrdiff_t first, ptrdiff_t end,
                               ptrdiff_t ldz) {
     const vec zero = {0};
@@ -121,7 +121,8 @@ static double NAME(softmax_rows)(const fs_tile *tile) {
     return NAME(total)(loss);
 }
 
-/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns their sum, and writes Σ_k e_k u_k. */
+/* e_k = exp(z_k - m) in the place of z_k, for the classes from `first` to `end`; returns their sum, and writes
+ * Σ_k e_k u_k. */
 INLINE vec NAME(curvature_block)(real *z, vec *weighted_out, const real *u, vec peak, ptrdiff_t first, ptrdiff_t end,
                                  ptrdiff_t ldz) {
     vec sum = {0}, weighted = {0};
