@@ -143,7 +143,7 @@ def test_float32_stays_float32():
 @pytest.mark.bits
 def test_threads_do_not_change_the_result(digits):
     X, y = digits
-    one, two = (SoftmaxRegressionCV(Cs=3, cv=3, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2))
+    one, two = (SoftmaxRegressionCV(Cs=3, cv=3, max_iter=1000, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2))
     np.testing.assert_array_equal(one.coefs_paths_, two.coefs_paths_)
     np.testing.assert_array_equal(one.coef_, two.coef_)
 
@@ -164,7 +164,7 @@ def test_folds_read_the_same_data(monkeypatch, digits):
     monkeypatch.setattr(
         DenseFeatures, "loss_grad", lambda self, *rest: seen.append(self.array is X) or loss_grad(self, *rest)
     )
-    SoftmaxRegressionCV(Cs=2).fit(X, y)
+    SoftmaxRegressionCV(Cs=2, max_iter=1000).fit(X, y)
     assert seen
     assert all(seen)
 

@@ -83,7 +83,8 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, SoftmaxClassifier):
     l1_ratio : float, default=0.0
         The share of the L1 penalty: 0 for ½‖W‖² alone, 1 for ‖W‖₁ alone, and the elastic net in between.
     tol : float, default=1e-4
-        The fit has converged when no entry of the gradient of the mean loss exceeds tol in absolute value.
+        The fit has converged when no entry of the gradient of the mean loss exceeds tol in absolute value and, with
+        "auto" and no L1 penalty, the estimated distance to the minimum is at most tol times the loss.
     fit_intercept : bool, default=True
     penalty_factor : array_like of shape (n_features,), default=None
         Multiplies the penalty of each feature; 0 leaves a feature free. None for ones. `partial_fit` takes None alone.

@@ -83,7 +83,7 @@ class SoftmaxRegressionCV(FitParameters, SoftmaxClassifier):
         ``scorer(estimator, X, y)`` or the name of a scorer; None for accuracy. The scorer is passed sample_weight if
         `fit` is. With ``enable_metadata_routing=True`` in scikit-learn, it is passed what it has requested.
     tol : float, default=1e-4
-        A fit has converged when no entry of the gradient of the mean loss exceeds tol in absolute value.
+        As for `SoftmaxRegression`, for every fit.
     max_iter : int, default=100
         Largest number of iterations of each fit.
     class_weight : dict or "balanced", default=None

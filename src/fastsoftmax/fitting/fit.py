@@ -66,8 +66,9 @@ def fit(
         For "gd" and "agd": η, or 1/L with L a bound of the curvature, which never diverges; for "sgd" the first
         step's, or one found by the curvature of the first mini-batch.
     tol : float
-        Converged when no entry of ∂F is larger in absolute value; with an L1 penalty, of its element of least norm, nor
-        than a twentieth of l1, and `duality_gap` tells what that is worth.
+        Converged when no entry of ∂F is larger in absolute value and, with "auto" and "preconditioned-lbfgs", the
+        estimated distance to the minimum is at most tol · F; with an L1 penalty, when no entry of its subgradient of
+        least norm is larger, nor than a twentieth of l1. `distance` and `duality_gap` tell what that is worth.
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
     offset : array_like of shape (n_samples, n_classes), optional

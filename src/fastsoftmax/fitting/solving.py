@@ -63,7 +63,10 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
     if solution.status in ("converged", "max_iter", "rounding"):
         solution = _without_optimum(objective, solution)
     W, b = objective.split(solution.theta)
-    message, gap = solution.message, np.nan
+    message, gap, above_floor = solution.message, np.nan, solution.loss - objective.floor
+    distance = solution.distance / above_floor if 0 < above_floor < math.inf else np.nan
+    if not math.isnan(distance):
+        message += f"; the loss is an estimated {distance:.1g} of itself above its minimum"
     if settings.solver == "auto":
         message = f"{message}; auto is {_choice(objective)}"
     if penalty.l1 and np.isfinite(solution.loss):
@@ -71,7 +74,9 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
             gap = objective.duality_gap(solution.theta)
         if not math.isnan(gap):
             message += f"; duality gap {gap:.3g}"
-            message += f", {gap / solution.loss:.3g} of the loss" if solution.loss > 0 else ""
+        if above_floor > 0:
+            distance = gap / above_floor
+            message += f", {distance:.3g} of the loss" if not math.isnan(gap) else ""
     return FitResult(
         W=W.copy(),
         b=b.copy(),
@@ -83,6 +88,7 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
         message=message,
         history=solution.history,
         duality_gap=gap,
+        distance=distance,
     )
 
 

@@ -5,6 +5,7 @@ from collections import deque
 import numpy as np
 
 from ..runtime.arrays import Float64Array
+from ..runtime.vectors import dot
 from .protocol import Preconditioner
 
 # When M is replaced, keep this many of the newest pairs: a pair does not depend on M.
@@ -60,6 +61,14 @@ class InverseHessian:
         direction = coefficients[: self.n_used].reshape(-1) @ self.vectors[: self.n_used].reshape(-1, self.grad.size)
         direction -= scale * self.solved
         return direction
+
+    def distance(self) -> float:
+        """Estimate ½ ⟨grad, H⁻¹ grad⟩, how far the function is above its minimum: half of the squared Newton decrement.
+
+        The larger of two: the pairs know less than M of directions in which no step went, and more of the others.
+        """
+        of_pairs, of_matrix = -dot(self.direction(), self.grad), dot(self.solved, self.grad)
+        return 0.5 * max(of_pairs, of_matrix)
 
     def move(self, step: Float64Array, grad: Float64Array) -> None:
         """Move by a step to a point with gradient grad, and store the pair of that step."""

@@ -58,6 +58,12 @@ class LBFGSState(State):
     fallen: float = np.inf  # how much the ascent's last step lowered the loss
     rough: Problem | None = None  # the objective with rough products, if loss and grad come from it
 
+    def distance(self) -> float:
+        """Estimate as the base class does, from the curvature at hand; NaN without one."""
+        if self.inverse is None or self.inverse.matrix is None:
+            return np.nan
+        return self.inverse.distance()
+
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
         if self.rough is None:

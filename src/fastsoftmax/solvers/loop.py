@@ -44,6 +44,10 @@ class State:
     grad: Float64Array
     stuck: str = ""
 
+    def distance(self) -> float:
+        """Estimate how far the loss is above its minimum, by what is at hand; NaN if nothing tells."""
+        return math.nan
+
     def refined(self, objective: Objective) -> "State":
         """Return the same point with the loss and gradient of the exact objective."""
         return self
@@ -89,6 +93,7 @@ class Solution(NamedTuple):
     status: str
     message: str
     history: NDArray[np.void]
+    distance: float  # estimate of how far the loss is above its minimum; NaN if nothing tells
 
 
 class History:
@@ -108,10 +113,10 @@ class History:
         """Return the progress at this moment."""
         return Progress(iteration, self.objective.n_passes, time.perf_counter() - self.started, loss, grad_norm, theta)
 
-    def solution(self, at: Progress, status: str, message: str) -> Solution:
+    def solution(self, at: Progress, status: str, message: str, distance: float = math.nan) -> Solution:
         """Return a solution with this history and the parameters of one of its iterations, `at`."""
         rows = np.array(self.rows, dtype=HISTORY_DTYPE)
-        return Solution(at.theta, at.loss, at.grad_norm, self.n_iter, status, message, rows)
+        return Solution(at.theta, at.loss, at.grad_norm, self.n_iter, status, message, rows, distance)
 
 
 def minimize(
@@ -124,6 +129,9 @@ def minimize(
     callback: Callable[[Progress], object] | None = None,
 ) -> Solution:
     """Iterate until the largest absolute entry of the gradient is at most tol, or until something else ends the fit.
+
+    Where a method can estimate the distance to the minimum, that must be at most tol times the loss, too: on a nearly
+    flat part of it, all gradients are small.
 
     Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "separated"
     (the loss proves that there is no optimum), "callback" (the callback returned true), "diverged" (the loss is not
@@ -144,17 +152,20 @@ def minimize(
     def look(state: State, iteration: int) -> Progress:
         return history.see(iteration, state.loss, largest(state.grad), state.theta)
 
-    def end(at: Progress, stuck: str, stop: object) -> tuple[str, str] | None:
+    def end(at: Progress, state: State, stop: object) -> tuple[str, str] | None:
         if reason := objective.no_optimum(at.loss):
             return "separated", reason
+        distance, limit = math.nan, tol * (at.loss - objective.floor)
         if at.grad_norm <= tol:
-            return "converged", f"gradient norm {at.grad_norm:.3g} ≤ tol = {tol:.3g}"
-        if stuck:
-            return "rounding", f"{stuck}: gradient norm {at.grad_norm:.3g} > tol = {tol:.3g}"
+            distance = state.distance()
+            if not distance > limit:
+                return "converged", f"gradient norm {at.grad_norm:.3g} ≤ tol = {tol:.3g}"
+        if state.stuck:
+            return "rounding", f"{state.stuck}: {_missed(at, tol, distance, limit)}"
         if stop:
             return "callback", f"stopped by the callback after {at.iteration} iterations"
         if at.iteration >= max_iter:
-            return "max_iter", _max_iter_message(at, max_iter, tol)
+            return "max_iter", _max_iter_message(max_iter, _missed(at, tol, distance, limit))
         return None
 
     try:
@@ -169,15 +180,15 @@ def minimize(
             if not last.loss >= best.loss:
                 best = last
             stop = callback is not None and callback(last)
-            ended = end(last, state.stuck, stop)
+            ended = end(last, state, stop)
             if ended and (refined := state.refined(objective)) is not state:
                 # A rough loss or gradient must not end the fit: evaluate exactly and decide again.
                 state = refined
                 last = look(state, last.iteration)
                 history.rows[-1] = last[:5]
-                ended = end(last, state.stuck, stop)
+                ended = end(last, state, stop)
             if ended:
-                return history.solution(last, *ended)
+                return history.solution(last, *ended, distance=state.distance())
             state = step(objective, state)
     except KeyboardInterrupt:
         if math.isnan(best.loss):
@@ -197,8 +208,15 @@ def _diverged_message(last: Progress) -> str:
     )
 
 
-def _max_iter_message(last: Progress, max_iter: int, tol: float) -> str:
+def _missed(last: Progress, tol: float, distance: float, limit: float) -> str:
+    """Say what is not yet as small as it must be."""
+    if last.grad_norm > tol:
+        return f"gradient norm {last.grad_norm:.3g} > tol = {tol:.3g}"
+    return f"estimated distance to the minimum {distance:.3g} > {limit:.3g}, tol times the loss"
+
+
+def _max_iter_message(max_iter: int, missed: str) -> str:
     return (
-        f"max_iter = {max_iter} iterations reached with gradient norm {last.grad_norm:.3g} > tol = {tol:.3g}; "
+        f"max_iter = {max_iter} iterations reached with {missed}; "
         "raise max_iter or tol, or scale the features to similar size"
     )
