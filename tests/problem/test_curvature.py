@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from problems import make_objective, make_problem
+from scipy.sparse import csr_matrix
 
+import fastsoftmax as fs
+from fastsoftmax.data.features import bind_features
 from fastsoftmax.problem.sample import draw, sample_rows
 
 
@@ -28,7 +31,7 @@ def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_i
     for part in objective.split(direction):
         part -= part.mean(axis=0)
 
-    solved = objective.curvature(theta).solve(objective.hess_vec(theta, direction))
+    solved = objective.curvature(theta, objective.loss_grad(theta)[1]).solve(objective.hess_vec(theta, direction))
 
     np.testing.assert_allclose(solved, direction, atol=1e-3 * np.abs(direction).max())
 
@@ -63,3 +66,39 @@ def test_rows_are_drawn_by_their_importance(importance):
     assert (1 / probability).sum() == pytest.approx(len(importance), rel=0.1)
     if importance[0] == 1e12:
         np.testing.assert_array_equal(rows[:3000], np.arange(3000))
+
+
+@pytest.mark.parametrize("stored", ["dense", "csr"])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_second_moments_are_those_of_x(stored, scaled):
+    p = make_problem(200, 6, 3)
+    X = csr_matrix(np.where(p.X > 0.5, p.X, 0)) if stored == "csr" else p.X
+    scaling = {"scale": np.linspace(0.5, 2, 6), "shift": np.linspace(-1, 1, 6)} if scaled else {}
+    features = bind_features(X, **scaling)
+    center, weight = np.linspace(-0.3, 0.4, 6), p.s / p.s.mean()
+    expected = weight @ (features.values() - center) ** 2 / 200
+    np.testing.assert_allclose(features.second_moments(center, weight, 1), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        features.second_moments(center, None, 2), ((features.values() - center) ** 2).mean(axis=0), rtol=1e-12
+    )
+
+
+def rare_features(n_samples=4000, n_features=40, seed=0):
+    """Half of the features are one in two to twelve rows and zero elsewhere: most are constant in a sample of rows."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_samples, n_features))
+    for j in range(n_features // 2):
+        X[:, j] = 0
+        X[rng.choice(n_samples, rng.integers(2, 13), replace=False), j] = 1
+    logits = X @ rng.standard_normal((n_features, 5))
+    return X.astype(np.float32), (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize(("C", "most"), [(1.0, 40), (1e4, 100)])
+def test_features_that_the_sample_never_sees_cost_few_passes(C, most):
+    X, y = rare_features()
+    result = fs.fit(X, y, l2=1 / (C * len(y)), tol=1e-4)
+    best = fs.fit(X.astype(np.float64), y, l2=1 / (C * len(y)), tol=1e-8, max_iter=3000)
+    assert result.status == "converged"
+    assert result.loss <= best.loss * (1 + 1e-3)
+    assert result.n_passes <= most

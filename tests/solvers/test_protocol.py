@@ -53,7 +53,7 @@ class Quadratic:
     def ascend(self, theta):
         return iter(())
 
-    def curvature(self, theta):
+    def curvature(self, theta, grad):
         self.n_curvatures += 1
         return Curvature(np.diag(np.diag(self.A)))
 

@@ -1,8 +1,10 @@
 """Principal components of the features, the coordinates in which the curvature is approximated."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, FloatArray
@@ -32,22 +34,46 @@ class Basis(NamedTuple):
     unit: Float64Array  # (n_inputs,)
     components: FloatArray  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
     l2: FloatArray  # (n_inputs,), the weights of ½ W_kj², in the units of the inputs
+    unseen: FloatArray  # (n_inputs,), second moments of inputs that are constant in the sample alone, in their units
     penalty: ElasticNet  # that they are of
 
     @classmethod
-    def of(cls, sample: Sample, penalty: ElasticNet, fit_intercept: bool, num_threads: int) -> "Basis":
-        """Compute the components of a sample; the units make them independent of the features' scale."""
+    def of(
+        cls,
+        sample: Sample,
+        penalty: ElasticNet,
+        fit_intercept: bool,
+        second_moments: Callable[[Float64Array, NDArray[np.bool_]], Float64Array],
+        num_threads: int,
+    ) -> "Basis":
+        """Compute the components of a sample; the units make them independent of the features' scale.
+
+        Parameters
+        ----------
+        second_moments : callable
+            Returns the second moments over all rows, (n_features,), about these means; asked if there are features that
+            are constant in the sample, (n_features,). A rare one, which no row of the sample has, is not without
+            curvature.
+        """
         from scipy.linalg import eigh
 
         weights, X = sample.spread, sample.X
         mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
-        unit = 1 / np.sqrt(_own_curvature(X, weights, mean, penalty.l2_of_features))
-        l2 = penalty.l2_of_features * unit**2
+        variance = _variance(X, weights, mean)
+        constant, unseen = variance == 0, np.zeros(len(variance))
+        if constant.any():
+            # About the value itself: the mean of equal values is rounded.
+            unseen[constant] = second_moments(np.where(constant, X[0], mean), constant)[constant]
+            unseen[unseen <= _rounding(mean, X.dtype) ** 2] = 0
+        unit = 1 / np.sqrt(_own_curvature(variance + unseen, mean, penalty.l2_of_features, X.dtype))
+        l2, unseen = penalty.l2_of_features * unit**2, unseen * unit**2
+        unseen[~np.isfinite(unseen)] = 0  # the unit of what overflows is zero
         if fit_intercept:
-            unit, l2 = np.append(unit, INTERCEPT_UNIT), np.append(l2, 0)
-        basis = cls(mean, unit, np.empty((0, 0), X.dtype), l2.astype(X.dtype), penalty)
-        moments_and_penalty = X.dtype.type(LATE_WEIGHT) * gram(basis.inputs(X), weights[None], num_threads)[0]
-        np.fill_diagonal(moments_and_penalty, moments_and_penalty.diagonal() + basis.l2)
+            unit, l2, unseen = np.append(unit, INTERCEPT_UNIT), np.append(l2, 0), np.append(unseen, 0)
+        basis = cls(mean, unit, np.empty((0, 0), X.dtype), l2.astype(X.dtype), unseen.astype(X.dtype), penalty)
+        late = X.dtype.type(LATE_WEIGHT)
+        moments_and_penalty = late * gram(basis.inputs(X), weights[None], num_threads)[0]
+        np.fill_diagonal(moments_and_penalty, moments_and_penalty.diagonal() + (basis.l2 + late * basis.unseen))
         # NumPy's eigh always computes in float64, which takes twice as long.
         _, components = eigh(moments_and_penalty, driver="evd", overwrite_a=True, check_finite=False)
         return basis._replace(components=components)
@@ -73,18 +99,29 @@ class Basis(NamedTuple):
         return inputs
 
 
-def _own_curvature(X: FloatArray, weights: Float64Array, mean: Float64Array, l2: float | Float64Array) -> Float64Array:
-    """Return the curvature of each feature taken alone, (n_features,).
-
-    A feature without curvature gets more than any other has, so that steps hardly change its weights.
-    """
+def _variance(X: FloatArray, weights: Float64Array, mean: Float64Array) -> Float64Array:
+    """Return the weighted variance of each feature, (n_features,), zero where it is only rounding."""
     centred = X - mean.astype(X.dtype)
     # The mean is rounded: subtract what that adds to the variance.
     rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
     variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
-    eps, tiny = np.finfo(X.dtype).eps, np.finfo(X.dtype).tiny
-    constant = np.sqrt(np.maximum(variance, 0)) <= CONSTANT * eps * np.abs(mean)
-    variance[constant] = 0
+    variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, X.dtype)] = 0
+    return variance
+
+
+def _rounding(mean: Float64Array, dtype: np.dtype[Any]) -> Float64Array:
+    """Return the standard deviation that rounding gives to constant features of these means."""
+    return CONSTANT * np.finfo(dtype).eps * np.abs(mean)
+
+
+def _own_curvature(
+    variance: Float64Array, mean: Float64Array, l2: float | Float64Array, dtype: np.dtype[Any]
+) -> Float64Array:
+    """Return the curvature of each feature taken alone, (n_features,).
+
+    A feature without curvature gets more than any other has, so that steps hardly change its weights.
+    """
+    constant, eps, tiny = variance == 0, np.finfo(dtype).eps, np.finfo(dtype).tiny
     own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
     most = steepest[np.isfinite(steepest)].max(initial=tiny) + np.max(l2)
     # A constant feature's only curvature is the penalty, which may be less than the rounding of the gradient. If a

@@ -66,7 +66,7 @@ class PrincipalCurvature:
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
         rotated = product(Z[few], self.components_T, num_threads)
         moments = (sample.spread[few] / sample.spread[few].sum()).astype(self.dtype) @ rotated**2
-        moments = moments.astype(np.float64)
+        moments = moments.astype(np.float64) + self.components_T**2 @ basis.unseen
         penalty = self.components_T**2 @ basis.l2
         # A component without curvature gets the largest moment: its gradient is a rounding error, not to be magnified.
         curvature = moments * spread.max() + penalty
@@ -80,8 +80,9 @@ class PrincipalCurvature:
             hessian = hessian_block(sample, classes, product(Z, leading, num_threads), num_threads)
             alone = (leading * basis.l2) @ leading.T
             alone[np.diag_indices(n_leading)] += flat[-n_leading:] * moments.max() * spread.max()
+            unseen = (leading * basis.unseen) @ leading.T
             for c in range(len(spread)):
-                hessian[c, :, c] += alone
+                hessian[c, :, c] += alone + unseen * self.dtype.type(spread[c])
             self.leading_factor = Cholesky.of(hessian.reshape(len(spread) * n_leading, -1))
 
     def solve(self, v: Float64Array) -> Float64Array:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.arguments import overflow_shows
 from ..data.features import Features, Parameters
@@ -167,12 +168,12 @@ class Objective:
                 loss.count_pass()
             yield theta.copy()
 
-    def curvature(self, theta: Float64Array) -> PrincipalCurvature | DiagonalCurvature:
-        """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with."""
+    def curvature(self, theta: Float64Array, grad: Float64Array) -> PrincipalCurvature | DiagonalCurvature:
+        """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with; grad is ∂F/∂theta."""
         if not self.has_components:
             return self._diagonal(theta)
         sample = draw_sample(self.loss, theta)
-        basis = self._basis_of(sample)
+        basis = self._basis_of(sample, grad)
         # At W = 0 the Kronecker product is exact.
         n_leading = 0
         if theta.any():
@@ -197,11 +198,20 @@ class Objective:
         small = n_inputs * (self.loss.n_outputs - 1) <= SMALL_BLOCK
         return small or EIGEN_WORK * n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
 
-    def _basis_of(self, sample: Sample) -> Basis:
+    def _basis_of(self, sample: Sample, grad: Float64Array) -> Basis:
         """Principal components of the sample, or those of another one that serve as well."""
         latest = self.bases.latest
         if latest is None or not latest.serves(self.penalty):
-            latest = Basis.of(sample, self.penalty, self.loss.fit_intercept, self.loss.num_threads)
+            loss, moving = self.loss, np.asarray(self.split(grad).W.any(axis=0))
+
+            def second_moments(center: Float64Array, constant: NDArray[np.bool_]) -> Float64Array:
+                # A feature without a gradient needs no curvature; those of zeros, which are many in images, have none.
+                if len(sample.X) == len(loss) or not moving[constant].any():
+                    return np.zeros(len(center))
+                loss.count_pass()
+                return loss.X.second_moments(center, loss.mass, loss.num_threads) * moving
+
+            latest = Basis.of(sample, self.penalty, loss.fit_intercept, second_moments, loss.num_threads)
             self.bases.latest = latest
         return latest.penalized(self.penalty)
 

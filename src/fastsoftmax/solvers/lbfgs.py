@@ -166,15 +166,17 @@ class LBFGS:
             return
         if inverse is None or curvature is None:
             # Not computed earlier: a warm start may be the optimum and need none.
-            curvature = Curvature(objective.curvature(state.theta), state.loss)
+            curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
             inverse = inverse_of(curvature.matrix)
         elif curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor):
-            curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=2 * curvature.lifetime)
+            curvature = Curvature(
+                objective.curvature(state.theta, state.grad), state.loss, lifetime=2 * curvature.lifetime
+            )
             inverse = inverse.renewed(curvature.matrix)
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
         if inverse.slots:
-            curvature = Curvature(objective.curvature(state.theta), state.loss, lifetime=curvature.lifetime)
+            curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss, lifetime=curvature.lifetime)
             yield inverse_of(curvature.matrix), curvature
         yield inverse_of(None), curvature
 

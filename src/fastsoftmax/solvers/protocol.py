@@ -84,8 +84,8 @@ class Problem(Objective, Protocol):
     def ascend(self, theta: Float64Array) -> Iterator[Float64Array]:
         """Yield points nearer and nearer to the minimum, where some are cheap to find: some passes each."""
 
-    def curvature(self, theta: Float64Array) -> Preconditioner:
-        """Approximate the Hessian at theta: some passes."""
+    def curvature(self, theta: Float64Array, grad: Float64Array) -> Preconditioner:
+        """Approximate the Hessian at theta, where the gradient is grad: some passes."""
 
     def diagonal(self, theta: Float64Array) -> Float64Array:
         """Diagonal of the Hessian at theta, made positive: two passes."""

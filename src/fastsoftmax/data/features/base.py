@@ -164,6 +164,12 @@ class Features(ABC):
         """Weighted means and standard deviations of what is stored, (n_features,) each; weights have mean one."""
 
     @abstractmethod
+    def second_moments(
+        self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
+    ) -> Float64Array:
+        """Weighted means of (x_ij − center_j)², (n_features,); an overflow becomes infinite."""
+
+    @abstractmethod
     def check_finite(self, name: str) -> None:
         """Raise ValueError, naming the place, if X holds NaN or infinity."""
 
