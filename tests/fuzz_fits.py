@@ -23,7 +23,7 @@ def problem(draw, most_classes=17):
     return X, draw.y(n, n_classes), n_classes, n, n_features
 
 
-def check_optimum(result, X, Y, s, offset, l2, l1, fit_intercept, tol):
+def check_optimum(result, X, Y, s, *, offset, l2, l1, fit_intercept, tol):
     """Check that the loss is that of the parameters, and that they are an optimum if the fit has converged."""
     assert result.status in STATUSES, result.status
     if result.status == "diverged":
@@ -78,11 +78,11 @@ def fits(draw):
             dense(X, **scaling),
             rows_of(y, n_classes),
             weights_of(s),
-            0.0 if offset is None else numbers(offset),
-            float(l2),
-            float(l1),
-            keywords["fit_intercept"],
-            keywords["tol"],
+            offset=0.0 if offset is None else numbers(offset),
+            l2=float(l2),
+            l1=float(l1),
+            fit_intercept=keywords["fit_intercept"],
+            tol=keywords["tol"],
         )
 
     def check_finite(result):
@@ -110,7 +110,17 @@ def paths(draw):
 
     def check(result):
         for one, l1, l2 in zip(result, result.l1s, result.l2s, strict=True):
-            check_optimum(one, dense(X), rows_of(y, n_classes), weights_of(s), 0.0, l2, l1, True, 1e-4)
+            check_optimum(
+                one,
+                dense(X),
+                rows_of(y, n_classes),
+                weights_of(s),
+                offset=0.0,
+                l2=l2,
+                l1=l1,
+                fit_intercept=True,
+                tol=1e-4,
+            )
 
     return Entry(fs.path, (X, y), keywords, check, threads="num_threads")
 

@@ -33,7 +33,7 @@ def loss_grad(X, Y, W, b, s=None, offset=0.0, l2=0.0):
     return loss, residual.T @ X + l2 * W, residual.sum(axis=0)
 
 
-def hess_vec(X, Y, W, b, V, v, s=None, offset=0.0, l2=0.0):
+def hess_vec(X, Y, W, b, V, v, *, s=None, offset=0.0, l2=0.0):
     X, W, b, V, v = (np.asarray(a, dtype=np.float64) for a in (X, W, b, V, v))
     s = np.ones(len(X)) if s is None else np.asarray(s, dtype=np.float64)
     P, U = softmax(X @ W.T + b + offset), X @ V.T + v

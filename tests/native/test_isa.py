@@ -27,7 +27,10 @@ def run(arguments, isa):
 @pytest.mark.slow
 @pytest.mark.parametrize("isa", [isa for isa in AVAILABLE if isa != CONFIG["instruction set chosen"]])
 def test_kernels_on(isa):
-    tests = [str(Path(__file__).parents[1] / name) for name in ("native/test_kernels.py", "families/test_dual.py")]
+    tests = [
+        str(Path(__file__).parents[1] / name)
+        for name in ("native/test_kernels.py", "native/test_logits.py", "families/test_dual.py")
+    ]
     done = run(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], isa)
     assert done.returncode == 0, done.stdout + done.stderr
 

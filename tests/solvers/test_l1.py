@@ -39,7 +39,7 @@ def problem(setting, dtype=np.float64):
     return X, y, setting
 
 
-def value(X, y, W, b, l1, sample_weight=None, offset=0.0, l2=0.0, fit_intercept=True):
+def value(X, y, W, b, l1, *, sample_weight=None, offset=0.0, l2=0.0, fit_intercept=True):
     Y = one_hot(y, N_CLASSES) if y.ndim == 1 else y
     loss, grad_W, grad_b = reference.loss_grad(X, Y, W, b, s=sample_weight, offset=offset, l2=l2)
     return loss + l1 * np.abs(W).sum(), grad_W, grad_b * fit_intercept
