@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from problems import make_objective, noisy
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 
 import fastsoftmax as fs
@@ -89,3 +90,31 @@ def test_a_fit_that_ends_too_early_says_what_it_missed():
     assert result.grad_norm <= 1e-3
     assert "estimated distance to the minimum" in result.message
     assert result.distance > 1e-2
+
+
+@pytest.mark.parametrize("stored", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("C", [0.01, 1.0, 1e4])
+def test_a_certificate_bounds_the_distance(stored, C):
+    X, y = separated(600, 20, 5)
+    l2 = 1 / (C * len(y))
+    best = fs.fit(X.astype(np.float64), y, l2=l2, tol=1e-10, max_iter=5000)
+    for tol in (1e-2, 1e-4):
+        result = fs.fit(stored(X), y, l2=l2, tol=tol, certify=True)
+        assert result.duality_gap >= (1 - 1e-6) * (result.loss - best.loss)
+        assert result.distance == pytest.approx(result.duality_gap / result.loss)
+        assert f"duality gap {result.duality_gap:.3g}" in result.message
+    assert result.duality_gap < 0.1 * best.loss
+
+
+def test_a_certificate_of_a_path_is_one_for_each_penalty():
+    path = fs.path(X, Y, l2s=[0.1, 0.01], certify=True)
+    assert all(0 <= result.duality_gap < 1e-3 for result in path)
+    assert np.isnan(fs.path(X, Y, l2s=0.1)[0].duality_gap)
+
+
+@pytest.mark.parametrize("penalty", [{}, {"l2": 0.1, "penalty_factor": np.arange(10)}], ids=["none", "free"])
+def test_without_a_penalty_there_is_no_certificate(penalty):
+    with pytest.raises(
+        ValueError, match="certify must be False unless every feature has a penalty, found True with l2"
+    ):
+        fs.fit(X, Y, certify=True, **penalty)

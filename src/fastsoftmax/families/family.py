@@ -35,6 +35,9 @@ class Family(ABC):
     is_categorical: bool = False
     """Whether C_i = Σ_k y_ik (diag(p_i) − p_i p_iᵀ), which the curvature by principal components is made of."""
 
+    has_duality_gap: bool = False
+    """Whether `duality_gap` bounds the distance to the minimum where every feature has a penalty."""
+
     @cached_property
     def number(self) -> int:
         """The kernels' number of the family."""

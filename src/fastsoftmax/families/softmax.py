@@ -30,6 +30,7 @@ class Softmax(Family):
     # diag(p) − p pᵀ ⪯ ½ (Böhning, Annals of the Institute of Statistical Mathematics 44, 1992).
     max_curvature = 0.5
     is_categorical = True
+    has_duality_gap = True
 
     @override
     def check_targets(

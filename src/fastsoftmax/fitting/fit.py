@@ -33,6 +33,7 @@ def fit(
     shift: ArrayLike | None = None,
     callback: Callable[[FitState], object] | None = None,
     random_state: object = None,
+    certify: bool = False,
     num_threads: int | None = None,
 ) -> FitResult:
     """Fit a softmax regression by maximum (penalised) likelihood.
@@ -84,6 +85,9 @@ def fit(
         Called with a `FitState` after each iteration; a true return stops.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
         Where "sgd" has the order of the samples from; a whole number gives the same one every time.
+    certify : bool
+        Compute `duality_gap` at the end of a fit without an L1 penalty, too: a bound of the distance to the minimum, in
+        two passes and with some matrices of n_samples × n_classes float64. Needs a penalty on every feature.
     num_threads : int, optional
         All that the process may use by default. The answer does not depend on it, bit for bit.
 
@@ -111,5 +115,5 @@ def fit(
         num_threads=num_threads,
     )
     objective = Objective(loss, ElasticNet.of(l2, l1, penalty_factor, loss.X.shape[1]))
-    settings = Settings(solver, learning_rate, tol, max_iter, callback, random_state)
+    settings = Settings(solver, learning_rate, tol, max_iter, callback, random_state, bool(certify))
     return solve(objective, start(init, loss), settings)

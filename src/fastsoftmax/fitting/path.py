@@ -98,6 +98,7 @@ class FitOptions(TypedDict, total=False):
     shift: ArrayLike | None
     callback: Callable[[FitState], object] | None
     random_state: object
+    certify: bool
     num_threads: int | None
 
 
@@ -130,8 +131,8 @@ def path(
         Where the strongest penalty's fit starts; zeros by default.
     **options
         family, solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift, callback,
-        random_state and num_threads as in `fit`; tol and max_iter are for each penalty, and a true return of the
-        callback ends the fit of one penalty.
+        random_state, certify and num_threads as in `fit`; tol and max_iter are for each penalty, and a true return of
+        the callback ends the fit of one penalty.
 
     Returns
     -------

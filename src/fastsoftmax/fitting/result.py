@@ -42,11 +42,11 @@ class FitResult:
         A row for the start and for each iteration: iteration, n_passes, seconds, loss, grad_norm.
     distance : float
         Estimate of (F − F*)/F, how far F is above its minimum F*: half of the squared Newton decrement, by the
-        curvature at hand; seldom wrong by more than a factor of ten. With an L1 penalty a bound, `duality_gap` over F.
-        NaN where nothing tells.
+        curvature at hand; seldom wrong by more than a factor of ten. Where there is a `duality_gap`, that over F, a
+        bound. NaN where nothing tells.
     duality_gap : float
-        With an L1 penalty, a bound of F at (W, b) over its minimum, computed in float64 at the end; NaN without,
-        and where penalty_factor leaves a feature free.
+        With an L1 penalty, or `certify`, a bound of F at (W, b) over its minimum, computed in float64 at the end; NaN
+        without, and where penalty_factor leaves a feature free.
     """
 
     W: Float64Array

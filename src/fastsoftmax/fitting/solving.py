@@ -42,12 +42,15 @@ class Settings:
     max_iter: int = 1000
     callback: Callable[[FitState], object] | None = None
     random_state: object = None
+    certify: bool = False
 
 
 def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitResult:
     """Minimise an objective from theta on; result and errors as of `fit`."""
     max_iter, penalty, callback = as_count("max_iter", settings.max_iter), objective.penalty, settings.callback
     method = _method(settings, max_iter, penalty.l1)
+    if settings.certify:
+        _check_certifiable(objective)
     check_needs(str(settings.solver), method, objective)
 
     run = minimize_screened if penalty.l1 else minimize
@@ -69,7 +72,7 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
         message += f"; the loss is an estimated {distance:.1g} of itself above its minimum"
     if settings.solver == "auto":
         message = f"{message}; auto is {_choice(objective)}"
-    if penalty.l1 and np.isfinite(solution.loss):
+    if (penalty.l1 or settings.certify) and np.isfinite(solution.loss):
         with one_blas_thread:
             gap = objective.duality_gap(solution.theta)
         if not math.isnan(gap):
@@ -90,6 +93,19 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
         duality_gap=gap,
         distance=distance,
     )
+
+
+def _check_certifiable(objective: Objective) -> None:
+    """Raise ValueError if there is no duality gap."""
+    family, penalty = objective.loss.family, objective.penalty
+    if not family.has_duality_gap:
+        raise ValueError(f"certify must be False for family={family.name!r}, found True")
+    if not penalty.penalizes_all:
+        zeros = "" if penalty.is_uniform else ", and zeros in penalty_factor"
+        raise ValueError(
+            "certify must be False unless every feature has a penalty, "
+            f"found True with l2={penalty.l2}, l1={penalty.l1}{zeros}"
+        )
 
 
 def _state(objective: Objective, progress: Progress) -> FitState:
