@@ -1,9 +1,10 @@
 """What a comparison of solvers has found, and its form in a file, for another table or picture."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .curves import Curve, Reference, Run
+from .tables import three_digits
 
 
 class Comparison(NamedTuple):
@@ -21,6 +22,13 @@ class Comparison(NamedTuple):
     def first(self, solver: str, epsilon: float) -> Run | None:
         """Return the fastest run of a solver that reached relative suboptimality epsilon, or None."""
         return self.curves[solver].first(self.best * (1 + epsilon))
+
+    def time(self, solver: str, epsilon: float, write: Callable[[float], str] = three_digits) -> str:
+        """Return the seconds to epsilon as `write` does, or that it was not reached: ✗ if the solver ended before."""
+        run, curve = self.first(solver, epsilon), self.curves[solver]
+        if run:
+            return write(run.seconds)
+        return "✗" if curve.ending == "stopped" else f">{write(curve.longest)}"
 
 
 def to_json(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:

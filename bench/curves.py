@@ -1,10 +1,11 @@
 """Suboptimality over time: fits of a solver with ever more iterations, each timed as a whole from a cold start."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import median
 from time import perf_counter
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from fastsoftmax.fitting.result import FitState
 
 from .environment import all_threads
 from .fit_problems import FitProblem
-from .peers import Fit, fit_ours
+from .peers import Fit, Peer, fit_ours
 from .timing import time_once
 
 # Relative suboptimality, (F − F*)/F*; solvers are judged by the time to JUDGED.
@@ -76,12 +77,24 @@ class Reference(NamedTuple):
     message: str
 
 
-def find_reference(problem: FitProblem, budget: float) -> Reference:
-    """Minimise in float64, until rounding stops the fit or tol = REFERENCE_TOL is reached."""
+def find_reference(problem: FitProblem, budget: float, rivals: Mapping[str, Peer] = MappingProxyType({})) -> Reference:
+    """Minimise in float64, until rounding stops the fit or tol = REFERENCE_TOL is reached.
+
+    If that is not reached, each of the rivals that can gets ever more iterations too, and the lowest F counts.
+    """
     exact = problem._replace(X=problem.X.astype(np.float64))
     seconds = UNTIMED_BUDGETS * budget
     result = fit_ours(exact, 10**6, tol=REFERENCE_TOL, callback=lambda state: state.seconds > seconds)
-    return Reference(problem.objective(result.W, result.b), result.message)
+    found = [Reference(problem.objective(result.W, result.b), result.message)]
+    if result.status != "converged":
+        labelled = exact.labelled()
+        for name, rival in rivals.items():
+            if rival.serves(exact):
+                runs = _Runs(problem, partial(rival.fit, labelled), budget, repeats=1)
+                ending = _double(runs, goal=-math.inf)
+                lowest = min((run.loss for run in runs.by_cap.values() if math.isfinite(run.loss)), default=math.inf)
+                found.append(Reference(lowest, f"by {name} in float64, ended: {ending}"))
+    return min(found)
 
 
 class _Runs:
@@ -109,50 +122,69 @@ class _Runs:
         return Curve([self.by_cap[cap] for cap in sorted(self.by_cap)], ending, blas_threads)
 
 
-def measure_ours(problem: FitProblem, best: float, budget: float, repeats: int, fit: Callable[[int], Fit]) -> Curve:
-    """Time fits with the fewest iterations that reach each of DECADES; an untimed fit finds these numbers."""
-    needed, ending = _trace(problem, best, budget)
+def measure_ours(
+    problem: FitProblem,
+    best: float,
+    budget: float,
+    repeats: int,
+    fit: Callable[[int], Fit],
+    epsilons: Sequence[float] = DECADES,
+) -> Curve:
+    """Time fits with the fewest iterations that reach each of epsilons; an untimed fit finds these numbers."""
+    needed, ending = _trace(problem, best, budget, epsilons)
     runs = _Runs(problem, fit, budget, repeats)
     for n_iter in needed:
         runs.at(n_iter)
     return runs.curve(ending, all_threads())
 
 
-def _trace(problem: FitProblem, best: float, budget: float) -> tuple[list[int], Ending]:
-    """Return the iterations at which our fit first reaches each of DECADES, and why it went no further."""
+def _trace(problem: FitProblem, best: float, budget: float, epsilons: Sequence[float]) -> tuple[list[int], Ending]:
+    """Return the iterations at which our fit first reaches each of epsilons, and why it went no further."""
+    goal = best * (1 + min(epsilons))
     seen: list[tuple[int, float]] = []
     started = perf_counter()
 
     def judge(state: FitState) -> bool:
         if not seen or state.iteration >= max(GRID * seen[-1][0], seen[-1][0] + 1):
             seen.append((state.iteration, problem.objective(state.W, state.b)))
-        return seen[-1][1] <= best * (1 + DECADES[-1]) or perf_counter() - started > UNTIMED_BUDGETS * budget
+        return seen[-1][1] <= goal or perf_counter() - started > UNTIMED_BUDGETS * budget
 
     result = fit_ours(problem, 10**6, callback=judge)
     seen.append((result.n_iter, problem.objective(result.W, result.b)))
-    firsts = (next((n_iter for n_iter, loss in seen if loss <= best * (1 + decade)), None) for decade in DECADES)
+    firsts = (next((n_iter for n_iter, loss in seen if loss <= best * (1 + epsilon)), None) for epsilon in epsilons)
     needed = sorted({n_iter for n_iter in (*firsts, seen[-1][0]) if n_iter})
-    if seen[-1][1] <= best * (1 + DECADES[-1]):
+    if seen[-1][1] <= goal:
         return needed, "reached"
     return needed, "budget" if result.status == "callback" else "stopped"
 
 
-def measure_peer(problem: FitProblem, best: float, budget: float, repeats: int, fit: Callable[[int], Fit]) -> Curve:
-    """Double the cap until the fit ends; then bisect, for each of EPSILONS, the caps between which it was reached."""
+def measure_peer(
+    problem: FitProblem,
+    best: float,
+    budget: float,
+    repeats: int,
+    fit: Callable[[int], Fit],
+    epsilons: Sequence[float] = EPSILONS,
+) -> Curve:
+    """Double the cap until the fit ends; then bisect, for each of epsilons, the caps between which it was reached.
+
+    The budget ends the bisection for all of epsilons but JUDGED or, without it, the smallest.
+    """
+    judged = JUDGED if JUDGED in epsilons else min(epsilons)
+    goal = best * (1 + min(epsilons))
     blas_threads = _choose_blas_threads(fit)
     with threadpool_limits(blas_threads, user_api="blas"):
         runs = _Runs(problem, fit, budget, repeats)
-        cap, ending = 1, _ending(runs, 1, best)
-        while not ending:
-            cap *= 2
-            ending = _ending(runs, cap, best)
-        for epsilon in sorted(EPSILONS, key=lambda epsilon: epsilon != JUDGED):
-            _bisect(runs, best * (1 + epsilon), whatever_it_takes=epsilon == JUDGED)
+        ending = _double(runs, goal)
+        for epsilon in sorted(epsilons, key=lambda epsilon: epsilon != judged):
+            _bisect(runs, best * (1 + epsilon), whatever_it_takes=epsilon == judged)
     return runs.curve(ending, blas_threads)
 
 
 def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
     """Return 1 or all, whichever is faster: BLAS's threads, waiting in a busy loop, may slow OpenMP's."""
+    if all_threads() == 1:
+        return 1
     cap = TRIAL
     while (seconds := time_once(partial(fit, cap))[0]) < TRIAL_SECONDS and cap < LONGEST_TRIAL:
         cap *= 2
@@ -165,14 +197,18 @@ def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
     return min(best, key=best.__getitem__)
 
 
-def _ending(runs: _Runs, cap: int, best: float) -> Ending | None:
-    """Fit with a cap; return why no larger one is to be tried, or None if one is."""
-    run = runs.at(cap)
-    if run.loss <= best * (1 + EPSILONS[-1]):
-        return "reached"
-    if run.n_iter < cap:
-        return "stopped"
-    return "budget" if runs.spent > runs.budget else None
+def _double(runs: _Runs, goal: float) -> Ending:
+    """Fit with caps 1, 2, 4, …; return why the last one is the last."""
+    cap = 1
+    while True:
+        run = runs.at(cap)
+        if run.loss <= goal:
+            return "reached"
+        if run.n_iter < cap:
+            return "stopped"
+        if runs.spent > runs.budget:
+            return "budget"
+        cap *= 2
 
 
 def _bisect(runs: _Runs, loss: float, whatever_it_takes: bool) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
@@ -25,9 +25,14 @@ def describe() -> dict[str, str]:
         "processor": f"{processor()}, {config['threads']} threads may be used",
         "fastsoftmax": f"{fs.__version__}, {config['compiler']}, instruction set {config['instruction set chosen']}",
         "NumPy": f"{np.__version__}, {_blas()}",
-        "PyTorch": _torch(),
+        "PyTorch": _version("torch"),
         "settings": " ".join(settings) or "none in the environment",
     }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of packages that `describe` does not list."""
+    return {package: _version(package) for package in packages}
 
 
 def processor() -> str:
@@ -89,8 +94,11 @@ def _config() -> dict[str, str]:
     return config
 
 
-def _torch() -> str:
-    return version("torch") if has_torch() else "not installed"
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _blas() -> str:

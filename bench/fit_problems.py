@@ -22,19 +22,23 @@ Parameters = NDArray[np.floating[Any]]
 
 
 class FitProblem(NamedTuple):
-    """What is minimised: mean cross-entropy + ‖W‖²/(2 C n), or ‖W‖₁/(C n); b is not penalised."""
+    """What is minimised: mean cross-entropy + (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) / (C Σs); b is not penalised.
+
+    s are the weights of the samples, ones if there are none, and the mean is over them: as scikit-learn has it.
+    """
 
     name: str
-    X: Any  # (n_samples, n_features), float32, dense or CSR
-    y: Labels  # (n_samples,)
+    X: Any  # (n_samples, n_features), float32 or float64, dense or CSR
+    y: Any  # labels (n_samples,), or probabilities or counts (n_samples, n_classes)
     C: float
-    l1: bool = False
+    l1_ratio: float = 0.0
+    sample_weight: NDArray[np.float64] | None = None  # (n_samples,)
 
     @property
     def shape(self) -> Shape:
         """Sizes, from the arrays."""
         n_samples, n_features = self.X.shape
-        return Shape(n_samples, n_features, int(self.y.max()) + 1)
+        return Shape(n_samples, n_features, self.y.shape[1] if self.y.ndim == 2 else int(self.y.max()) + 1)
 
     @property
     def sparse(self) -> bool:
@@ -42,26 +46,56 @@ class FitProblem(NamedTuple):
         return issparse(self.X)
 
     @property
-    def penalty(self) -> float:
-        """Weight of ½‖W‖² or of ‖W‖₁, added to the mean loss."""
-        return 1 / (self.C * self.shape.n_samples)
+    def mass(self) -> float:
+        """Sum of the weights of the samples."""
+        return float(len(self.y) if self.sample_weight is None else self.sample_weight.sum())
+
+    @property
+    def l1(self) -> float:
+        """Weight of ‖W‖₁, added to the mean loss."""
+        return self.l1_ratio / (self.C * self.mass)
+
+    @property
+    def l2(self) -> float:
+        """Weight of ½‖W‖², added to the mean loss."""
+        return (1 - self.l1_ratio) / (self.C * self.mass)
 
     def describe(self) -> str:
         """Return name, sizes and penalty, in words."""
-        return f"{self.name} {self.shape}{' CSR' if self.sparse else ''}, {'L1, ' if self.l1 else ''}C = {self.C:g}"
+        penalty = {0.0: "", 1.0: "L1, "}.get(self.l1_ratio, f"l1_ratio = {self.l1_ratio:g}, ")
+        return f"{self.name} {self.shape}{' CSR' if self.sparse else ''}, {penalty}C = {self.C:g}"
 
     def objective(self, W: Parameters, b: Parameters) -> float:
         """Return F in float64, computed by NumPy and SciPy only, so that no solver judges itself."""
         W, b = np.asarray(W, np.float64), np.asarray(b, np.float64).ravel()
         total = 0.0
         for start in range(0, len(self.y), BLOCK):
-            X, y = self.X[start : start + BLOCK], self.y[start : start + BLOCK]
-            Z = X.astype(np.float64) @ W.T + b
-            Z -= Z[np.arange(len(y)), y][:, None]
-            highest = Z.max(axis=1)
-            total += float(np.sum(highest + np.log(np.exp(Z - highest[:, None]).sum(axis=1))))
-        norm = np.abs(W).sum() if self.l1 else 0.5 * (W**2).sum()
-        return total / len(self.y) + self.penalty * float(norm)
+            block = slice(start, start + BLOCK)
+            losses = _cross_entropy(self.X[block].astype(np.float64) @ W.T + b, self.y[block])
+            total += float(losses.sum() if self.sample_weight is None else self.sample_weight[block] @ losses)
+        return total / self.mass + self.l1 * float(np.abs(W).sum()) + self.l2 * 0.5 * float((W**2).sum())
+
+    def labelled(self) -> "FitProblem":
+        """Return the same problem with labels, for solvers that know no other y; F differs by a constant factor.
+
+        A sample with probabilities or counts becomes one sample for each class of a positive y, weighted by it.
+        """
+        if self.y.ndim == 1:
+            return self
+        rows, labels = np.nonzero(self.y)
+        weights = self.y[rows, labels].astype(np.float64)
+        if self.sample_weight is not None:
+            weights *= self.sample_weight[rows]
+        return self._replace(X=self.X[rows], y=labels, sample_weight=weights)
+
+
+def _cross_entropy(Z: NDArray[np.float64], y: Any) -> NDArray[np.float64]:
+    """Return the loss of each row of logits, (n,); Z is overwritten."""
+    y = np.asarray(y)
+    own, mass = (Z[np.arange(len(y)), y], 1.0) if y.ndim == 1 else ((y * Z).sum(axis=1) / y.sum(axis=1), y.sum(axis=1))
+    Z -= own[:, None]
+    highest = Z.max(axis=1)
+    return np.asarray(mass * (highest + np.log(np.exp(Z - highest[:, None]).sum(axis=1))))
 
 
 def make_digits(name: str, _folder: Path | None) -> FitProblem:
@@ -72,16 +106,16 @@ def make_digits(name: str, _folder: Path | None) -> FitProblem:
     return FitProblem(name, (X / 16).astype(np.float32), y.astype(np.intp), C=1.0)
 
 
-def make_images(name: str, folder: Path | None, *, C: float, l1: bool = False) -> FitProblem:
+def make_images(name: str, folder: Path | None, *, C: float, l1_ratio: float = 0.0) -> FitProblem:
     """MNIST, or random images of its shape."""
     kind, pixels, y = images(folder)
-    return FitProblem(name if folder else f"{name}, random {kind}", pixels / np.float32(255), y, C, l1)
+    return FitProblem(name if folder else f"{name}, random {kind}", pixels / np.float32(255), y, C, l1_ratio)
 
 
-def make_text(name: str, folder: Path | None, *, C: float, l1: bool = False) -> FitProblem:
+def make_text(name: str, folder: Path | None, *, C: float, l1_ratio: float = 0.0) -> FitProblem:
     """20 Newsgroups, or random text of its shape."""
     kind, X, y = text(folder)
-    return FitProblem(name if folder else f"{name}, random {kind}", X, y, C, l1)
+    return FitProblem(name if folder else f"{name}, random {kind}", X, y, C, l1_ratio)
 
 
 def make_covertype(name: str, _folder: Path | None) -> FitProblem:
@@ -98,21 +132,25 @@ def make_covertype(name: str, _folder: Path | None) -> FitProblem:
     X[np.arange(n_samples), n_measured + area] = 1
     X[np.arange(n_samples), n_measured + n_areas + soil] = 1
     W = 0.9 * rng.standard_normal((len(prior), X.shape[1]))
-    return FitProblem(name, X, _draw_classes(rng, X @ W.T + np.log(prior)), C=1.0)
+    return FitProblem(name, X, draw_classes(rng, X @ W.T + np.log(prior)), C=1.0)
 
 
 def make_embeddings(name: str, _folder: Path | None) -> FitProblem:
-    """Like the last layer of a network: noise around a mean per class, scaled to a power-law spectrum and rotated."""
-    rng = np.random.default_rng(1)
-    n_samples, n_features, n_classes = 20_000, 512, 1000
+    """Like the last layer of a network, for a thousand classes."""
+    X, y = draw_embeddings(np.random.default_rng(1), Shape(20_000, 512, 1000), separation=0.5)
+    return FitProblem(name, np.ascontiguousarray(X, np.float32), y, C=0.01)
+
+
+def draw_embeddings(rng: np.random.Generator, shape: Shape, separation: float) -> tuple[NDArray[np.float64], Labels]:
+    """Noise around a mean per class, `separation` times as large, scaled to a power-law spectrum and rotated."""
+    n_samples, n_features, n_classes = shape
     y = rng.integers(0, n_classes, n_samples)
     y[:n_classes] = np.arange(n_classes)
     spectrum = np.sqrt(1 / (1 + np.arange(n_features)))
     spectrum *= np.sqrt(n_features) / np.linalg.norm(spectrum)
     rotation, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
-    means = 0.5 * rng.standard_normal((n_classes, n_features))
-    X = ((means[y] + rng.standard_normal((n_samples, n_features))) * spectrum) @ rotation.T
-    return FitProblem(name, np.ascontiguousarray(X, np.float32), y, C=0.01)
+    means = separation * rng.standard_normal((n_classes, n_features))
+    return ((means[y] + rng.standard_normal((n_samples, n_features))) * spectrum) @ rotation.T, y
 
 
 def make_ill_scaled(name: str, _folder: Path | None) -> FitProblem:
@@ -122,12 +160,12 @@ def make_ill_scaled(name: str, _folder: Path | None) -> FitProblem:
     mixing = np.eye(n_features) + 0.3 * rng.standard_normal((n_features, n_features))
     X = rng.standard_normal((n_samples, n_features)) @ mixing
     W = 0.15 * rng.standard_normal((n_classes, n_features))
-    y = _draw_classes(rng, X @ W.T)
+    y = draw_classes(rng, X @ W.T)
     units = 10 ** rng.uniform(-3, 3, n_features)
     return FitProblem(name, (X * units).astype(np.float32), y, C=1e3)
 
 
-def _draw_classes(rng: np.random.Generator, logits: NDArray[np.float64]) -> Labels:
+def draw_classes(rng: np.random.Generator, logits: NDArray[np.float64]) -> Labels:
     """Draw a class for each row from its softmax, by Gumbel's trick."""
     return (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
 
@@ -139,6 +177,6 @@ PROBLEMS: Mapping[str, Callable[[str, Path | None], FitProblem]] = {
     "embeddings": make_embeddings,
     "20news": partial(make_text, C=10.0),
     "ill": make_ill_scaled,
-    "mnist-l1": partial(make_images, C=0.1, l1=True),
-    "20news-l1": partial(make_text, C=10.0, l1=True),
+    "mnist-l1": partial(make_images, C=0.1, l1_ratio=1.0),
+    "20news-l1": partial(make_text, C=10.0, l1_ratio=1.0),
 }

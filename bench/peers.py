@@ -39,23 +39,57 @@ class Peer(NamedTuple):
     fit: Callable[[FitProblem, int], Fit]  # (problem, largest number of iterations)
     dense_only: bool = False
     l1: bool = False  # solves problems with an L1 penalty too
+    l2: bool = True  # solves problems without an L1 penalty too
+    weights: bool = False  # solves problems with weights of the samples too
+    most_classes: float = float("inf")
     most_parameters: float = float("inf")
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package can be imported."""
+        return find_spec(self.package) is not None
 
     def serves(self, problem: FitProblem) -> bool:
         """Whether the solver is installed and can solve the problem."""
         _, n_features, n_classes = problem.shape
         return (
-            find_spec(self.package) is not None
-            and (self.l1 or not problem.l1)
+            self.installed
+            and (self.l1 if problem.l1 else self.l2)
+            and (self.weights or problem.labelled().sample_weight is None)
             and not (self.dense_only and problem.sparse)
+            and n_classes <= self.most_classes
             and n_features * n_classes <= self.most_parameters
         )
 
 
 def fit_ours(problem: FitProblem, max_iter: int, **options: Any) -> fs.FitResult:
     """Fit by fastsoftmax, until the iterations are used up or no progress is possible."""
-    penalty = {"l1" if problem.l1 else "l2": problem.penalty}
-    return fs.fit(problem.X, problem.y, max_iter=max_iter, **{"tol": 0.0, **penalty, **options})
+    return fs.fit(problem.X, problem.y, max_iter=max_iter, **{"tol": 0.0, **_objective(problem), **options})
+
+
+def fit_by_default(problem: FitProblem) -> fs.FitResult:
+    """Fit by fastsoftmax as one does who leaves the stopping to it."""
+    return fs.fit(problem.X, problem.y, **_objective(problem))
+
+
+def _objective(problem: FitProblem) -> dict[str, Any]:
+    return {"l1": problem.l1, "l2": problem.l2, "sample_weight": problem.sample_weight}
+
+
+def two_class_penalty(problem: FitProblem) -> tuple[float, float]:
+    """Return the weights of ‖w‖₁ and ½‖w‖² for solvers that have one vector w = W₁ − W₀ for two classes.
+
+    At the minimum W₁ = −W₀ = w/2: ‖W‖₁ is ‖w‖₁, and ‖W‖² is ½‖w‖². More classes have the penalty of the problem.
+    """
+    return problem.l1, problem.l2 / 2 if problem.shape.n_classes == 2 else problem.l2
+
+
+def all_classes(coef: Parameters, intercept: Parameters) -> tuple[Parameters, Parameters]:
+    """Return W and b of all classes, from one row w for two of them or from a row for each."""
+    coef, intercept = np.atleast_2d(coef), np.ravel(intercept)
+    if len(coef) > 1:
+        return coef, intercept
+    return np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
 
 
 def _ours(problem: FitProblem, cap: int) -> Fit:
@@ -63,10 +97,18 @@ def _ours(problem: FitProblem, cap: int) -> Fit:
     return Fit(result.W, result.b, result.n_iter, result.n_passes)
 
 
+def fit_sklearn_by_default(problem: FitProblem) -> Fit:
+    """Fit by scikit-learn with its own limit of iterations and tolerance, by its default solver if that serves L1."""
+    from sklearn.linear_model import LogisticRegression
+
+    solver = {"solver": "saga", "random_state": 0} if problem.l1 else {}
+    return _fit_estimator(LogisticRegression, problem, 100, tol=1e-4, **solver)
+
+
 def _sklearn(problem: FitProblem, cap: int, *, solver: str) -> Fit:
     from sklearn.linear_model import LogisticRegression
 
-    return _fit_estimator(LogisticRegression, problem, cap, solver=solver, l1_ratio=float(problem.l1), random_state=0)
+    return _fit_estimator(LogisticRegression, problem, cap, solver=solver, random_state=0)
 
 
 def _intelex(problem: FitProblem, cap: int) -> Fit:
@@ -76,11 +118,14 @@ def _intelex(problem: FitProblem, cap: int) -> Fit:
     return _fit_estimator(LogisticRegression, problem, cap, solver="lbfgs")
 
 
-def _fit_estimator(estimator: type, problem: FitProblem, cap: int, **options: object) -> Fit:
+def _fit_estimator(estimator: type, problem: FitProblem, cap: int, tol: float = 1e-14, **options: object) -> Fit:
+    l1, l2 = two_class_penalty(problem)
+    penalty = {"C": 1 / ((l1 + l2) * problem.mass), "l1_ratio": l1 / (l1 + l2)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "not converged": the cap is meant to stop it
-        model = estimator(C=problem.C, max_iter=cap, tol=1e-14, **options).fit(problem.X, problem.y)
-    return Fit(model.coef_, model.intercept_, int(np.max(model.n_iter_)), None)
+        model = estimator(max_iter=cap, tol=tol, **penalty, **options)
+        model.fit(problem.X, problem.y, sample_weight=problem.sample_weight)
+    return Fit(*all_classes(model.coef_, model.intercept_), int(np.max(model.n_iter_)), None)
 
 
 def _torch(problem: FitProblem, cap: int) -> Fit:
@@ -102,7 +147,7 @@ def _torch(problem: FitProblem, cap: int) -> Fit:
 
     def closure() -> Any:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(X @ W.T + b, y) + 0.5 * problem.penalty * (W**2).sum()
+        loss = torch.nn.functional.cross_entropy(X @ W.T + b, y) + 0.5 * problem.l2 * (W**2).sum()
         loss.backward()
         return loss
 
@@ -123,18 +168,17 @@ def _tensor(X: Any) -> Any:
         return torch.sparse_csr_tensor(indptr, indices, values, size=X.shape)
 
 
-def _sklearn_peer(solver: str, **limits: Any) -> Peer:
-    return Peer("sklearn", partial(_sklearn, solver=solver), **limits)
+def sklearn_peer(solver: str, **limits: Any) -> Peer:
+    """Return one of scikit-learn's solvers, by its name there."""
+    return Peer("sklearn", partial(_sklearn, solver=solver), weights=True, **limits)
 
 
 SOLVERS: Mapping[str, Peer] = {
-    OURS: Peer("fastsoftmax", _ours, l1=True),
-    "sklearn-lbfgs": _sklearn_peer("lbfgs"),
-    "sklearn-newton-cg": _sklearn_peer("newton-cg"),
-    "sklearn-newton-cholesky": _sklearn_peer(
-        "newton-cholesky", dense_only=True, most_parameters=MOST_NEWTON_PARAMETERS
-    ),
-    "sklearn-saga": _sklearn_peer("saga", l1=True),
+    OURS: Peer("fastsoftmax", _ours, l1=True, weights=True),
+    "sklearn-lbfgs": sklearn_peer("lbfgs"),
+    "sklearn-newton-cg": sklearn_peer("newton-cg"),
+    "sklearn-newton-cholesky": sklearn_peer("newton-cholesky", dense_only=True, most_parameters=MOST_NEWTON_PARAMETERS),
+    "sklearn-saga": sklearn_peer("saga", l1=True),
     "intelex-lbfgs": Peer("sklearnex", _intelex, dense_only=True),
     "torch-lbfgs": Peer("torch", _torch),
 }

@@ -4,18 +4,16 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .ceilings import Ceilings, CeilingsError
 from .comparison import Comparison, from_json, to_json
-from .curves import EPSILONS, JUDGED, Curve, Run, find_reference, measure_ours, measure_peer
-from .environment import OtherLoad, all_threads, describe
+from .curves import EPSILONS, JUDGED, Curve, find_reference, measure_ours, measure_peer
+from .environment import OtherLoad, all_threads, describe, versions
 from .fit_problems import PROBLEMS
 from .options import add_common_options, positive
 from .peers import OURS, SOLVERS
 from .results import Report, add_results_options, load
-from .tables import three_digits
 
 COLUMNS = ("solver", *(f"{epsilon:.0e} s" for epsilon in EPSILONS), "iter", "passes", "× ours", "BLAS T")
 
@@ -90,18 +88,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 PEERS = [name for name in SOLVERS if name != OURS]
 
 
-def _versions() -> dict[str, str]:
-    """Return the versions of the peers' packages that `describe` does not list."""
-    return {name: _version(name) for name in ("scikit-learn", "scikit-learn-intelex")}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def _explain(repeats: int, budget: int) -> str:
     return (
         "seconds of a whole fit from float32 arrays to a relative suboptimality (F − F*)/F* judged in "
@@ -122,7 +108,7 @@ def _read(options: argparse.Namespace) -> tuple[dict[str, str], list[Comparison]
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, str], list[Comparison], Ceilings]:
     """Measure; return what the times depend on, the comparisons, and what the machine can do at all."""
-    facts, load_meter, ceilings = describe() | _versions(), OtherLoad(), Ceilings()
+    facts, load_meter, ceilings = describe() | versions("scikit-learn", "scikit-learn-intelex"), OtherLoad(), Ceilings()
     comparisons = list(_measure(options, ceilings))
     facts |= ceilings.describe() | {"meanwhile": load_meter.describe()}
     return facts | {"times": _explain(options.repeats, options.budget)}, comparisons, ceilings
@@ -166,19 +152,12 @@ def _rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
         judged = comparison.first(solver, JUDGED)
         yield (
             solver,
-            *(_seconds(curve, comparison.first(solver, epsilon)) for epsilon in EPSILONS),
+            *(comparison.time(solver, epsilon) for epsilon in EPSILONS),
             str(judged.n_iter) if judged else "",
             str(judged.n_passes) if judged and judged.n_passes else "",
             _ratio(comparison, solver),
             str(curve.blas_threads),
         )
-
-
-def _seconds(curve: Curve, run: Run | None) -> str:
-    """Return the time with three digits, or that epsilon was not reached."""
-    if run:
-        return three_digits(run.seconds)
-    return "✗" if curve.ending == "stopped" else f">{three_digits(curve.longest)}"
 
 
 def _ratio(comparison: Comparison, solver: str) -> str:
