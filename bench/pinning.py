@@ -1,11 +1,14 @@
 """Pin threads to processors: otherwise timings would measure a scheduler that puts two threads on one processor."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 TASKS = Path("/proc/self/task")
+RESTARTED = "BENCH_RESTARTED"  # in the environment of a process that `restart_on` has made
 
 
 @contextmanager
@@ -32,3 +35,12 @@ def pinned_threads() -> Iterator[None]:
 def _workers() -> list[int]:
     """Return all threads of this process but the main one, oldest first: threads of one pool are neighbours."""
     return sorted({int(task.name) for task in TASKS.iterdir()} - {os.getpid()})
+
+
+def restart_on(threads: int, module: str, arguments: Sequence[str]) -> NoReturn:
+    """Run the module anew on so many processors, so that every library counts these and no more; Linux only."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if threads > len(allowed) or os.environ.get(RESTARTED):
+        sys.exit(f"{module}: --threads {threads}: this process may not use so many, or its threads cannot be limited")
+    os.sched_setaffinity(0, allowed[-threads:])
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], os.environ | {RESTARTED: "1"})
