@@ -198,17 +198,20 @@ def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
 
 
 def _double(runs: _Runs, goal: float) -> Ending:
-    """Fit with caps 1, 2, 4, …; return why the last one is the last."""
-    cap = 1
+    """Fit with caps 1, 2, 4, …; return why the last one is the last.
+
+    A solver has stopped if twice the cap gives no more iterations: some that reach the cap count one less.
+    """
+    cap, before = 1, -1
     while True:
         run = runs.at(cap)
         if run.loss <= goal:
             return "reached"
-        if run.n_iter < cap:
+        if run.n_iter < cap and run.n_iter == before:
             return "stopped"
         if runs.spent > runs.budget:
             return "budget"
-        cap *= 2
+        cap, before = 2 * cap, run.n_iter
 
 
 def _bisect(runs: _Runs, loss: float, whatever_it_takes: bool) -> None:

@@ -86,11 +86,14 @@ def onehot_sparse(rng: np.random.Generator) -> Data:
 
 
 def rare_pixels(rng: np.random.Generator) -> Data:
-    """Pixels from 0 to 16 of ten digits; eight are non-zero in 2 to 14 samples only."""
-    n_samples, n_features, n_classes, n_rare = 5620, 64, 10, 8
+    """Pixels from 0 to 16 of ten digits in three hands each; eight pixels are non-zero in 2 to 14 samples only."""
+    n_samples, n_features, n_classes, n_hands, n_rare = 5620, 64, 10, 3, 8
     y = rng.integers(0, n_classes, n_samples)
-    means = 16 * rng.random((n_classes, n_features)) * (rng.random((n_classes, n_features)) < 0.5)
-    X = np.clip(np.rint(means[y] + rng.normal(0, 4.0, (n_samples, n_features))), 0, 16)
+    strokes = rng.random((n_classes, 1, n_features)) * (rng.random((n_classes, 1, n_features)) < 0.5)
+    hands = 16 * np.clip(strokes + 0.35 * rng.standard_normal((n_classes, n_hands, n_features)), 0, 1)
+    mixing = np.eye(n_features) + 0.15 * rng.standard_normal((n_features, n_features))
+    noise = 6 * rng.standard_normal((n_samples, n_features)) @ mixing
+    X = np.clip(np.rint(hands[y, rng.integers(0, n_hands, n_samples)] + noise), 0, 16)
     for feature in range(n_rare):
         seen = rng.choice(n_samples, rng.integers(2, 15), replace=False)
         X[:, feature] = 0

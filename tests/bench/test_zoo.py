@@ -9,8 +9,9 @@ from tolerances import SAME
 
 from bench import zoo
 from bench.comparison import Comparison
-from bench.curves import Curve, Reference, Run
+from bench.curves import Curve, Reference, Run, measure_peer
 from bench.fit_problems import FitProblem
+from bench.peers import Fit
 from bench.zoo_peers import ZOO_SOLVERS
 from bench.zoo_problems import CS, KINDS, SMALL, available, select
 from bench.zoo_results import Ending, Found, found_from_json, found_to_json
@@ -66,6 +67,26 @@ def test_every_solver_minimises_the_same_objective(solver, n_classes, l1_ratio):
         pytest.skip("not installed, or not for this penalty")
     fit, best = ZOO_SOLVERS[solver].fit(problem, 4 * CAP), ZOO_SOLVERS["fastsoftmax"].fit(problem, 1000)
     assert problem.objective(fit.W, fit.b) == pytest.approx(problem.objective(best.W, best.b), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n_iter", "ending"),
+    [(lambda cap: cap, "reached"), (lambda cap: cap - 1, "reached"), (lambda cap: min(cap, 5), "stopped")],
+    ids=["counts all", "counts one less", "stops by itself"],
+)
+def test_a_peer_gets_iterations_until_it_is_there_or_stops(n_iter, ending):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(50, 3))
+    problem = FitProblem("small", X, (X[:, 0] + rng.normal(size=50) > 0).astype(np.intp), C=1.0)
+    best = ZOO_SOLVERS["fastsoftmax"].fit(problem, 1000)
+
+    def fit(cap):
+        share = 1 - 2.0 ** -n_iter(cap)
+        return Fit(share * best.W, share * best.b, n_iter(cap), None)
+
+    curve = measure_peer(problem, problem.objective(best.W, best.b), 1.0, 1, fit, epsilons=(1e-8,))
+    assert curve.ending == ending
+    assert (curve.first(problem.objective(best.W, best.b) * (1 + 1e-8)) is not None) == (ending == "reached")
 
 
 def found(family, C, ours, theirs):
