@@ -131,17 +131,21 @@ def _by_classes(problem: FitProblem, coef: Any, intercept: Any) -> tuple[Paramet
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what compiled code writes from standard output: a warning for each fit in float32."""
+    """Let what compiled code writes to standard output and error go nowhere: a warning for each fit in float32."""
+    streams = {1: sys.stdout, 2: sys.stderr}
     with open(os.devnull, "w") as nowhere:
-        sys.stdout.flush()
-        kept = os.dup(1)
-        os.dup2(nowhere.fileno(), 1)
+        for stream in streams.values():
+            stream.flush()
+        kept = {number: os.dup(number) for number in streams}
+        for number in streams:
+            os.dup2(nowhere.fileno(), number)
         try:
             yield
         finally:
             ctypes.CDLL(None).fflush(None)  # what C has buffered goes nowhere too
-            os.dup2(kept, 1)
-            os.close(kept)
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
 
 
 L1_ONLY: Any = {"l1": True, "l2": False}
