@@ -118,3 +118,18 @@ def test_without_a_penalty_there_is_no_certificate(penalty):
         ValueError, match="certify must be False unless every feature has a penalty, found True with l2"
     ):
         fs.fit(X, Y, certify=True, **penalty)
+
+
+@pytest.mark.parametrize("C", [1.0, 1e2, 1e4])
+@pytest.mark.parametrize(("n_samples", "n_features"), [(100, 2000), (500, 300)])
+def test_a_first_step_into_saturation_is_no_end(n_samples, n_features, C):
+    """A long first step makes the model sure of all samples: F is then all penalty, and far above its minimum."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features))
+    W = rng.standard_normal((4, n_features)) * (rng.random(n_features) < 0.02)
+    y = (X @ W.T + rng.gumbel(size=(n_samples, 4))).argmax(axis=1)
+    l2 = 1 / (C * n_samples)
+    best = fs.fit(X, y, l2=l2, tol=1e-10, max_iter=5000)
+    result = fs.fit(X.astype(np.float32), y, l2=l2)
+    assert result.status == "converged"
+    assert result.loss <= (1 + 1e-3) * best.loss

@@ -7,6 +7,8 @@ from fastsoftmax.solvers import LBFGS, AcceleratedGradient, GradientDescent, che
 
 
 class Curvature:
+    is_guess = False
+
     def __init__(self, matrix):
         self.matrix = matrix
 

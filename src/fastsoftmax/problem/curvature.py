@@ -48,6 +48,7 @@ class PrincipalCurvature:
 
     def __init__(self, sample: Sample, basis: Basis, n_leading: int, num_threads: int) -> None:
         self.basis = basis
+        self.is_guess = sample.is_guess
         self.n_features = len(basis.mean)
         self.n_leading = n_leading
         self.num_threads = num_threads
@@ -138,9 +139,12 @@ class DiagonalCurvature:
     ----------
     diagonal : (n_params,)
         Its entries, finite; those not positive are replaced by the smallest positive one, or by 1 if there is none.
+    is_guess : bool
+        Whether it is that of probabilities of 1/K, in the place of a Hessian that is nearly zero.
     """
 
-    def __init__(self, diagonal: Float64Array) -> None:
+    def __init__(self, diagonal: Float64Array, is_guess: bool = False) -> None:
+        self.is_guess = is_guess
         positive = diagonal > max(RESOLUTION**2 * diagonal.max(), np.finfo(np.float64).tiny)
         self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min() if positive.any() else 1.0)
 

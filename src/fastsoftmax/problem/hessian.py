@@ -71,8 +71,10 @@ def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_thr
     return (rotation @ rows).reshape(n_directions, n_leading, n_directions, n_leading)
 
 
-def loss_diagonal(loss: Loss, theta: Float64Array) -> Float64Array:
-    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; two passes over X.
+def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
+    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; and whether it is that of a guess, 1/K for all.
+
+    Two passes over X. A model that is sure of all samples has no curvature to tell: it gets that of the guess.
 
     Raises
     ------
@@ -85,8 +87,8 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> Float64Array:
         _add_diagonal(diagonal, loss, rows, mean, mass)
         if is_categorical:
             traces += float((mass[rows] * trace(mean)).sum())
-    if is_categorical and not traces > SATURATED * mass.sum():
-        # The model is sure of all samples: it gets the curvature of a guess.
+    is_guess = is_categorical and not traces > SATURATED * mass.sum()
+    if is_guess:
         diagonal[:] = 0
         for rows, mean in loss.means(theta):
             _add_diagonal(diagonal, loss, rows, np.full_like(mean, 1 / loss.n_outputs), mass)
@@ -94,7 +96,7 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> Float64Array:
     if not np.isfinite(diagonal.sum()):
         loss.X.check_finite("X")
         raise ValueError("X is so large that the squares of its features overflow float64; scale its features")
-    return diagonal
+    return diagonal, is_guess
 
 
 def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:

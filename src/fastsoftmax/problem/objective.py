@@ -220,9 +220,9 @@ class Objective:
         return 1 / self._diagonal(theta).inverse
 
     def _diagonal(self, theta: Float64Array) -> DiagonalCurvature:
-        diagonal = loss_diagonal(self.loss, theta)
+        diagonal, is_guess = loss_diagonal(self.loss, theta)
         self.split(diagonal).W[:] += self.penalty.l2_of_features
-        return DiagonalCurvature(diagonal)
+        return DiagonalCurvature(diagonal, is_guess)
 
     def duality_gap(self, theta: Float64Array) -> float:
         """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""

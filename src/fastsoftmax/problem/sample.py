@@ -31,6 +31,7 @@ class Sample:
     probabilities: Float64Array  # (n_rows, n_classes)
     weights: Float64Array  # (n_rows,), w_i divided by the probability that row i is drawn
     spread: Float64Array  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
+    is_guess: bool = False  # whether the probabilities are 1/K, because the model is sure of all rows
 
 
 def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -85,9 +86,10 @@ def draw_sample(loss: Loss, theta: Float64Array) -> Sample:
         rows, probability = draw(importance)
         part, factor = loss.part(rows), 1 / probability
     mass = np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / n_samples
-    probabilities, traces = unsaturated(part.mean(theta).astype(np.float64), mass)
+    means = part.mean(theta).astype(np.float64)
+    probabilities, traces = unsaturated(means, mass)
     X = np.ascontiguousarray(part.X.finite_values())
-    return Sample(X, probabilities, mass, traces / traces.sum())
+    return Sample(X, probabilities, mass, traces / traces.sum(), probabilities is not means)
 
 
 def _traces(loss: Loss, theta: Float64Array) -> FloatArray:

@@ -29,6 +29,11 @@ ROUGH_FALL = 5e-4
 STEEP = 0.5
 
 
+# A curvature of twice the loss tells nothing of the distance to the minimum from here: where classes become separated,
+# it falls by orders of magnitude.
+STALE = 0.5
+
+
 class Curvature(NamedTuple):
     """A preconditioner, and when it was computed."""
 
@@ -62,7 +67,16 @@ class LBFGSState(State):
         """Estimate as the base class does, from the curvature at hand; NaN without one."""
         if self.inverse is None or self.inverse.matrix is None:
             return np.nan
-        return self.inverse.distance()
+        return np.inf if self.inverse.matrix.is_guess else self.inverse.distance()
+
+    def renewed(self, objective: Problem) -> "LBFGSState":
+        """Return the same point with the curvature there, if the loss has fallen far since it was computed."""
+        if self.inverse is None or self.curvature is None:
+            return self
+        if not _has_fallen(self.loss, self.curvature.loss, objective.floor, STALE):
+            return self
+        curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss, lifetime=self.curvature.lifetime)
+        return replace(self, inverse=self.inverse.renewed(curvature.matrix), curvature=curvature)
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -168,7 +182,7 @@ class LBFGS:
             # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
             inverse = inverse_of(curvature.matrix)
-        elif curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor):
+        elif curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor, FALLEN):
             curvature = Curvature(
                 objective.curvature(state.theta, state.grad), state.loss, lifetime=2 * curvature.lifetime
             )
@@ -233,6 +247,6 @@ class LBFGS:
         return Step(change, theta, loss, grad) if accepted else None
 
 
-def _has_fallen(loss: float, before: float, floor: float) -> bool:
-    """Whether the loss is much nearer to its lower bound than before; yes where no bound is known."""
-    return loss - floor <= FALLEN * (before - floor)
+def _has_fallen(loss: float, before: float, floor: float, share: float) -> bool:
+    """Whether the loss is nearer to its lower bound, by this share, than before; yes where no bound is known."""
+    return loss - floor <= share * (before - floor)

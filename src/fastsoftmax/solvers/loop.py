@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class State:
     def distance(self) -> float:
         """Estimate how far the loss is above its minimum, by what is at hand; NaN if nothing tells."""
         return math.nan
+
+    def renewed(self, objective: Any) -> "State":
+        """Return the same point with a `distance` by what is known here, if it is by what was known far away."""
+        return self
 
     def refined(self, objective: Objective) -> "State":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -186,6 +190,10 @@ def minimize(
                 state = refined
                 last = look(state, last.iteration)
                 history.rows[-1] = last[:5]
+                ended = end(last, state, stop)
+            if ended and ended[0] == "converged" and (renewed := state.renewed(objective)) is not state:
+                # Nor must an estimate of the distance by the curvature of another place.
+                state = renewed
                 ended = end(last, state, stop)
             if ended:
                 return history.solution(last, *ended, distance=state.distance())

@@ -13,6 +13,9 @@ from ..runtime.arrays import Float64Array, IndexArray
 class Preconditioner(Protocol):
     """An approximation of the Hessian."""
 
+    is_guess: bool
+    """Whether the Hessian is nearly zero there, so that something else had to take its place."""
+
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector with its inverse."""
 
