@@ -3,10 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 WRAPPED = ("what changed", "outcome")
+WRAPPED_WIDTH = 20
 LEFT = ("n×N×K", "type", "what", "solver", "problem", "version", *WRAPPED)
 
 
@@ -37,15 +40,27 @@ def _print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> No
 
 def _print_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in columns:
+    for place, column in enumerate(columns):
+        heading, can_wrap = re.sub("[ _]", "\n", column), column in WRAPPED
+        lines = [*heading.split("\n"), *(row[place] for row in rows)]
         table.add_column(
-            re.sub("[ _]", "\n", column),
+            heading,
             justify="left" if column in LEFT else "right",
-            no_wrap=column not in WRAPPED,
+            no_wrap=not can_wrap,
+            min_width=WRAPPED_WIDTH if can_wrap else max(map(cell_len, lines)),
         )
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False).print(table, markup=False)
+    console = Console(highlight=False)
+    # A narrow terminal breaks the lines; a number that was cut would be another number.
+    console.width = max(console.width, _width(table))
+    console.print(table, markup=False)
+
+
+def _width(table: Table) -> int:
+    """Return the width of a table in which nothing is cut, and only what may be is wrapped."""
+    unlimited = Console(width=1000)
+    return Measurement.get(unlimited, unlimited.options, table).minimum
 
 
 def milliseconds(seconds: float) -> str:
