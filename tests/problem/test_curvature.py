@@ -102,3 +102,12 @@ def test_features_that_the_sample_never_sees_cost_few_passes(C, most):
     assert result.status == "converged"
     assert result.loss <= best.loss * (1 + 1e-3)
     assert result.n_passes <= most
+
+
+def test_rare_features_of_rows_of_many_observations():
+    X, y = rare_features()
+    result = fs.fit(X, 64.0 * np.eye(5)[y], l2=64e-6)
+    best = fs.fit(X.astype(np.float64), y, l2=1e-6, tol=1e-8, max_iter=3000)
+    assert result.status == "converged"
+    assert result.loss <= 64 * best.loss * (1 + 1e-3)
+    assert result.n_passes <= 200

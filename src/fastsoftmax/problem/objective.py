@@ -209,7 +209,8 @@ class Objective:
                 if len(sample.X) == len(loss) or not moving[constant].any():
                     return np.zeros(len(center))
                 loss.count_pass()
-                return loss.X.second_moments(center, loss.mass, loss.num_threads) * moving
+                mean_mass = 1.0 if loss.mass is None else float(loss.mass.mean())
+                return loss.X.second_moments(center, loss.mass, loss.num_threads) * moving / mean_mass
 
             latest = Basis.of(sample, self.penalty, loss.fit_intercept, second_moments, loss.num_threads)
             self.bases.latest = latest
