@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastsoftmax.solvers import LBFGS, AcceleratedGradient, GradientDescent, check_needs, minimize
+from fastsoftmax.solvers.loop import State
 
 
 class Curvature:
@@ -106,3 +107,10 @@ def test_a_method_says_what_it_needs_and_a_problem_what_it_lacks():
     check_needs("gd", GradientDescent(0.01), without)
     check_needs("gd", GradientDescent(), Quadratic())
     check_needs("lbfgs", LBFGS(), without)
+
+
+def test_an_estimate_that_overflows_is_no_warning(monkeypatch):
+    monkeypatch.setattr(State, "distance", lambda self: float((np.array([1e308]) * 1e308)[0]))
+    found = minimize(Quadratic(floor=-1e3), GradientDescent(), np.ones(6), tol=1e6, max_iter=3)
+    assert found.status == "max_iter"
+    assert found.distance == np.inf

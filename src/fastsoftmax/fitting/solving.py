@@ -68,7 +68,9 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
     W, b = objective.split(solution.theta)
     message, gap, above_floor = solution.message, np.nan, solution.loss - objective.floor
     distance = solution.distance / above_floor if 0 < above_floor < math.inf else np.nan
-    if not math.isnan(distance):
+    if not math.isfinite(distance):
+        distance = np.nan
+    else:
         message += f"; the loss is an estimated {distance:.1g} of itself above its minimum"
     if settings.solver == "auto":
         message = f"{message}; auto is {_choice(objective)}"

@@ -139,8 +139,8 @@ def minimize(
 
     Status: "converged", "max_iter", "rounding" (the method can make no further progress in this precision), "separated"
     (the loss proves that there is no optimum), "callback" (the callback returned true), "diverged" (the loss is not
-    finite, or exceeds 1000 · max(1, loss at the start)), "interrupted" (Ctrl-C). "diverged" and "interrupted" return
-    the parameters of the lowest loss, all others those of the last iteration.
+    finite, or exceeds that at the start, F₀, by 1000 · max(1, |F₀|)), "interrupted" (Ctrl-C). "diverged" and
+    "interrupted" return the parameters of the lowest loss, all others those of the last iteration.
 
     Raises
     ------
@@ -151,7 +151,20 @@ def minimize(
     last = best = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
     # An overflow makes the loss infinite and the status "diverged": a warning would say it twice.
-    init, step = (np.errstate(over="ignore", invalid="ignore")(part) for part in (method.init, method.step))
+    quiet = np.errstate(over="ignore", invalid="ignore")
+    init, step = quiet(method.init), quiet(method.step)
+
+    @quiet
+    def distance_of(state: State) -> float:
+        return state.distance()
+
+    @quiet
+    def refine(state: State) -> State:
+        return state.refined(objective)
+
+    @quiet
+    def renew(state: State) -> State:
+        return state.renewed(objective)
 
     def look(state: State, iteration: int) -> Progress:
         return history.see(iteration, state.loss, largest(state.grad), state.theta)
@@ -161,7 +174,7 @@ def minimize(
             return "separated", reason
         distance, limit = math.nan, tol * (at.loss - objective.floor)
         if at.grad_norm <= tol:
-            distance = state.distance()
+            distance = distance_of(state)
             if not distance > limit:
                 return "converged", f"gradient norm {at.grad_norm:.3g} ≤ tol = {tol:.3g}"
         if state.stuck:
@@ -185,18 +198,18 @@ def minimize(
                 best = last
             stop = callback is not None and callback(last)
             ended = end(last, state, stop)
-            if ended and (refined := state.refined(objective)) is not state:
+            if ended and (refined := refine(state)) is not state:
                 # A rough loss or gradient must not end the fit: evaluate exactly and decide again.
                 state = refined
                 last = look(state, last.iteration)
                 history.rows[-1] = last[:5]
                 ended = end(last, state, stop)
-            if ended and ended[0] == "converged" and (renewed := state.renewed(objective)) is not state:
+            if ended and ended[0] == "converged" and (renewed := renew(state)) is not state:
                 # Nor must an estimate of the distance by the curvature of another place.
                 state = renewed
                 ended = end(last, state, stop)
             if ended:
-                return history.solution(last, *ended, distance=state.distance())
+                return history.solution(last, *ended, distance=distance_of(state))
             state = step(objective, state)
     except KeyboardInterrupt:
         if math.isnan(best.loss):
