@@ -77,7 +77,7 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 def refuse_masked(name: str, value: Any) -> None:
     """Raise ValueError if an array has masked values: np.asarray would return the numbers behind the mask."""
-    n_masked = np.ma.count_masked(value) if isinstance(value, np.ma.MaskedArray) else 0
+    n_masked = int(np.ma.getmaskarray(value).sum()) if isinstance(value, np.ma.MaskedArray) else 0
     if n_masked:
         raise ValueError(f"{name} must not have masked values, found {n_masked} of {np.size(value)}")
 

@@ -113,9 +113,11 @@ def _loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
 
 def _softmax(logits: Float64Array) -> Float64Array:
     top = logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
-    return exponentials / np.maximum(exponentials.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    exponentials: Float64Array = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
+    exponentials /= np.maximum(exponentials.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return exponentials
 
 
 def _entropy(q: Float64Array) -> Float64Array:
-    return -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=1)
+    entropy: Float64Array = -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=1)
+    return entropy

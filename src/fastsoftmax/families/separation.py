@@ -9,6 +9,8 @@ Along D the loss falls without end. A linear program finds D if there is one (Ko
 detecting separated data in binary logistic regression models, 2007).
 """
 
+import math
+
 import numpy as np
 
 from ..data.features import Features
@@ -36,7 +38,7 @@ def loss_of_separated(samples: Samples, n_samples: int) -> float:
         return -np.inf
     smallest = 1.0 if samples.weight is None else samples.weight[samples.weight > 0].min()
     # A sample whose label has a probability of ½ adds log 2; half of that leaves room for the rounding of the loss.
-    return 0.5 * np.log(2) * float(smallest) / n_samples
+    return 0.5 * math.log(2) * float(smallest) / n_samples
 
 
 def can_be_told(samples: Samples, n_samples: int, n_inputs: int) -> bool:

@@ -104,14 +104,14 @@ def _variance(X: FloatArray, weights: Float64Array, mean: Float64Array) -> Float
     centred = X - mean.astype(X.dtype)
     # The mean is rounded: subtract what that adds to the variance.
     rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
-    variance = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
+    variance: Float64Array = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
     variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, X.dtype)] = 0
     return variance
 
 
 def _rounding(mean: Float64Array, dtype: np.dtype[Any]) -> Float64Array:
     """Return the standard deviation that rounding gives to constant features of these means."""
-    return CONSTANT * np.finfo(dtype).eps * np.abs(mean)
+    return CONSTANT * float(np.finfo(dtype).eps) * np.abs(mean)
 
 
 def _own_curvature(

@@ -128,7 +128,7 @@ def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: fl
     for count in [*whole, *range(most // LEADING_STEP * LEADING_STEP, 0, -LEADING_STEP)]:
         size = count * directions
         if n_rows * size**2 / 4 + size**3 <= BLOCK_PASSES * pass_work:
-            return count
+            return int(count)
     return 0
 
 

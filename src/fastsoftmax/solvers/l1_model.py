@@ -120,4 +120,5 @@ class L1Model:
 
 def _gram(P: Float64Array, weights: Float64Array) -> Float64Array:
     """Pᵀ diag(weights) P; BLAS would compute both triangles of this symmetric matrix."""
-    return DenseFeatures(P).gram(weights[None], Precision.EXACT, 1)[0]
+    (products,) = DenseFeatures(P).gram(weights[None], Precision.EXACT, 1)
+    return np.asarray(products, dtype=np.float64)

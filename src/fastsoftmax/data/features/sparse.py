@@ -79,7 +79,7 @@ class CsrFeatures(Features):
     @override
     @overflow_shows
     def values(self) -> FloatArray:
-        values = self.matrix.toarray()
+        values: FloatArray = self.matrix.toarray()
         if self.scale is not None:
             values *= in_dtype(self.scale, self.dtype)
         return values if self.shift is None else values + in_dtype(self.shift, self.dtype)
