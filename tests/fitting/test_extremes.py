@@ -165,3 +165,13 @@ def test_a_penalty_that_overflows_in_a_screened_fit_is_no_warning(size):
     result = fs.fit(P.X, P.y, l1=0.1, l2=1e300, init=start)
     assert result.status == "diverged"
     assert np.isfinite(result.W).all()
+
+
+def test_features_whose_differences_overflow_are_left_alone():
+    """Finite float32 numbers may be infinitely far from their mean: a fit still ends with a status."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((16, 16)).astype(np.float32)
+    X[:, 2] = np.where(np.arange(16) < 3, 3.3e38, -3.3e38)
+    X[:, 3] *= np.float32(1e37)
+    result = fs.fit(X, np.arange(16) % 3, l2=1e-3, max_iter=5)
+    assert result.status in ("max_iter", "rounding", "diverged", "converged", "separated")

@@ -95,6 +95,9 @@ class Basis(NamedTuple):
         inputs = np.empty((len(X), len(self.unit)), X.dtype)
         centred = X - self.mean.astype(X.dtype)
         np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features])
+        overflows = self.unit == 0
+        if overflows.any():
+            inputs[:, overflows] = 0  # infinity times zero is NaN
         inputs[:, n_features:] = self.unit[n_features:]
         return inputs
 
