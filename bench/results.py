@@ -47,6 +47,17 @@ def add_results_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--no-save", action="store_true", help="print the numbers only")
 
 
+def add_from_results_option(parser: argparse.ArgumentParser) -> None:
+    """Add which kept files are printed instead of a measurement."""
+    parser.add_argument(
+        "--from-results",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measure nothing, print and draw what these files keep, under what the first says of the machine",
+    )
+
+
 class Report:
     """What one run of a bench tells: printed at once, kept by `save`.
 

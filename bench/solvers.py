@@ -13,7 +13,7 @@ from .environment import OtherLoad, all_threads, describe, versions
 from .fit_problems import PROBLEMS
 from .options import add_common_options, positive
 from .peers import OURS, SOLVERS
-from .results import Report, add_results_options, load
+from .results import Report, add_from_results_option, add_results_options, load
 
 COLUMNS = ("solver", *(f"{epsilon:.0e} s" for epsilon in EPSILONS), "iter", "passes", "× ours", "BLAS T")
 
@@ -62,13 +62,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_common_options(parser, repeats=3)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves, as .png or .svg")
-    parser.add_argument(
-        "--from-results",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="measure nothing, print and draw what these files keep, under what the first says of the machine",
-    )
+    add_from_results_option(parser)
     parser.add_argument(
         "--shares", action="store_true", help=f"tell where the time of ours goes, to a suboptimality of {JUDGED:.0e}"
     )

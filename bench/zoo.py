@@ -9,7 +9,7 @@ from .ceilings import Ceilings, CeilingsError
 from .environment import OtherLoad, all_threads, describe, versions
 from .options import add_common_options, positive
 from .pinning import restart_on
-from .results import Report, add_results_options, load
+from .results import Report, add_from_results_option, add_results_options, load
 from .zoo_measure import measure
 from .zoo_peers import DISTRIBUTIONS, ZOO_PEERS, ZOO_SOLVERS
 from .zoo_problems import CS, SMALL, available, select
@@ -81,13 +81,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add_common_options(parser, repeats=3)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the performance profiles, as .png or .svg")
-    parser.add_argument(
-        "--from-results",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="measure nothing, print and draw what these files keep, under what the first says of the machine",
-    )
+    add_from_results_option(parser)
     add_results_options(parser)
     options = parser.parse_args(arguments)
     options.budget = options.budget or (SMALL_BUDGET if options.small else BUDGET)

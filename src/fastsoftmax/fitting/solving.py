@@ -67,10 +67,9 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
         solution = _without_optimum(objective, solution)
     W, b = objective.split(solution.theta)
     message, gap, above_floor = solution.message, np.nan, solution.loss - objective.floor
-    distance = solution.distance / above_floor if 0 < above_floor < math.inf else np.nan
-    if not math.isfinite(distance):
-        distance = np.nan
-    else:
+    distance = np.nan
+    if math.isfinite(solution.distance) and 0 < above_floor < math.inf:
+        distance = solution.distance / above_floor
         message += f"; the loss is an estimated {distance:.1g} of itself above its minimum"
     if settings.solver == "auto":
         message = f"{message}; auto is {_choice(objective)}"
@@ -79,9 +78,9 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
             gap = objective.duality_gap(solution.theta)
         if not math.isnan(gap):
             message += f"; duality gap {gap:.3g}"
-        if above_floor > 0:
-            distance = gap / above_floor
-            message += f", {distance:.3g} of the loss" if not math.isnan(gap) else ""
+            if above_floor > 0:
+                distance = gap / above_floor
+                message += f", {distance:.3g} of the loss"
     return FitResult(
         W=W.copy(),
         b=b.copy(),

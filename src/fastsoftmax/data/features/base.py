@@ -163,15 +163,23 @@ class Features(ABC):
     def moments(self, sample_weight: Float64Array | None, num_threads: int) -> tuple[Float64Array, Float64Array]:
         """Weighted means and standard deviations of what is stored, (n_features,) each; weights have mean one."""
 
-    @abstractmethod
+    @overflow_shows
     def second_moments(
         self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
     ) -> Float64Array:
         """Weighted means of (x_ij − center_j)², (n_features,); an overflow becomes infinite."""
+        shift, scale = 0.0 if self.shift is None else self.shift, 1.0 if self.scale is None else self.scale
+        return self._second_moments((center - shift) / scale, sample_weight, num_threads) * np.square(scale)
 
     @abstractmethod
     def check_finite(self, name: str) -> None:
         """Raise ValueError, naming the place, if X holds NaN or infinity."""
+
+    @abstractmethod
+    def _second_moments(
+        self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
+    ) -> Float64Array:
+        """`second_moments` of what is stored."""
 
     @abstractmethod
     def _loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:

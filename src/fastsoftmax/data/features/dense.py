@@ -121,16 +121,13 @@ class DenseFeatures(Features):
         return mean, np.sqrt(np.maximum(variance, 0))
 
     @override
-    @overflow_shows
-    def second_moments(
+    def _second_moments(
         self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
     ) -> Float64Array:
-        # Of what is stored: (x − c)² = scale² (stored − (c − shift)/scale)².
-        shift, scale = 0.0 if self.shift is None else self.shift, 1.0 if self.scale is None else self.scale
         moments = np.empty(self.shape[1])
-        of_stored = in_dtype((center - shift) / scale, self.dtype)
-        _kernels.feature_sums[self.kind](moments, self.view, of_stored, sample_weight, True, num_threads)
-        return moments * np.square(scale)
+        about = in_dtype(center, self.dtype)
+        _kernels.feature_sums[self.kind](moments, self.view, about, sample_weight, True, num_threads)
+        return moments
 
     @override
     def check_finite(self, name: str) -> None:

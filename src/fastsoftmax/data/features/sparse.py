@@ -151,13 +151,11 @@ class CsrFeatures(Features):
         return mean, np.sqrt(np.maximum(variance, 0))
 
     @override
-    @overflow_shows
-    def second_moments(
+    def _second_moments(
         self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
     ) -> Float64Array:
-        shift, scale = 0.0 if self.shift is None else self.shift, 1.0 if self.scale is None else self.scale
         mean, deviation = self.moments(sample_weight, num_threads)
-        return deviation**2 * np.square(scale) + (mean * scale + shift - center) ** 2
+        return deviation**2 + (mean - center) ** 2
 
     @override
     def check_finite(self, name: str) -> None:
