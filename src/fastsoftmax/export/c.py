@@ -198,15 +198,15 @@ def _told(quantized: Quantized, loss: Loss | None) -> str:
     if loss is None:
         half = quantized.scale.max() / 2
         lines += [
-            f"Each is off by half its scale or less, {half:.3g} at most, and the logit of class k by scale[k] / 2 times the",
-            "sum of |x - center| or less. What this does to accuracy was not measured.",
+            f"Each is off by half its scale or less, {half:.3g} at most, and the logit of class k by half of scale[k]",
+            "times the sum of |x - center| or less. What this does to accuracy was not measured.",
         ]
     else:
         before, after = loss.accuracy, loss.quantized_accuracy
         lines += [
-            f"What this loses, on {loss.n_samples} samples: accuracy {before:.6f} before, {after:.6f} after; the class",
-            f"that is predicted changes for {loss.n_changed} of them, a probability by {loss.mean:.3g} on average and by",
-            f"{loss.largest:.3g} at most.",
+            f"What this loses, measured on {loss.n_samples} samples: accuracy {before:.6f} before, {after:.6f} after;",
+            f"samples of which the predicted class changes: {loss.n_changed};",
+            f"change of a probability: {loss.mean:.3g} on average, {loss.largest:.3g} at most.",
         ]
     return "\n * ".join(lines)
 

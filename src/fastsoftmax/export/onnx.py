@@ -85,6 +85,13 @@ def save_onnx(path: str | os.PathLike[str], model: Model, *, center: Float64Arra
         temporary.write_bytes(contents)
 
 
+def holds_onnx(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one that `save_onnx` wrote: the format's version and the producer stand first."""
+    start = bytes([8, IR_VERSION, 18, len(PRODUCER)]) + PRODUCER.encode()
+    with open(path, "rb") as file:
+        return file.read(len(start)) == start
+
+
 def _graph(onnx: Any, model: Model, parameters: Affine) -> Any:
     labels = model.classes
     kind = onnx.TensorProto.STRING if labels.dtype == object else onnx.helper.np_dtype_to_tensor_dtype(labels.dtype)

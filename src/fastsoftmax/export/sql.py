@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .. import _build_config
+from ..files.atomic import atomic_path
 from ..files.columns import shown
 from ..files.data_file import PREDICTION, PROBABILITY
 from ..files.model_file import Model
@@ -55,7 +56,7 @@ ORDER BY i
 """
 
 
-def select(model: Model, table: str | Sequence[str], columns: Sequence[str]) -> str:
+def select(model: Model, table: str | Sequence[str], columns: str | Sequence[str]) -> str:
     """Return a SELECT that predicts for every row of a table.
 
     Parameters
@@ -74,7 +75,9 @@ def select(model: Model, table: str | Sequence[str], columns: Sequence[str]) -> 
     """
     n_classes, n_features = model.W.shape
     names = [f"x{j}" for j in range(n_features)] if model.feature_names is None else model.feature_names
-    names, columns = _names("feature_names_in_", names), _names("columns", columns)
+    names, columns, table = _names("feature_names_in_", names), _names("columns", columns), _names("table", table)
+    if not table:
+        raise ValueError("table must be a name, or names of which the last is the table's, found ()")
     probabilities = _names("classes_", [f"{PROBABILITY}{label}" for label in model.classes.tolist()])
     name, count = Counter([*columns, PREDICTION, *probabilities]).most_common(1)[0]
     if count > 1:
@@ -101,7 +104,7 @@ def select(model: Model, table: str | Sequence[str], columns: Sequence[str]) -> 
             for k, (intercept, row) in enumerate(zip(model.b.tolist(), model.W.tolist(), strict=True))
         ),
         inputs=", ".join(inputs),
-        table=".".join(_quoted(name) for name in _names("table", table)),
+        table=".".join(_quoted(name) for name in table),
         keys="".join(f"key{c}, " for c in range(len(columns))),
         terms="\n".join(f"    + ({text})" for text in sums),
         least=LEAST_EXPONENT,
@@ -109,8 +112,23 @@ def select(model: Model, table: str | Sequence[str], columns: Sequence[str]) -> 
     )
 
 
+def save_sql(
+    path: str | os.PathLike[str], model: Model, table: str | Sequence[str], columns: str | Sequence[str]
+) -> None:
+    """Write what `select` returns to a file, whole or not at all.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be written there, or as `select`.
+    """
+    text = select(model, table, columns)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
 def holds_sql(path: str | os.PathLike[str]) -> bool:
-    """Whether a file holds what `select` returned."""
+    """Whether a file is one that `save_sql` wrote."""
     with open(path, "rb") as file:
         return file.read(len(MARK)) == MARK.encode()
 
