@@ -87,21 +87,21 @@ int {name}_predict(const {real} *x) {{
 }}
 
 void {name}_predict_proba(const {real} *x, {real} *probabilities) {{
-    {real} top;
-    {upper}_SUM total = 0;
-    int k;
-    for (k = 0; k < {name}_n_classes; ++k) {{
-        probabilities[k] = ({real}){name}_logit(x, k);
-    }}
-    top = probabilities[0];
+    {upper}_SUM top = {name}_logit(x, 0), total = 1;
+    int i, k;
+    /* Each number is exp(logit - top): no overflow, no rounded logit. A new top scales those before it. */
+    probabilities[0] = 1;
     for (k = 1; k < {name}_n_classes; ++k) {{
-        if (probabilities[k] > top) {{
-            top = probabilities[k];
+        const {upper}_SUM logit = {name}_logit(x, k);
+        if (logit > top) {{
+            const {upper}_SUM factor = ({upper}_SUM)exp((double)(top - logit));
+            for (i = 0; i < k; ++i) {{
+                probabilities[i] = ({real})(factor * ({upper}_SUM)probabilities[i]);
+            }}
+            total *= factor;
+            top = logit;
         }}
-    }}
-    /* Less the largest logit, so that exp does not overflow. */
-    for (k = 0; k < {name}_n_classes; ++k) {{
-        probabilities[k] = ({real})exp((double)probabilities[k] - (double)top);
+        probabilities[k] = ({real})exp((double)(logit - top));
         total += ({upper}_SUM)probabilities[k];
     }}
     for (k = 0; k < {name}_n_classes; ++k) {{
