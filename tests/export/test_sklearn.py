@@ -65,6 +65,16 @@ def test_other_tools_take_it(make):
     assert np.mean(labels == case.labels) > 0.99
 
 
+@pytest.mark.parametrize("make", [two_classes, digits])
+def test_m2cgen_takes_it(make):
+    m2cgen = pytest.importorskip("m2cgen")
+    case = make()
+    names = {}
+    exec(m2cgen.export_to_python(case.classifier.to_sklearn()), names)
+    scores = [names["score"](x) for x in case.X[:5].tolist()]
+    np.testing.assert_allclose(scores, case.classifier.decision_function(case.X[:5]), rtol=0, atol=EXPORT)
+
+
 @pytest.mark.parametrize("method", ["to_onnx", "to_c", "to_sql", "to_sklearn"])
 def test_an_unfitted_classifier_is_refused(method, tmp_path):
     from sklearn.exceptions import NotFittedError
