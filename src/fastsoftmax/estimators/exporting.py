@@ -48,7 +48,8 @@ class ExportableClassifier(SoftmaxClassifier):
             If the file cannot be written there, dtype is none of these, or the classifier is too large for ONNX.
         """
         model = self._model()
-        save_onnx(path, model, center=self._features_center(), dtype=dtype or self.coef_.dtype.name)
+        computed = self._coefficients()[0].dtype.name if dtype is None else dtype
+        save_onnx(path, model, center=self._features_center(), dtype=computed)
 
     def to_c(
         self,
