@@ -166,6 +166,17 @@ def test_max_iter_warns_with_the_gradient_norm():
         SoftmaxRegression(max_iter=1, tol=1e-10).fit(p.X, p.y)
 
 
+def test_a_fit_that_ends_far_from_the_minimum_warns():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 20, 600)
+    X = rng.normal(size=(20, 20))[y] + 0.3 * rng.normal(size=(600, 20))
+    with pytest.warns(ConvergenceWarning, match=r"the loss may be \d+% above its minimum, lower tol: gradient norm"):
+        far = SoftmaxRegression(tol=0.1).fit(X, y)
+    assert far.result_.status == "converged"
+    assert far.result_.distance > 0.01
+    assert SoftmaxRegression().fit(X, y).result_.distance < 0.01
+
+
 def test_divergence_warns_and_keeps_finite_coefficients():
     p = make_problem(300, 5, 3)
     with pytest.warns(ConvergenceWarning, match="diverged: the loss became .* learning_rate"):

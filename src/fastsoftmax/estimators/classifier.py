@@ -17,6 +17,7 @@ from ..data.arguments import as_parameters, refuse_masked
 from ..data.features import as_csr, is_bfloat16
 from ..fitting.logits import log_softmax, softmax
 from ..fitting.passes import decision_function
+from ..fitting.result import FitResult
 from ..penalties import ElasticNet
 from ..runtime.arrays import FloatArray
 from ..runtime.threads import available_threads
@@ -24,6 +25,18 @@ from ..runtime.vectors import project
 from .sklearn_input import as_local, as_weights, check_labels, check_numbers, weights_of_classes
 
 UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
+
+# A fit is far from its minimum if the loss may be more than 1 % above it.
+FAR = 0.01
+
+
+def shortfall(result: FitResult) -> str:
+    """Say what a fit has not reached; empty if it ends where it should."""
+    if result.status in UNCONVERGED:
+        return f"{result.status}: {result.message}"
+    if result.status == "converged" and result.distance > FAR:
+        return f"the loss may be {result.distance:.0%} above its minimum, lower tol: {result.message}"
+    return ""
 
 
 class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):

@@ -20,11 +20,11 @@ from ..runtime.vectors import project
 from ..solvers import SGD, Walk
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
-    UNCONVERGED,
     dtype_of,
     fitted_attributes,
     penalty_of,
     rows_of,
+    shortfall,
     total_of,
 )
 from .exporting import ExportableClassifier
@@ -216,8 +216,8 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             tasks.close()
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
-        if result.status in UNCONVERGED:
-            warnings.warn(f"{result.status}: {result.message}", ConvergenceWarning, stacklevel=2)
+        if missed := shortfall(result):
+            warnings.warn(missed, ConvergenceWarning, stacklevel=2)
         return self
 
     @available_if(_serves_streams)

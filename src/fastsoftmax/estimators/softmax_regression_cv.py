@@ -38,12 +38,12 @@ from ..fitting.solving import Settings, solve
 from ..penalties import ElasticNet, as_factors
 from ..problem.objective import Objective
 from .classifier import (
-    UNCONVERGED,
     coefficients_of,
     dtype_of,
     fitted_attributes,
     penalty_of,
     rows_of,
+    shortfall,
     total_of,
 )
 from .exporting import ExportableClassifier
@@ -193,11 +193,11 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
         coefs = np.empty((*shape, n_rows, X.shape[1]), dtype_of(X))
         intercepts = np.empty((*shape, n_rows), dtype_of(X))
         n_iter = np.empty(shape, dtype=np.int32)
-        unconverged = []
+        missed = []
         for place, result in _fits(folds, Cs, l1_ratios, len(classes), settings):
             coefs[place], intercepts[place] = coefficients_of(result.W, result.b)
             n_iter[place] = result.n_iter
-            unconverged += [result] if result.status in UNCONVERGED else []
+            missed += [shortfall(result)]
 
         scores = self._scores(X, y, routed.scorer.score, folds, coefs, intercepts)
         if self.refit:
@@ -208,7 +208,7 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
             problem = whole.variant(penalty, whole.loss.samples.weight)
             mean = coefs[:, r, c].mean(axis=0, dtype=np.float64), intercepts[:, r, c].mean(axis=0, dtype=np.float64)
             result = _checked(solve(problem, start(rows_of(*mean), problem.loss), settings))
-            unconverged += [result] if result.status in UNCONVERGED else []
+            missed += [shortfall(result)]
             self.result_ = result
             self.__dict__.update(fitted_attributes(result.W, result.b, result.n_iter, classes, dtype_of(X)))
         else:
@@ -224,10 +224,10 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
         n_fits = scores.size + self.refit
         if line is not None:
             line.close(f"{n_fits} fits in {whole.n_passes} passes: C = {C:.4g}, l1_ratio = {l1_ratio:.4g}")
-        if unconverged:
-            status, message = unconverged[0].status, unconverged[0].message
+        missed = [reason for reason in missed if reason]
+        if missed:
             warnings.warn(
-                f"{len(unconverged)} of {n_fits} fits have not converged; the first: {status}: {message}",
+                f"{len(missed)} of {n_fits} fits have not converged; the first: {missed[0]}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
