@@ -19,6 +19,7 @@ from ..data.features import Features, Parameters, PassOptions
 from ..data.samples import Samples
 from ..families import Family
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
+from ..runtime.contention import contention
 from ..runtime.precision import Precision
 from ..runtime.threads import resolve_num_threads
 from .ledger import Ledger
@@ -73,8 +74,9 @@ class Loss:
         self.ledger = Ledger(len(X)) if ledger is None else ledger
         self.rows_of_pass = len(X)  # that a pass counts as
         self.n_outputs = samples.n_outputs
-        threads = resolve_num_threads(num_threads, X.n_entries * self.n_outputs)
-        self.options = PassOptions(family.number, precision, threads)
+        self.precision = precision
+        self._asked, self._is_part = num_threads, False
+        resolve_num_threads(num_threads)  # it must be right
         self.n_weights = self.n_outputs * X.shape[1]
         self.n_params = self.n_weights + (self.n_outputs if fit_intercept else 0)
 
@@ -84,7 +86,14 @@ class Loss:
     @property
     def num_threads(self) -> int:
         """Threads of a pass."""
-        return self.options.num_threads
+        work = self.X.n_entries * self.n_outputs
+        threads = resolve_num_threads(self._asked, work)
+        return min(threads, resolve_num_threads(None, work)) if self._is_part else threads
+
+    @property
+    def options(self) -> PassOptions:
+        """How a pass is done at this moment."""
+        return PassOptions(self.family.number, self.precision, self.num_threads)
 
     @property
     def pass_work(self) -> float:
@@ -103,7 +112,9 @@ class Loss:
 
     def write_loss_grad(self, grad_out: Parameters, at: Parameters) -> float:
         """Write ∂L/∂W and ∂L/∂b, in float64 or what `X.gradient_dtype` allows, and return L; one pass over X."""
-        loss = self.X.loss_grad(grad_out, at, self.samples, self.options)
+        options = self.options
+        with contention.watched(options.num_threads):
+            loss = self.X.loss_grad(grad_out, at, self.samples, options)
         self.count_pass()
         return loss
 
@@ -144,7 +155,7 @@ class Loss:
         if self.samples.offset is not None:
             logits += self.samples.offset
         kernel = _kernels.cross_entropy[C_TYPE[self.X.dtype]]
-        return lambda t: kernel(None, logits, slopes, t, self.samples, self.options.family, self.num_threads)
+        return lambda t: kernel(None, logits, slopes, t, self.samples, self.family.number, self.num_threads)
 
     def means(self, theta: Float64Array) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the mean of y at theta for all rows, KEPT_LOGITS numbers at a time; one pass over X, none at zero."""
@@ -162,7 +173,7 @@ class Loss:
         self.X.predict(out, self.split(theta), offset is None, self.options)
         if offset is not None:
             out += offset
-            _kernels.mean(out, out, self.options.family, self.num_threads)
+            _kernels.mean(out, out, self.family.number, self.num_threads)
         self.count_pass()
         return out
 
@@ -196,16 +207,16 @@ class Loss:
         return self._of(X, self.samples, self.rows_of_pass * X.n_entries // max(1, self.X.n_entries))
 
     def _of(self, X: Features, samples: Samples, rows_of_pass: int) -> "Loss":
-        threads = min(self.num_threads, resolve_num_threads(None, X.n_entries * self.n_outputs))
         other = Loss(
             X,
             samples,
             self.family,
             fit_intercept=self.fit_intercept,
-            precision=self.options.precision,
-            num_threads=threads,
+            precision=self.precision,
+            num_threads=self._asked,
             ledger=self.ledger,
         )
+        other._is_part = True
         other.rows_of_pass = rows_of_pass
         return other
 
@@ -220,7 +231,7 @@ class Loss:
     def with_precision(self, precision: Precision) -> "Loss":
         """Return the same by products of another precision."""
         other = copy(self)
-        other.options = self.options._replace(precision=precision)
+        other.precision = precision
         return other
 
     def count_pass(self) -> None:

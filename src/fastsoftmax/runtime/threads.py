@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from .. import _kernels
+from .contention import contention
 
 # Below this many multiply-adds (0.1 ms), use one thread: more would save little, and waking them and waiting for them
 # costs milliseconds if other processes want the processors too.
@@ -55,7 +56,8 @@ def most_threads() -> int:
 def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
     """Threads for a call of `work` multiply-adds: num_threads if given, else all available ones if work is large, or 1.
 
-    Never more than `most_threads`, and 1 in a forked child; no result depends on the number.
+    One, too, while other processes want the processors. Never more than `most_threads`, and 1 in a forked child; no
+    result depends on the number.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
         If num_threads is not a positive integer or None.
     """
     if num_threads is None:
-        return available_threads() if work >= SMALL_WORK else 1
+        return available_threads() if work >= SMALL_WORK and not contention.now else 1
     try:
         count = operator.index(num_threads)
     except TypeError:
