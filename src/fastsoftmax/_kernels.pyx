@@ -51,7 +51,7 @@ from .native.logits cimport Line, cross_entropy_pass, mean_pass
 from .native.predict cimport predict_pass
 from .native.simd cimport (
     FS_AMD, FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_ROWS, FS_VECTORS,
-    FS_softmax, family_of, fs_active, fs_active_use, fs_family_names, fs_parts, fs_simd_activate, fs_simd_available,
+    FS_softmax, family_of, fs_active_name, fs_active_use, fs_family_names, fs_parts, fs_simd_activate, fs_simd_available,
     fs_simd_compiled, fs_tile, fs_use, fs_use_of, fs_vendor, lanes_of, real, sum_samples, tile_gradient,
     tile_logits,
 )
@@ -361,7 +361,7 @@ def isa_names():
         if fs_simd_available(name[0]):
             available.append(compiled[len(compiled) - 1])
         name += 1
-    return tuple(compiled), tuple(available), fs_active.name.decode()
+    return tuple(compiled), tuple(available), fs_active_name.decode()
 
 
 def use_isa(str name):

@@ -60,15 +60,13 @@ cdef extern from "simd.h" nogil:
     void gram_pack "fs_gram_pack" (...) noexcept
     void gram_block "fs_gram_block" (...) noexcept
 
-    ctypedef struct fs_simd:
-        const char* name
     ctypedef struct fs_products:
         int parts
         Py_ssize_t least "from"
     ctypedef struct fs_use:
         fs_products* in_pass "pass"
         fs_products* gram
-    const fs_simd* fs_active
+    const char* fs_active_name
     const fs_use* fs_active_use
     enum:
         FS_EXACT

@@ -100,6 +100,10 @@ enum {
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
+        /* What a tile of many classes is made of by products of bfloat16 parts; NULL where the set has none: out     \
+         * (n_classes, vectors · lanes) += a (n_classes, inner) times a panel x of `vectors` vectors. */              \
+        void (*rounded_panel)(real *out, const real *a, const real *x, int parts, ptrdiff_t n_classes,                \
+                              ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                      \
         /* By their numbers. */                                                                                       \
         const fs_family *const *families;                                                                             \
         /* sum_k += Σ_i z_ik */                                                                                       \
@@ -143,10 +147,20 @@ FS_DECLARE_OPS(float, f32)
 FS_DECLARE_OPS(double, f64)
 
 typedef struct {
-    const char *name;
     fs_ops_f32 f32;
     fs_ops_f64 f64;
 } fs_simd;
+
+/* The products of bfloat16 of a set that is another's in all else: what takes the place of rounded_panel, gram_pack[1]
+ * and gram_block[1] of float32. */
+typedef struct {
+    void (*panel)(float *out, const float *a, const float *x, int parts, ptrdiff_t n_classes, ptrdiff_t vectors,
+                  ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);
+    void (*gram_pack)(float *columns_out, void *panel_out, const float *x, ptrdiff_t rows, ptrdiff_t n_features,
+                      ptrdiff_t ldx);
+    void (*gram_block)(float *out_inout, const float *columns, const void *panels, const float *weight, ptrdiff_t rows,
+                       ptrdiff_t n_features, ptrdiff_t ldo);
+} fs_rounded;
 
 /* Which products serve a precision: `parts` where there are at least that many classes, or features of a Gram matrix;
  * vectors below. */
@@ -160,8 +174,9 @@ typedef struct {
     fs_products pass[FS_N_PRECISIONS], gram[FS_N_PRECISIONS];
 } fs_use;
 
-/* The table in use, and which of its products are. They change when the package is imported, and never after. */
+/* The table in use, its name, and which of its products are. They change when the package is imported, and never after. */
 extern const fs_simd *fs_active;
+extern const char *fs_active_name;
 extern const fs_use *fs_active_use;
 
 /* The parts that a precision's products are made of. */
