@@ -10,6 +10,7 @@
 #include "dtype.h"
 #include "products.h"
 #include "rows.h"
+#include "row.h"
 #include "families/table.h"
 #include "dual.h"
 #define INDEX int32_t
@@ -29,6 +30,7 @@
 #include "dtype.h"
 #include "products.h"
 #include "rows.h"
+#include "row.h"
 #include "families/table.h"
 #include "dual.h"
 #define INDEX int32_t
@@ -53,6 +55,7 @@
     {                                                                                                                 \
         .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
         OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(log_softmax, dtype),                \
+        OP(row_logits, dtype),                                                                                        \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), PASTE(gram_pack, dtype, ISA)},                                    \
         .gram_block = {PASTE(gram_block, dtype, ISA), PASTE(gram_block, dtype, ISA)},                                 \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \

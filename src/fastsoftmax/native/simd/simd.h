@@ -73,10 +73,17 @@ typedef struct {
  * r_i = C_i u_i, with the curvature C_i = ∂²L_i/∂z_i² or, where that is not positive, its mean; 0 returns. */
 typedef double (*fs_residual)(const fs_tile *tile);
 
+typedef void (*fs_row_mean)(void *z_inout, ptrdiff_t n_outputs);
+
+/* z_k = Σ_j W_kj x_j + b_k for one sample, with W as for tile_logits, of a dtype. */
+typedef void (*fs_row_logits)(void *z_out, const void *x, const void *W, const void *b, ptrdiff_t n_outputs,
+                              ptrdiff_t n_features);
+
 /* A family is its row functions. */
 typedef struct {
     fs_residual residual[FS_N_TARGETS]; /* by the kind of targets; NULL where the family has none of it */
     void (*mean)(const fs_tile *tile);  /* makes the means of the targets of logits */
+    fs_row_mean row_mean;               /* the same of one sample, whose logits are contiguous */
 } fs_family;
 
 /* FS_softmax, ...: the numbers of the families. */
@@ -139,6 +146,7 @@ enum {
          * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */   \
         void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
                                     ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx);            \
+        fs_row_logits row_logits;                                                                                     \
         /* z_i = log softmax(z_i) */                                                                                  \
         void (*log_softmax)(real *z_inout, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                       \
     } fs_ops_##dtype;
@@ -202,6 +210,7 @@ static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int 
 #define fs_csr_dual_step(T_inout, wide, ...) (FS_ACTIVE(T_inout)->csr_dual_step[wide](T_inout, __VA_ARGS__))
 #define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
+#define fs_row_logits_of(pointer) (FS_ACTIVE(pointer)->row_logits)
 #define fs_log_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->log_softmax(z_inout, __VA_ARGS__))
 
 /* The names of the families, by their numbers. */
