@@ -45,13 +45,30 @@ def signatures():
 
 
 def function(name):
-    """The C function of that name."""
+    """The C function of that name, for arguments that may be structs or arrays: these are passed by their addresses."""
     capsule = capi.__pyx_capi__[name]
-    signature = _get_name(capsule)
-    result, arguments = signature.decode().rstrip(")").split("(", 1)
+    result, arguments = _get_name(capsule).decode().rstrip(")").split("(", 1)
     types = [type_of(part.strip()) for part in arguments.split(",")]
     prototype = ctypes.CFUNCTYPE(type_of(result.strip()), *([] if types == [None] else types))
-    return prototype(_get_pointer(capsule, signature))
+    call = prototype(pointer_of(capsule))
+    return lambda *given: call(*map(address, given))
+
+
+def pointer_of(capsule):
+    """What a capsule holds."""
+    return _get_pointer(capsule, _get_name(capsule))
+
+
+def size_of_api():
+    """Bytes of the struct of functions, as it says."""
+    return ctypes.c_size_t.from_address(pointer_of(capi._API) + 2 * ctypes.sizeof(ctypes.c_int)).value
+
+
+def address(value):
+    """What is passed for an argument."""
+    if isinstance(value, np.ndarray):
+        return value.ctypes.data
+    return ctypes.addressof(value) if isinstance(value, (ctypes.Structure, ctypes.c_size_t)) else value
 
 
 C = SimpleNamespace(**{name: function(name) for name in capi.__pyx_capi__})
@@ -71,13 +88,6 @@ def struct(name, **members):
     for member, given in {**DEFAULTS["fastsoftmax_" + name], **members}.items():
         setattr(value, member, given.ctypes.data if isinstance(given, np.ndarray) else given)
     return value
-
-
-def at(value):
-    """The address of a struct or an array; None stays."""
-    if isinstance(value, np.ndarray):
-        return value.ctypes.data
-    return None if value is None else ctypes.addressof(value)
 
 
 def features(X):
@@ -124,7 +134,7 @@ def resources(size, num_threads=1, shift=0):
 def workspace_size(operation, X, model, num_threads=1):
     """Bytes that an operation takes."""
     size = ctypes.c_size_t()
-    check(C.workspace_size(at(size), CONSTANTS["FASTSOFTMAX_" + operation], at(X), at(model), num_threads))
+    check(C.workspace_size(size, CONSTANTS["FASTSOFTMAX_" + operation], X, model, num_threads))
     return size.value
 
 
@@ -144,5 +154,5 @@ def loss_grad(X, y, W, b, weight=None, offset=None, num_threads=1, **options):
     X, y, at_W = features(X), samples(y, weight, offset), model(W, b, **options)
     loss, grad_W, grad_b = np.empty(1), np.empty(W.shape), np.empty(len(W))
     room = room_for("LOSS_GRAD", X, at_W, num_threads)
-    check(C.loss_grad(at(loss), at(grad_W), at(grad_b), at(X), at(y), at(at_W), at(room)))
+    check(C.loss_grad(loss, grad_W, grad_b, X, y, at_W, room))
     return loss[0], grad_W, grad_b

@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MOST_PAIRS = 1000, MOST_TRIALS = 40, ALIGNMENT = 64 };
+/* MOST_IDLE: iterations that may bring neither a lower loss nor a smaller gradient than all before them. */
+enum { MOST_PAIRS = 1000, MOST_TRIALS = 40, MOST_IDLE = 10, ALIGNMENT = 64 };
 
 /* Of a line search: how much of the slope's promise a step must keep, and of the slope it may leave (Nocedal & Wright,
  * Numerical Optimization, 2006, section 3.1). */
@@ -237,10 +238,15 @@ int fs_train_lbfgs(const fastsoftmax_api *api, double *theta_inout, const fastso
                    const fastsoftmax_resources *resources) {
     problem p;
     ptrdiff_t count = 0, last = -1; /* pairs, and the slot of the newest */
-    double loss = 0;
+    double loss = 0, lowest = INFINITY, smallest = INFINITY;
+    int idle = 0;
     int code = start(&p, api, 0, theta_inout, X, samples, model, training, resources);
     if (code != FASTSOFTMAX_OK) return code;
     while ((code = status(&p, theta_inout)) == GOES_ON) {
+        idle = training->loss < lowest || training->grad_norm < smallest ? 0 : idle + 1;
+        if (idle > MOST_IDLE) return FASTSOFTMAX_NO_PROGRESS;
+        lowest = fmin(lowest, training->loss);
+        smallest = fmin(smallest, training->grad_norm);
         find_direction(&p, count, last);
         code = search(&p, theta_inout, count > 0 ? 1 : 1 / training->grad_norm, &loss);
         if (code == FASTSOFTMAX_NO_PROGRESS && count > 0) { /* the pairs mislead: begin anew with the gradient */
