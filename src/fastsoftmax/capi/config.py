@@ -27,3 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not asked:
         parser.error("ask for something: --" + ", --".join(answers))
     print("\n".join(asked))
+
+
+if __name__ == "__main__":
+    main()
