@@ -34,8 +34,9 @@ def constants(text):
     """Name of a constant → its value, of the enums and of macros that are numbers."""
     code = code_of(text)
     pairs = [pair for body in re.findall(r"enum \{(.*?)\};", code, flags=re.DOTALL) for pair in body.split(",")]
-    found = {name: int(value) for name, value in (re.fullmatch(r"\s*(\w+) = (\d+)\s*", pair).groups() for pair in pairs)}
-    return found | {name: int(value) for name, value in re.findall(r"#define (FASTSOFTMAX_\w+) (\d+)$", code, re.MULTILINE)}
+    found = [re.fullmatch(r"\s*(\w+) = (\d+)\s*", pair).groups() for pair in pairs]
+    found += re.findall(r"#define (FASTSOFTMAX_\w+) (\d+)$", code, re.MULTILINE)
+    return {name: int(value) for name, value in found}
 
 
 STRUCTS = structs(HEADER.read_text(encoding="utf-8"))

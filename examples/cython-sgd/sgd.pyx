@@ -1,7 +1,7 @@
 """Stochastic gradient descent whose noise vanishes (SVRG: Johnson & Zhang, NeurIPS 2013), without Python in its loop.
 
-Once an epoch the gradient of all samples is computed at a point. A step takes a batch, and corrects the batch's gradient
-by how much it was wrong at that point.
+Once an epoch the gradient of all samples is computed at a point. A step takes a batch, and corrects the batch's
+gradient by how much it was wrong at that point.
 """
 
 cimport fastsoftmax.capi as fs
@@ -38,17 +38,17 @@ cdef int descend(double* theta, double* work, Problem* p, double l2, double lear
                  Py_ssize_t n_epochs) noexcept nogil:
     cdef:
         Py_ssize_t n = p.n_weights + p.model.n_outputs, n_batches = p.X.n_samples // batch_rows
-        Py_ssize_t j, step, start, epoch
+        Py_ssize_t j, _step, start, _epoch
         double* point = work
         double* whole = work + n
         double* here = work + 2 * n
         double* there = work + 3 * n
         uint64_t state = 1
         int code
-    for epoch in range(n_epochs):
+    for _epoch in range(n_epochs):
         memcpy(point, theta, n * sizeof(double))
         code = gradient(whole, p, point, 0, n_batches * batch_rows)
-        for step in range(2 * n_batches):
+        for _step in range(2 * n_batches):
             state ^= state << 13    # xorshift (Marsaglia, Journal of Statistical Software 8, 2003)
             state ^= state >> 7
             state ^= state << 17
@@ -61,8 +61,8 @@ cdef int descend(double* theta, double* work, Problem* p, double l2, double lear
     return 0
 
 
-def train(const double[:, ::1] X, const Py_ssize_t[::1] y, Py_ssize_t n_classes, double l2=0.1, double learning_rate=0.1,
-          Py_ssize_t batch_rows=20, Py_ssize_t n_epochs=200):
+def train(const double[:, ::1] X, const Py_ssize_t[::1] y, Py_ssize_t n_classes, double l2=0.1,
+          double learning_rate=0.1, Py_ssize_t batch_rows=20, Py_ssize_t n_epochs=200):
     """Return W and b after some epochs; the number of samples is a multiple of batch_rows."""
     cdef:
         Problem p

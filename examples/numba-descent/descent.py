@@ -11,6 +11,8 @@ F64, LOSS_GRAD = 1, 0  # of fastsoftmax.h
 
 
 class Features(ctypes.Structure):
+    """X, dense or sparse."""
+
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("n_samples", ctypes.c_ssize_t),
@@ -28,6 +30,8 @@ class Features(ctypes.Structure):
 
 
 class Samples(ctypes.Structure):
+    """Targets, weights and an offset."""
+
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("labels", ctypes.c_void_p),
@@ -40,6 +44,8 @@ class Samples(ctypes.Structure):
 
 
 class Model(ctypes.Structure):
+    """The model, and what is computed in."""
+
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("n_outputs", ctypes.c_ssize_t),
@@ -52,6 +58,8 @@ class Model(ctypes.Structure):
 
 
 class Resources(ctypes.Structure):
+    """What a call may use."""
+
     _fields_ = [
         ("struct_size", ctypes.c_size_t),
         ("workspace", ctypes.c_void_p),
@@ -61,7 +69,7 @@ class Resources(ctypes.Structure):
 
 
 def function(name, *argument_types):
-    """The C function of that name, which numba can call; all of ours that do work return a code."""
+    """Return the C function of that name, which numba can call; all that do some work return a code."""
     capsule = capi.__pyx_capi__[name]
     get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
@@ -80,7 +88,7 @@ def descend(theta, n_weights, X, samples, model, resources, l2, learning_rate, t
     """While not converged: theta -= learning_rate * gradient. The last four of the pointers are structs' addresses."""
     loss, grad = np.empty(1), np.empty_like(theta)
     grad_b = grad[n_weights:]
-    for iteration in range(max_iter):
+    for _ in range(max_iter):
         code = loss_grad(loss.ctypes, grad.ctypes, grad_b.ctypes, X, samples, model, resources)
         if code != 0:
             return code
@@ -97,9 +105,7 @@ def train(X, y, n_classes, l2=0.1, learning_rate=0.5, tol=1e-12, max_iter=20000)
     n, n_features = X.shape
     theta = np.zeros(n_classes * (n_features + 1))
     n_weights = n_classes * n_features
-    features = Features(
-        ctypes.sizeof(Features), n, n_features, 0, F64, X.ctypes.data, n_features, 1, None, None, 0, 0
-    )
+    features = Features(ctypes.sizeof(Features), n, n_features, 0, F64, X.ctypes.data, n_features, 1, None, None, 0, 0)
     samples = Samples(ctypes.sizeof(Samples), y.ctypes.data, None, 0, None, None, 0)
     W_at = theta.ctypes.data
     model = Model(ctypes.sizeof(Model), n_classes, 0, F64, 0, W_at, W_at + n_weights * theta.itemsize)

@@ -37,9 +37,9 @@ Indices, always: i sample, k class or other output, j feature.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from .native.arena cimport CACHE_LINE, Arena, Room, arena_at, give, release, round_up
+from .native.arena cimport Arena, Room, arena_at, give, release
 from .native.border cimport features_of, matrix_of, parameters_of, parts_of, pointer_of, samples_of
-from .native.codes cimport FS_DONE, FS_NOT_SERVED, FS_SHORT_ROOM, check
+from .native.codes cimport FS_DONE, FS_NOT_SERVED, check
 from .native.csr cimport (
     FS_MAX_STEPS, FS_MAX_STRIPES, Csr, CsrParameters, csr_of, csr_parameters_of, first_outside, parameter,
 )
@@ -52,14 +52,11 @@ from .native.layout cimport Features, Matrix, Parameters, Samples, cut, is_direc
 from .native.logits cimport Line, cross_entropy_pass, mean_pass
 from .native.predict cimport predict_pass
 from .native.simd cimport (
-    FS_AMD, FS_DIRECTION, FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_ROWS, FS_VECTORS,
-    FS_softmax, family_of, fs_active_name, fs_active_use, fs_family_names, fs_parts, fs_simd_activate, fs_simd_available,
-    fs_simd_compiled, fs_tile, fs_use, fs_use_of, fs_vendor, lanes_of, real, sum_samples, tile_gradient,
-    tile_logits,
+    FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_ROUGH, FS_ROWS, FS_softmax, family_of, fs_active_use,
+    fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient, tile_logits,
 )
 from .native.slots cimport add_slots, flush
 from .native.sums cimport sums_pass
-from .native.threads cimport fs_max_threads
 from .native.tile cimport add_rows, bring, loss_and_residual, upcoming
 
 cdef enum:
@@ -161,10 +158,9 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
 # empty, labels are in [0, n_classes), families are those of FAMILIES.
 # ---------------------------------------------------------------------------------------------------------------------
 
-# How exact products must be; makers of processors, for `products_of`; stripes of sparse features, and steps of features
-# that no stripe cuts, at most; the names of the families, by their numbers.
+# How exact products must be; stripes of sparse features, and steps of features that no stripe cuts, at most; the names
+# of the families, by their numbers.
 EXACT, FAST, ROUGH = FS_EXACT, FS_FAST, FS_ROUGH
-AMD, OTHERS = FS_AMD, FS_OTHERS
 MAX_STRIPES, MAX_STEPS = FS_MAX_STRIPES, FS_MAX_STEPS
 FAMILIES = tuple([fs_family_names[family].decode() for family in range(FS_N_FAMILIES)])
 

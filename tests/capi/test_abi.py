@@ -1,6 +1,6 @@
 """The ABI of the C functions: what programs that are compiled already rely on.
 
-    python tests/capi/test_abi.py        prints what the file abi.txt of `fastsoftmax.capi` should hold
+Run as a program, this file prints what abi.txt of `fastsoftmax.capi` should hold.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ WHAT_TO_DO = (
     "The ABI has changed: programs that are compiled already would break. Undo that. What is new gets a name of its "
     "own, at the end: a function at the end of fastsoftmax_api, a member at the end of its struct (whose old size "
     "stays valid), a constant after the others. Then raise FASTSOFTMAX_ABI_MINOR by one, and write abi.txt anew with "
-    "`python tests/capi/test_abi.py > src/fastsoftmax/capi/abi.txt`. "
+    "`PYTHONPATH=tests python tests/capi/test_abi.py > src/fastsoftmax/capi/abi.txt`. "
     "Only a release that breaks every program raises FASTSOFTMAX_ABI_MAJOR."
 )
 

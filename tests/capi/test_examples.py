@@ -84,9 +84,7 @@ def answer(data):
         W, b = theta[:12].reshape(3, 4), theta[12:]
         _, grad_W, grad_b = reference.loss_grad(X, Y, W, b, l2=L2)
         grad = np.concatenate([grad_W.ravel(), grad_b])
-        columns = [
-            reference.hess_vec(X, Y, W, b, unit[:12].reshape(3, 4), unit[12:], l2=L2) for unit in np.eye(15)
-        ]
+        columns = [reference.hess_vec(X, Y, W, b, unit[:12].reshape(3, 4), unit[12:], l2=L2) for unit in np.eye(15)]
         hessian = np.array([np.concatenate([part.ravel() for part in column]) for column in columns])
         # Adding a number to every b changes nothing: of all solutions, the one from zero on.
         theta = theta - np.linalg.lstsq(hessian, grad, rcond=1e-12)[0]

@@ -168,9 +168,7 @@ def test_what_functions_of_logits_refuse():
     assert C.softmax(out, K, logits, K, 0, shape, room) == code("BAD_SHAPE")
     assert C.softmax(out, K, logits, K, 5, shape, resources(0)) == code("SHORT_WORKSPACE")
     none = struct("samples")
-    assert C.cross_entropy_grad(out, None, 0, logits, K, 5, none, shape, room) == code(
-        "NULL_POINTER"
-    )
+    assert C.cross_entropy_grad(out, None, 0, logits, K, 5, none, shape, room) == code("NULL_POINTER")
     assert (out == -7).all()
 
 

@@ -62,8 +62,9 @@ def test_lbfgs_takes_few_passes_and_descends():
         seen.append((point.iteration, point.loss, point.grad_norm))
         return 0
 
-    call = CALLBACK(note)
-    status, _, training = train("lbfgs", X, y.astype(np.intp), l2=1e-4, callback=ctypes.cast(call, ctypes.c_void_p).value)
+    callback = CALLBACK(note)
+    options = {"callback": ctypes.cast(callback, ctypes.c_void_p).value}
+    status, _, training = train("lbfgs", X, y.astype(np.intp), l2=1e-4, **options)
     assert status == "OK"
     assert training.n_passes <= 60
     assert [iteration for iteration, _, _ in seen] == list(range(training.n_iter + 1))

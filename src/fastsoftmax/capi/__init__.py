@@ -8,9 +8,11 @@ their signatures.
 from pathlib import Path
 
 from .. import _kernels
-from .._kernels import C_API as _API
 
 __all__ = ["get_include"]
+
+# What fastsoftmax_import() finds.
+_API = _kernels.C_API
 
 # What a compiled module of Cython has under this name, and what its cimport looks for.
 __pyx_capi__ = {name.removeprefix("c_"): capsule for name, capsule in _kernels.__pyx_capi__.items()}

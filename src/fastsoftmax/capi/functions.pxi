@@ -16,6 +16,9 @@ from .capi.convert cimport (
 )
 from .capi.scorer cimport Scorer, is_scorer, pack_scorer, score, scorer_bytes
 from .capi.types cimport *
+from .native.arena cimport CACHE_LINE, round_up
+from .native.codes cimport FS_SHORT_ROOM
+from .native.simd cimport FS_DIRECTION
 from .native.threads cimport fs_watch_forks
 
 cdef extern from "capi.h":

@@ -1,6 +1,15 @@
 """What this machine has: the part of _kernels.pyx that asks the processor and chooses an instruction set."""
 
+from .native.simd cimport (
+    FS_AMD, FS_N_PRECISIONS, FS_OTHERS, FS_VECTORS, fs_active_name, fs_simd_activate, fs_simd_available,
+    fs_simd_compiled, fs_use, fs_use_of, fs_vendor,
+)
+from .native.threads cimport fs_max_threads
+
 import os
+
+# Makers of processors, for `products_of`.
+AMD, OTHERS = FS_AMD, FS_OTHERS
 
 
 def max_threads():

@@ -9,7 +9,7 @@ cdef extern from *:
     #define fs_max_threads() 1
     #endif
 
-    /* In a forked child the OpenMP runtime's threads do not exist: a call that wants some would wait for them forever. */
+    /* In a forked child the OpenMP runtime's threads do not exist: a call would wait for them forever. */
     static int fs_is_child;
     static inline int fs_forked(void) { return fs_is_child; }
     #ifdef _WIN32
