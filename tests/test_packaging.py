@@ -25,7 +25,7 @@ FLOORS = (
     r"native/processor\.pxi",
     r"capi/(capi\.h|types\.pxd)",
     r"capi/((errors|train)\.c|(__init__|checks|convert|scorer)\.pxd)",
-    r"capi/functions\.pxi",
+    r"capi/(passes|functions)\.pxi",
     r"_kernels\.pyx",
 )
 

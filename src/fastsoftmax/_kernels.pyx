@@ -352,4 +352,5 @@ def targets_of(int family):
 
 
 include "native/processor.pxi"
+include "capi/passes.pxi"
 include "capi/functions.pxi"

@@ -1,5 +1,5 @@
-/* What of fastsoftmax.h is written in C: the names of its codes, and the trainers, which see its functions alone, as any
- * C program does. */
+/* What of fastsoftmax.h is written in C: the names of its codes, and the trainers, which see its functions alone, as
+ * any C program does. */
 #ifndef FASTSOFTMAX_CAPI_H
 #define FASTSOFTMAX_CAPI_H
 
