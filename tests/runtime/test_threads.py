@@ -112,7 +112,8 @@ def test_the_c_functions_follow_openmp_settings():
 @needs_fork
 def test_a_forked_child_calls_the_c_functions():
     done = run(
-        "import os, numpy as np, c_api\n"
+        "import os, warnings, numpy as np, c_api\n"
+        "warnings.simplefilter('ignore')\n"
         "X = np.random.default_rng(0).standard_normal((6000, 40)); y = np.arange(6000) % 5\n"
         "W, b = np.ones((5, 40)), np.zeros(5)\n"
         "def call(): return [np.asarray(part).tobytes() for part in c_api.loss_grad(X, y, W, b, num_threads=3)]\n"
