@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import c_api
 import numpy as np
@@ -14,6 +15,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import fastsoftmax as fs
 from fastsoftmax import capi
+from fastsoftmax.runtime import threads
 from fastsoftmax.runtime.threads import available_threads
 
 OPENMP = fs.show_config("dicts")["OpenMP"] == "yes"
@@ -99,6 +101,40 @@ def test_threadpoolctl_sees_and_limits_us():
         assert available_threads() == c_api.C.max_threads() == 1
     with threadpool_limits(3, user_api="openmp"):
         assert c_api.C.max_threads() == 3
+
+
+@pytest.mark.skipif(not OPENMP or not hasattr(os, "sched_setaffinity"), reason="needs OpenMP and affinity")
+def test_threads_follow_the_affinity():
+    done = run(
+        "import os\n"
+        "os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])\n"
+        "import fastsoftmax; print(fastsoftmax.show_config('dicts')['threads'])",
+        OMP_NUM_THREADS="",
+    )
+    assert done.stdout.strip() == "1", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"cpu.max": "max 100000"}, np.inf),
+        ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 0.5),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, np.inf),
+        ({}, np.inf),
+    ],
+)
+def test_threads_follow_the_quota_of_the_control_group(files, quota, tmp_path, monkeypatch):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(threads, "Path", lambda name: tmp_path / Path(name).relative_to("/sys/fs/cgroup"))
+    threads.cgroup_quota.cache_clear()
+    try:
+        assert threads.cgroup_quota() == quota
+        assert threads.available_threads() <= max(1, np.ceil(quota))
+    finally:
+        threads.cgroup_quota.cache_clear()
 
 
 @pytest.mark.skipif(not OPENMP, reason="built without OpenMP")

@@ -1,5 +1,7 @@
-"""The passes of _kernels.pyx by the layout of X, for functions.pxi. A room without memory measures: nothing that a pointer
-points to is read then."""
+"""The passes of _kernels.pyx by the layout of X, for functions.pxi.
+
+A room without memory measures: nothing that a pointer points to is read then.
+"""
 
 from .capi.convert cimport any_samples, dense_of, even_bounds, parameters_at, rows_of, sparse_of, sparse_parameters_at
 from .capi.types cimport (
