@@ -1,6 +1,7 @@
 """The installed files are those in the folders, and C and Cython files include only those of lower floors."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,25 @@ def test_meson_installs_every_module():
         listed = re.findall(r"'(\w+\.py)'", (room / "meson.build").read_text())
         assert sorted(listed) == sorted(path.name for path in room.glob("*.py")), room
     assert {path.name for path in SOURCE.glob("*.py")} <= {"__init__.py", "_build_config.py"}
+
+
+def test_links_of_the_readme_work_on_an_index_page():
+    """An index shows the README without the files beside it: links are absolute, and lead to the project's pages."""
+    root = SOURCE.parents[1]
+    text = (root / "README.md").read_text(encoding="utf-8")
+    source = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Source"]
+    starts = {"": f"{source}/blob/main/", "!": f"{source.replace('github.com', 'raw.githubusercontent.com')}/main/"}
+    links = re.findall(r"(!?)\[[^]]+\]\(([^)]+)\)", text)
+    assert {kind for kind, _ in links} == {"", "!"}
+    for kind, link in links:
+        assert link.startswith(starts[kind]), link
+        assert (root / link.removeprefix(starts[kind])).exists(), link
+
+
+def test_the_version_to_cite_is_the_version():
+    root = SOURCE.parents[1]
+    version = re.search(r"version: '([^']+)'", (root / "meson.build").read_text())[1]
+    assert re.search(r"^version: (.+)$", (root / "CITATION.cff").read_text(), flags=re.MULTILINE)[1] == version
 
 
 def name_of(path):

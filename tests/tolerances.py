@@ -26,6 +26,8 @@ SCORE = {np.float64: 1e-14, np.float32: 2e-6}
 ULPS = 8
 # For the sum of a row of probabilities of any number of classes, in roundings (eps) of 1.
 SUM_TO_ONE = 4
+# For a probability of an exported model, computed in the dtype of the classifier.
+EXPORT = 1e-6
 # For float64 quantities that differ only in the order of their sums.
 SAME = 1e-12
 

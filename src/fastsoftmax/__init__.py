@@ -6,6 +6,10 @@ are imported at their first use.
 
 from typing import TYPE_CHECKING
 
+# It loads the kernels, so it comes first.
+from .runtime import openmp as _openmp  # noqa: F401
+
+# isort: split
 from ._build_config import version as __version__
 from .capi import get_include
 from .fitting.fit import fit

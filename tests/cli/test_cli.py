@@ -233,7 +233,7 @@ def test_version_and_config():
 
 def test_help_names_every_command():
     output = succeed("--help")
-    for name in ("demo", "fit", "predict", "evaluate", "config"):
+    for name in ("demo", "fit", "predict", "evaluate", "export", "config"):
         assert name in output
 
 
@@ -285,7 +285,7 @@ class TestProcess:
         code = f"import sys; sys.modules[{package!r}] = None; from fastsoftmax.cli.entry import main; main()"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
         assert result.returncode == 1
-        assert 'pip install "fastsoftmax[cli]"' in result.stderr
+        assert 'pip install ".[cli]" in the checkout' in result.stderr
         assert f"missing: {package}" in result.stderr
         assert result.stderr.count("\n") == 1
         assert result.stdout == ""

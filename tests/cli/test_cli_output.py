@@ -32,6 +32,9 @@ WRITING = {
     "model": ("fit iris.csv --target species --out", "m.st", b"\x08"),
     "csv": ("predict model.safetensors iris.csv --out", "p.csv", b"prediction,"),
     "parquet": ("predict model.safetensors iris.csv --out", "p.parquet", b"PAR1"),
+    "onnx": ("export model.safetensors --format onnx --out", "m.onnx", b"\x08"),
+    "c": ("export model.safetensors --format c --out", "m.c", b"/* Exported"),
+    "sql": ("export model.safetensors --format sql --table t --out", "m.sql", b"-- Exported"),
     "picture": ("evaluate model.safetensors iris.csv --target species --plot", "e.png", b"\x89PNG"),
 }
 
@@ -97,7 +100,7 @@ class TestOverwriting:
         assert result.exit_code == 1
         assert f"{name}, which is neither; --force overwrites it" in result.stderr
 
-    @pytest.mark.parametrize("command", ["fit", "predict", "evaluate", "demo"])
+    @pytest.mark.parametrize("command", ["fit", "predict", "evaluate", "export", "demo"])
     def test_help_names_the_option(self, command):
         assert "--force" in re.sub(r"\x1b\[[\d;]*m", "", succeed(command, "--help"))
 

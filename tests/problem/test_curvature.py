@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 import fastsoftmax as fs
 from fastsoftmax.data.features import bind_features
-from fastsoftmax.problem.sample import draw, sample_rows
+from fastsoftmax.problem.sample import draw
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 22, 23, 24, 60])
@@ -54,12 +54,12 @@ def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
 
 @pytest.mark.parametrize(
     "importance",
-    [np.zeros(30_000), np.ones(30_000), np.r_[np.full(3000, 1e12), np.linspace(0, 1, 27_000)].astype(np.float32)],
-    ids=["none", "equal", "unequal"],
+    [np.ones(30_000), np.r_[np.full(3000, 1e12), np.linspace(0, 1, 27_000)].astype(np.float32)],
+    ids=["equal", "unequal"],
 )
 def test_rows_are_drawn_by_their_importance(importance):
-    rows, probability = draw(importance)
-    assert len(rows) == pytest.approx(sample_rows(len(importance)), rel=0.05)
+    rows, probability = draw(importance, 5_000)
+    assert len(rows) == pytest.approx(5_000, rel=0.05)
     assert (np.diff(rows) > 0).all()
     assert ((probability > 0) & (probability <= 1)).all()
     # Sums over the rows, each over its probability, are unbiased.

@@ -1,6 +1,7 @@
 """What the package does to the process it is imported into: imports, threads, forks."""
 
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -25,6 +26,15 @@ def test_import_is_light():
         "print('sklearn' in sys.modules)"
     )
     assert done.stdout.split("\n")[:2] == ["[]", "True"], done.stderr
+
+
+@pytest.mark.skipif(not OPENMP or "OMP_WAIT_POLICY" in os.environ, reason="needs OpenMP and no choice")
+@pytest.mark.parametrize(("chosen", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "active"}, "ACTIVE")])
+def test_threads_wait_asleep_unless_the_user_chose(chosen, policy):
+    """A busy foreign process would otherwise make a fit many times as slow as with one thread."""
+    done = run("import os, fastsoftmax\nprint(os.environ.get('OMP_WAIT_POLICY'))", OMP_DISPLAY_ENV="true", **chosen)
+    assert re.search(rf"OMP_WAIT_POLICY ?= ?'{policy}'", done.stdout + done.stderr)
+    assert done.stdout.split()[-1] == str(chosen.get("OMP_WAIT_POLICY"))
 
 
 def test_public_names_are_there():

@@ -8,7 +8,8 @@ from fastsoftmax.solvers.loop import State
 
 
 class Curvature:
-    is_guess = False
+    is_guess = is_exact = False
+    price, better_at = 1.0, np.inf
 
     def __init__(self, matrix):
         self.matrix = matrix

@@ -1,4 +1,4 @@
-"""The commands fit, predict, evaluate, demo and config. Other modules do the computing."""
+"""The commands fit, predict, evaluate, demo and config; export has its own file. Other modules do the computing."""
 
 import sys
 import tempfile
@@ -31,7 +31,9 @@ from ..files.outputs import check_output
 from ..fitting.result import FitResult
 from ..fitting.solving import SOLVERS
 from .entry import INTERRUPTED
+from .export import export_command
 from .metrics import Evaluation, evaluate
+from .options import DATA, FITTED, FORCE, TARGET, THREADS, check_choice, sources_of
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -44,7 +46,7 @@ class Commands(TyperGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except (ValueError, OSError, MemoryError) as error:
+        except (ValueError, OSError, MemoryError, ImportError) as error:
             _say("error", _describe(error), "bold red")
             raise typer.Exit(1) from None
         except KeyboardInterrupt as interrupt:
@@ -60,21 +62,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Softmax (multinomial logistic) regression on CPUs.",
 )
-
-FITTED = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
-DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
-TARGET = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column with the classes; in .npz an array, 'y' if not given; for .npy a file; not for .svm.",
-    ),
-]
-THREADS = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
-]
-FORCE = Annotated[bool, typer.Option("--force", help="Overwrite files of other kinds too, but never one that is read.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -135,9 +122,9 @@ def fit_command(
     threads: THREADS = None,
 ) -> None:
     """Fit a model to a table and write it to a file. Ctrl-C keeps the best model so far."""
-    check_output("--out", out, MODEL, sources=_sources(data, target), force=force)
-    _check_choice("--solver", solver, SOLVERS)
-    _check_choice("--class-weight", class_weight, (None, "balanced"))
+    check_output("--out", out, MODEL, sources=sources_of(data, target), force=force)
+    check_choice("--solver", solver, SOLVERS)
+    check_choice("--class-weight", class_weight, (None, "balanced"))
     table = read_table(data, target)
     classes = np.unique(np.asarray(table.y))
     if len(classes) < 2:
@@ -218,7 +205,7 @@ def evaluate_command(
             raise ValueError(f"--plot must end in .png, found {str(plot)!r}")
         from .plot import PICTURE, evaluation_figure, save_figure
 
-        check_output("--plot", plot, PICTURE, sources=(model, *_sources(data, target)), force=force)
+        check_output("--plot", plot, PICTURE, sources=(model, *sources_of(data, target)), force=force)
     fitted = load_model(model)
     table = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
     evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
@@ -234,15 +221,13 @@ def evaluate_command(
         console.print(f"wrote {plot}", markup=False, soft_wrap=True)
 
 
+app.command("export")(export_command)
+
+
 @app.command()
 def config() -> None:
     """Show the version, the compiler, the instruction sets and the threads in use."""
     show_config()
-
-
-def _sources(data: Path, target: str | None) -> list[Path]:
-    """Return the files that `read_table` reads for these arguments."""
-    return [data] if target is None or data.suffix.lower() != ".npy" else [data, Path(target)]
 
 
 def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
@@ -355,12 +340,6 @@ def _confusion_report(evaluation: Evaluation) -> Grid:
         ]
         grid.add_row(label, *cells)
     return grid
-
-
-def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
-    if value not in choices:
-        served = ", ".join(choice for choice in choices if choice is not None)
-        raise ValueError(f"{name} must be one of: {served}; found {value!r}")
 
 
 def _describe(error: BaseException) -> str:

@@ -41,7 +41,7 @@ def main() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         _fail(
-            'the fastsoftmax command needs its extra packages: pip install "fastsoftmax[cli]" '
+            'the fastsoftmax command needs its extra packages: pip install ".[cli]" in the checkout of fastsoftmax '
             f"(missing: {', '.join(missing)})"
         )
     if sys.stdout is None:

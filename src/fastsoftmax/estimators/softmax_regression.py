@@ -21,13 +21,13 @@ from ..solvers import SGD, Walk
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
     UNCONVERGED,
-    SoftmaxClassifier,
     dtype_of,
     fitted_attributes,
     penalty_of,
     rows_of,
     total_of,
 )
+from .exporting import ExportableClassifier
 from .parameters import FitParameters
 from .progress import ProgressLine
 from .sklearn_input import as_local, check_labels
@@ -70,7 +70,7 @@ def _serves_streams(estimator: "SoftmaxRegression") -> bool:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SoftmaxRegression(FitParameters, CallbackSupportMixin, SoftmaxClassifier):
+class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifier):
     """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
 
     Minimises Σ_i s_i L_i + (1/C) · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²) over the samples, as ``LogisticRegression``

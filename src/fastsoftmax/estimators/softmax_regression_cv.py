@@ -39,7 +39,6 @@ from ..penalties import ElasticNet, as_factors
 from ..problem.objective import Objective
 from .classifier import (
     UNCONVERGED,
-    SoftmaxClassifier,
     coefficients_of,
     dtype_of,
     fitted_attributes,
@@ -47,6 +46,7 @@ from .classifier import (
     rows_of,
     total_of,
 )
+from .exporting import ExportableClassifier
 from .parameters import FitParameters
 from .progress import ProgressLine
 from .sklearn_input import as_weights
@@ -62,7 +62,7 @@ class Fold(NamedTuple):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class SoftmaxRegressionCV(FitParameters, SoftmaxClassifier):
+class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
     """Softmax regression with the C and l1_ratio that have the best score on held-out samples.
 
     A drop-in for scikit-learn's ``LogisticRegressionCV`` with ``use_legacy_attributes=False``: the fitted attributes

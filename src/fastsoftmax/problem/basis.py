@@ -1,7 +1,7 @@
 """Principal components of the features, the coordinates in which the curvature is approximated."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,13 @@ class Basis(NamedTuple):
 
         weights, X = sample.spread, sample.X
         mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
-        variance = _variance(X, weights, mean)
+        variance = _variance(X, weights, mean, sample.precision)
         constant, unseen = variance == 0, np.zeros(len(variance))
         if constant.any():
             # About the value itself: the mean of equal values is rounded.
             unseen[constant] = second_moments(np.where(constant, X[0], mean), constant)[constant]
-            unseen[unseen <= _rounding(mean, X.dtype) ** 2] = 0
-        unit = 1 / np.sqrt(_own_curvature(variance + unseen, mean, penalty.l2_of_features, X.dtype))
+            unseen[unseen <= _rounding(mean, sample.precision) ** 2] = 0
+        unit = 1 / np.sqrt(_own_curvature(variance + unseen, mean, penalty.l2_of_features, sample.precision))
         l2, unseen = penalty.l2_of_features * unit**2, unseen * unit**2
         unseen[~np.isfinite(unseen)] = 0  # the unit of what overflows is zero
         if fit_intercept:
@@ -102,29 +102,31 @@ class Basis(NamedTuple):
         return inputs
 
 
-def _variance(X: FloatArray, weights: Float64Array, mean: Float64Array) -> Float64Array:
+def _variance(
+    X: FloatArray, weights: Float64Array, mean: Float64Array, precision: np.dtype[np.floating]
+) -> Float64Array:
     """Return the weighted variance of each feature, (n_features,), zero where it is only rounding."""
     centred = X - mean.astype(X.dtype)
     # The mean is rounded: subtract what that adds to the variance.
     rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
     variance: Float64Array = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
-    variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, X.dtype)] = 0
+    variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, precision)] = 0
     return variance
 
 
-def _rounding(mean: Float64Array, dtype: np.dtype[Any]) -> Float64Array:
+def _rounding(mean: Float64Array, precision: np.dtype[np.floating]) -> Float64Array:
     """Return the standard deviation that rounding gives to constant features of these means."""
-    return CONSTANT * float(np.finfo(dtype).eps) * np.abs(mean)
+    return CONSTANT * float(np.finfo(precision).eps) * np.abs(mean)
 
 
 def _own_curvature(
-    variance: Float64Array, mean: Float64Array, l2: float | Float64Array, dtype: np.dtype[Any]
+    variance: Float64Array, mean: Float64Array, l2: float | Float64Array, precision: np.dtype[np.floating]
 ) -> Float64Array:
     """Return the curvature of each feature taken alone, (n_features,).
 
     A feature without curvature gets more than any other has, so that steps hardly change its weights.
     """
-    constant, eps, tiny = variance == 0, np.finfo(dtype).eps, np.finfo(dtype).tiny
+    constant, eps, tiny = variance == 0, np.finfo(precision).eps, np.finfo(precision).tiny
     own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
     most = steepest[np.isfinite(steepest)].max(initial=tiny) + np.max(l2)
     # A constant feature's only curvature is the penalty, which may be less than the rounding of the gradient. If a

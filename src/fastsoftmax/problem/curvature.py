@@ -7,6 +7,7 @@ all classes. On the others it takes the Kronecker product A ⊗ diag(γ) of the 
 (Martens & Grosse, ICML 2015), which equals H at W = 0. `DiagonalCurvature`, the diagonal of H, needs no components.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,20 +16,12 @@ import numpy as np
 from ..runtime.arrays import Float64Array, FloatArray
 from .basis import INTERCEPT_UNIT, Basis
 from .hessian import RESOLUTION, class_directions, hessian_block
+from .plan import Plan
 from .products import product
 from .sample import Sample
 
 # Rows used for the moments of trailing components.
 MOMENT_ROWS = 1_000
-
-# The exact block may cost this many passes over the data.
-BLOCK_PASSES = 4
-
-# The exact block has at most 1008 rows. Unless all components lead, their number is a multiple of 8, a whole vector.
-MAX_BLOCK, LEADING_STEP = 1_008, 8
-
-# If the exact block of all components has at most this many rows, use it for any n: it takes a millisecond.
-SMALL_BLOCK = 300
 
 # Increase a diagonal by this share, so that the matrix stays positive definite in spite of rounding.
 RIDGE = 1e-5
@@ -41,12 +34,14 @@ class PrincipalCurvature:
     ----------
     sample : Sample
     basis : Basis
-    n_leading : int
-        Number of leading components, which are the last ones of the basis; may be 0.
+    plan : Plan
+        Its leading components are the last ones of the basis; may be none.
     num_threads : int
     """
 
-    def __init__(self, sample: Sample, basis: Basis, n_leading: int, num_threads: int) -> None:
+    def __init__(self, sample: Sample, basis: Basis, plan: Plan, num_threads: int) -> None:
+        n_leading = plan.n_leading
+        self.price, self.is_exact, self.better_at = plan.price, plan.is_exact, plan.better_at
         self.basis = basis
         self.is_guess = sample.is_guess
         self.n_features = len(basis.mean)
@@ -71,7 +66,7 @@ class PrincipalCurvature:
         penalty = self.components_T**2 @ basis.l2
         # A component without curvature gets the largest moment: its gradient is a rounding error, not to be magnified.
         curvature = moments * spread.max() + penalty
-        flat = curvature <= np.finfo(self.dtype).eps * curvature.max()
+        flat = curvature <= np.finfo(sample.precision).eps * curvature.max()
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
 
@@ -118,20 +113,6 @@ class PrincipalCurvature:
         return out
 
 
-def leading_components(n_rows: int, n_inputs: int, n_classes: int, pass_work: float) -> int:
-    """Return how many components the exact block may have; 0 if even LEADING_STEP cost too much."""
-    directions = n_classes - 1
-    if n_inputs * directions <= SMALL_BLOCK:
-        return n_inputs
-    most = min(n_inputs, MAX_BLOCK // directions)
-    whole = [most] if most == n_inputs else []
-    for count in [*whole, *range(most // LEADING_STEP * LEADING_STEP, 0, -LEADING_STEP)]:
-        size = count * directions
-        if n_rows * size**2 / 4 + size**3 <= BLOCK_PASSES * pass_work:
-            return int(count)
-    return 0
-
-
 class DiagonalCurvature:
     """The diagonal of H.
 
@@ -145,6 +126,7 @@ class DiagonalCurvature:
 
     def __init__(self, diagonal: Float64Array, is_guess: bool = False) -> None:
         self.is_guess = is_guess
+        self.price, self.is_exact, self.better_at = 2.0, False, math.inf
         positive = diagonal > max(RESOLUTION**2 * diagonal.max(), np.finfo(np.float64).tiny)
         self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min() if positive.any() else 1.0)
 

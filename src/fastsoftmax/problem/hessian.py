@@ -16,6 +16,10 @@ WEIGHTS = 500_000
 # Above this K, use only the diagonal of the class moments: the eigenvectors would cost more than they save.
 MANY_CLASSES = 256
 
+# Where classes are nearly separated, most rows have nearly no curvature, until a step that ignores them goes wrong for
+# them. Spread this share of the curvature evenly.
+DAMPING = 0.03
+
 # Second moments below this share of the largest may be rounding errors: raise them to it.
 RESOLUTION = 1e-6
 
@@ -37,6 +41,8 @@ def class_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None]
 def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
     """Lower triangle of H without penalty, in class directions × leading components; Y is (n_rows, n_leading) in those.
 
+    The share DAMPING of the curvature is added evenly to all rows and class directions.
+
     Returns
     -------
     ndarray of shape (n_directions, n_leading, n_directions, n_leading)
@@ -50,10 +56,11 @@ def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_th
     n_directions, n_leading = classes.shape[1], Y.shape[1]
     hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
     probabilities_T = sample.probabilities.T
-    along = classes.T @ probabilities_T
+    along, damping = classes.T @ probabilities_T, _damping(sample, n_directions)
     pairs = np.array(np.tril_indices(n_directions))
     for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Y) // WEIGHTS, axis=1):
         weights = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
+        weights[c == d] += damping
         hessian[c, :, d] = gram(Y, sample.weights * weights, num_threads)
     return hessian
 
@@ -65,10 +72,20 @@ def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_thr
     outer = ((np.sqrt(weights) * P).astype(Y.dtype)[:, :, None] * Y[:, None]).reshape(len(Y), -1)
     hessian = -gram(outer, np.ones((1, len(Y))), num_threads).reshape(n_classes, n_leading, n_classes, n_leading)
     own = np.arange(n_classes)
-    hessian[own, :, own] = gram(Y, (weights * P * (1 - P)).T, num_threads)
+    hessian[own, :, own] = gram(Y, (weights * (P * (1 - P) + _damping(sample, n_directions))).T, num_threads)
     rotation = classes.T.astype(Y.dtype)
     rows = (rotation @ hessian.reshape(n_classes, -1)).reshape(-1, n_classes, n_leading)
     return (rotation @ rows).reshape(n_directions, n_leading, n_directions, n_leading)
+
+
+def _damping(sample: Sample, n_directions: int) -> float:
+    """DAMPING times the mean curvature of a row in a class direction, by the share of rows that the sample lacks."""
+    return (
+        DAMPING
+        * sample.left_out
+        * float(sample.weights @ trace(sample.probabilities) / sample.weights.sum())
+        / n_directions
+    )
 
 
 def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:

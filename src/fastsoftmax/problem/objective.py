@@ -19,22 +19,33 @@ from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.precision import Precision
 from .basis import EIGEN_WORK, Basis
 from .bound import half_gram_bound
-from .curvature import SMALL_BLOCK, DiagonalCurvature, PrincipalCurvature, leading_components
+from .curvature import DiagonalCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
 from .loss import Loss, Phi
-from .sample import Sample, draw_sample
+from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan
+from .sample import CHOICE, MOST_ROWS, Importance, Sample, draw_sample, sample_rows
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
+
+# An iteration costs as much as a pass and this many multiply-adds: Python, and products with the inverse Hessian.
+CALL_WORK = 5e6
+
+# The norms of rows are worth their cost up to this many samples: drawn from more, no row matters so much.
+MOST_SPANS = 50_000
+
+# Random directions on which rows are projected, to tell their norms to about a third.
+PROJECTIONS = 8
 
 # Estimate the line on 500 rows, if n ≥ 20 · 500 and a pass costs ≥ 1e8 multiply-adds.
 LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
 
 
 class Bases:
-    """The latest principal components, which all objectives of the same data share."""
+    """The latest principal components, and the rows' norms in their units, which all objectives of the data share."""
 
     latest: Basis | None = None
+    spans: Float64Array | None = None
 
 
 class Objective:
@@ -137,7 +148,7 @@ class Objective:
 
     def batch(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Objective":
         """Return the objective of some of the samples, with the same penalty; rows as of `Loss.part`."""
-        return Objective(self.loss.part(rows, weight_factor), self.penalty, self.bases)
+        return Objective(self.loss.part(rows, weight_factor), self.penalty)
 
     def columns(self, columns: IndexArray) -> "Objective":
         """Return the objective of some features alone, as if the others' weights were zero."""
@@ -172,13 +183,57 @@ class Objective:
         """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with; grad is ∂F/∂theta."""
         if not self.has_components:
             return self._diagonal(theta)
-        sample = draw_sample(self.loss, theta)
-        basis = self._basis_of(sample, grad)
-        # At W = 0 the Kronecker product is exact.
-        n_leading = 0
-        if theta.any():
-            n_leading = leading_components(len(sample.X), len(basis.unit), self.loss.n_outputs, self.loss.pass_work)
-        return PrincipalCurvature(sample, basis, n_leading, self.loss.num_threads)
+        loss, bases, threads, n_whole = self.loss, self.bases, self.loss.num_threads, self._n_whole
+        # Where classes are nearly separated, H has eigenvalues that float32 does not tell from zero.
+        dtype = np.dtype(np.float64) if n_whole <= SMALL_BLOCK else self.X.dtype
+        if theta.any() and bases.latest is not None and bases.latest.serves(self.penalty):
+            basis = bases.latest.penalized(self.penalty)
+        else:
+            sample = draw_sample(loss, theta, None, self._first_rows(), dtype)
+            basis = self._basis_of(sample, grad)
+            if not theta.any():
+                # The Kronecker product is exact.
+                return PrincipalCurvature(sample, basis, Plan(0, len(sample.X), 0.0, False), threads)
+        importance, bought = None, self._plan(len(loss))
+        if bought.n_rows < len(loss):
+            spans = self._spans() if n_whole <= MAX_WHOLE and len(loss) <= MOST_SPANS else None
+            if spans is not None or len(loss) > CHOICE * bought.n_rows:
+                importance = Importance.at(loss, theta, spans)
+                bought = self._plan(importance.n_weighty)
+        return PrincipalCurvature(draw_sample(loss, theta, importance, bought.n_rows, dtype), basis, bought, threads)
+
+    def _plan(self, n_weighty: int) -> Plan:
+        loss, n_inputs = self.loss, self.X.shape[1] + self.loss.fit_intercept
+        return plan(n_weighty, len(loss), n_inputs, loss.n_outputs, loss.pass_work + CALL_WORK, self.n_passes)
+
+    @property
+    def _n_whole(self) -> int:
+        """Rows of H, but for the direction in which all classes move alike."""
+        return (self.X.shape[1] + self.loss.fit_intercept) * (self.loss.n_outputs - 1)
+
+    def _first_rows(self) -> int:
+        """Rows of a sample of which nothing is known: more than usual if they are few for so many parameters."""
+        n_inputs, n_samples = self.X.shape[1] + self.loss.fit_intercept, len(self.loss)
+        enough = ROWS * self._n_whole
+        cheap = 2 * (self.loss.pass_work + CALL_WORK) / n_inputs**2
+        return min(n_samples, max(sample_rows(n_samples), int(min(enough, cheap, MOST_ROWS))))
+
+    def _spans(self) -> Float64Array:
+        """‖z_i‖² of every row in the units of the latest basis, up to a factor; the first time, a pass over X.
+
+        By random projections (Johnson & Lindenstrauss, Contemporary Mathematics 26, 1984).
+        """
+        bases, loss = self.bases, self.loss
+        assert bases.latest is not None
+        if bases.spans is None:
+            mean, unit = bases.latest.mean, bases.latest.unit[: self.X.shape[1]]
+            signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(PROJECTIONS, len(unit))) * unit
+            projected = np.empty((len(loss), PROJECTIONS), self.X.dtype)
+            self.X.predict(projected, Parameters(signs, -signs @ mean), False, loss.options)
+            loss.count_pass()
+            spans = np.einsum("ik,ik->i", projected, projected, dtype=np.float64) / PROJECTIONS
+            bases.spans = 1 + np.nan_to_num(spans)
+        return bases.spans
 
     @property
     def curvature_name(self) -> str:
@@ -195,8 +250,7 @@ class Objective:
         if not self.loss.family.is_categorical:
             return False
         n_inputs = self.X.shape[1] + self.loss.fit_intercept
-        small = n_inputs * (self.loss.n_outputs - 1) <= SMALL_BLOCK
-        return small or EIGEN_WORK * n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
+        return self._n_whole <= SMALL_BLOCK or EIGEN_WORK * n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
 
     def _basis_of(self, sample: Sample, grad: Float64Array) -> Basis:
         """Principal components of the sample, or those of another one that serve as well."""
@@ -213,7 +267,7 @@ class Objective:
                 return loss.X.second_moments(center, loss.mass, loss.num_threads) * moving / mean_mass
 
             latest = Basis.of(sample, self.penalty, loss.fit_intercept, second_moments, loss.num_threads)
-            self.bases.latest = latest
+            self.bases.latest, self.bases.spans = latest, None
         return latest.penalized(self.penalty)
 
     def diagonal(self, theta: Float64Array) -> Float64Array:

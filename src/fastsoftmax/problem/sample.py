@@ -1,11 +1,12 @@
-"""A random sample of the rows, for what looks at the curvature.
+"""A sample of the rows, for what looks at the curvature.
 
-Row i is drawn with a probability proportional to w_i (1 − ‖p_i‖²), the trace of its part of the Hessian: rows that a
-fitted model is sure of tell nothing about it (Xu et al., NeurIPS 2016).
+A row's importance is the trace of its part of the Hessian, w_i (1 − ‖p_i‖²) ‖z_i‖². Rows that a fitted model is sure of
+tell nothing about the curvature; rows with rare features tell much. Where few rows carry nearly all of it, they are the
+sample. Otherwise rows are drawn with probabilities proportional to their importance (Xu et al., NeurIPS 2016).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,11 @@ from .loss import Loss
 # Sample size: least, most.
 FEWEST_ROWS, MOST_ROWS = 500, 5_000
 
-# Importance sampling costs a pass: use it only if n > 5 × the rows needed.
+# Importance costs a pass: use it for n > 5 × the rows needed.
 CHOICE = 5
+
+# The least important rows, which together carry at most this share of the importance, may be left out.
+NEGLIGIBLE = 1e-3
 
 # If the mean of 1 − ‖p_i‖² is at most this, the model is sure of all samples, and H tells nothing about a step.
 SATURATED = 1e-12
@@ -25,12 +29,14 @@ SATURATED = 1e-12
 
 @dataclass(frozen=True)
 class Sample:
-    """A random sample of the rows, weighted so that its sums estimate those over all rows."""
+    """Some of the rows, weighted so that their sums estimate those over all rows."""
 
     X: FloatArray  # (n_rows, n_features)
     probabilities: Float64Array  # (n_rows, n_classes)
     weights: Float64Array  # (n_rows,), w_i divided by the probability that row i is drawn
     spread: Float64Array  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
+    precision: np.dtype[np.floating]  # what the gradient is computed in, where X is more exact
+    left_out: float  # share of the rows that are not in it
     is_guess: bool = False  # whether the probabilities are 1/K, because the model is sure of all rows
 
 
@@ -57,11 +63,34 @@ def sample_rows(n_samples: int) -> int:
     return min(n_samples, MOST_ROWS, max(FEWEST_ROWS, n_samples // 3))
 
 
-def draw(importance: Float64Array) -> tuple[IndexArray, Float64Array]:
-    """Draw about `sample_rows` rows with probabilities proportional to importance; return rows and probabilities."""
-    n_rows = sample_rows(len(importance))
-    if not importance.any():
-        importance = np.ones(len(importance))  # the model is sure of all samples: no row matters more
+class Importance(NamedTuple):
+    """Of the rows for the Hessian."""
+
+    of_rows: Float64Array  # (n_samples,), not negative
+    n_weighty: int  # rows that carry all of it but NEGLIGIBLE
+
+    @classmethod
+    def at(cls, loss: Loss, theta: Float64Array, spans: Float64Array | None) -> "Importance":
+        """Return w_i (1 − ‖p_i‖²) spans_i for every row, where it is positive for any, else w_i; one pass over X.
+
+        Without spans, all are 1, and all rows count as weighty.
+        """
+        mass = np.ones(len(loss)) if loss.mass is None else loss.mass
+        of_rows = np.empty(len(loss))
+        for rows, probabilities in loss.means(theta):
+            of_rows[rows] = trace(probabilities)
+        of_rows *= mass
+        if not of_rows.any():
+            of_rows[:] = mass  # the model is sure of all samples: no row matters more
+        if spans is None:
+            return cls(of_rows, len(loss))
+        of_rows *= spans
+        carried = np.cumsum(np.sort(of_rows))
+        return cls(of_rows, len(loss) - int(np.searchsorted(carried, NEGLIGIBLE * carried[-1])))
+
+
+def draw(importance: Float64Array, n_rows: int) -> tuple[IndexArray, Float64Array]:
+    """Draw about n_rows rows with probabilities proportional to importance; return rows and probabilities."""
     probability = importance * (n_rows / importance.sum(dtype=np.float64))
     # Cut probabilities off at 1 and give the excess to the other rows.
     for _ in range(3):
@@ -75,26 +104,38 @@ def draw(importance: Float64Array) -> tuple[IndexArray, Float64Array]:
     return rows, probability[rows].astype(np.float64)
 
 
-def draw_sample(loss: Loss, theta: Float64Array) -> Sample:
-    """Return the rows that the curvature at theta depends on most, all if they are few; two passes over X at most."""
-    n_samples = len(loss)
-    part, factor = loss, np.ones(1)
-    if n_samples > sample_rows(n_samples):
-        importance = np.ones(n_samples) if loss.mass is None else loss.mass
-        if theta.any() and n_samples > CHOICE * sample_rows(n_samples):
-            importance = importance * _traces(loss, theta)
-        rows, probability = draw(importance)
-        part, factor = loss.part(rows), 1 / probability
-    mass = np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / n_samples
+def draw_sample(
+    loss: Loss, theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
+) -> Sample:
+    """Return about n_rows rows, weighted so that their sums estimate those over all rows.
+
+    Parameters
+    ----------
+    importance : Importance or None
+        If n_rows rows carry nearly all of it, these are taken. None to draw by w_i.
+    dtype : dtype
+        What is computed in from here on.
+    """
+    rows: IndexArray | slice = slice(None)
+    factor: Float64Array | float = 1.0
+    if n_rows < len(loss):
+        if importance is not None and n_rows >= importance.n_weighty:
+            rows = np.sort(np.argpartition(importance.of_rows, len(loss) - n_rows)[len(loss) - n_rows :])
+        else:
+            mass = np.ones(len(loss)) if loss.mass is None else loss.mass
+            rows, probability = draw(mass if importance is None else importance.of_rows, n_rows)
+            factor = 1 / probability
+    part = loss.part(rows)
+    mass = np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / len(loss)
     means = part.mean(theta).astype(np.float64)
     probabilities, traces = unsaturated(means, mass)
-    X = np.ascontiguousarray(part.X.finite_values())
-    return Sample(X, probabilities, mass, traces / traces.sum(), probabilities is not means)
-
-
-def _traces(loss: Loss, theta: Float64Array) -> FloatArray:
-    """`trace` of every row."""
-    traces = np.empty(len(loss), dtype=loss.X.dtype)
-    for rows, probabilities in loss.means(theta):
-        traces[rows] = trace(probabilities)
-    return traces
+    X = np.ascontiguousarray(part.X.finite_values(), dtype)
+    return Sample(
+        X,
+        probabilities,
+        mass,
+        traces / traces.sum(),
+        precision=loss.X.dtype,
+        left_out=1 - len(part) / len(loss),
+        is_guess=probabilities is not means,
+    )

@@ -40,7 +40,7 @@ class Curvature(NamedTuple):
     matrix: Preconditioner
     loss: float  # at that time
     age: int = 0  # iterations since
-    lifetime: int = FIRST_CURVATURE  # iterations until the next
+    lifetime: float = FIRST_CURVATURE  # iterations until the next
 
 
 class Step(NamedTuple):
@@ -182,11 +182,14 @@ class LBFGS:
             # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
             inverse = inverse_of(curvature.matrix)
-        elif curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor, FALLEN):
-            curvature = Curvature(
-                objective.curvature(state.theta, state.grad), state.loss, lifetime=2 * curvature.lifetime
-            )
-            inverse = inverse.renewed(curvature.matrix)
+        elif objective.n_passes >= curvature.matrix.better_at or (
+            curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor, FALLEN)
+        ):
+            matrix = objective.curvature(state.theta, state.grad)
+            lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
+            curvature = Curvature(matrix, state.loss, lifetime=lifetime)
+            # A pair tells the mean curvature along its step, which the Hessian knows better.
+            inverse = inverse_of(matrix) if matrix.is_exact else inverse.renewed(matrix)
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
         if inverse.slots:

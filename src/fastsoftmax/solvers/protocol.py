@@ -16,6 +16,15 @@ class Preconditioner(Protocol):
     is_guess: bool
     """Whether the Hessian is nearly zero there, so that something else had to take its place."""
 
+    is_exact: bool
+    """Whether it is the Hessian, up to what does not matter."""
+
+    price: float
+    """What it cost, in passes."""
+
+    better_at: float
+    """Passes of the fit from which on a better one is worth its price; infinity if there is none."""
+
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector with its inverse."""
 

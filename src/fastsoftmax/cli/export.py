@@ -1,0 +1,92 @@
+"""The command export: a model for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ..export.c import holds_c, save_c
+from ..export.onnx import holds_onnx, save_onnx
+from ..export.sql import holds_sql, save_sql
+from ..files.data_file import read_table
+from ..files.model_file import load_model
+from ..files.outputs import Kind, check_output
+from .metrics import class_indices
+from .options import FITTED, FORCE, TARGET, check_choice, sources_of
+
+# The formats, how their files are known, and their own options.
+KINDS = {
+    "onnx": Kind("a model in ONNX that fastsoftmax wrote", holds_onnx),
+    "c": Kind("a C file that fastsoftmax wrote", holds_c),
+    "sql": Kind("an SQL file that fastsoftmax wrote", holds_sql),
+}
+OPTIONS = {
+    "onnx": {"--dtype"},
+    "c": {"--dtype", "--name", "--data", "--target"},
+    "sql": {"--table", "--column"},
+}
+
+
+def export_command(
+    model: FITTED,
+    *,
+    format: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(KINDS)}.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where it goes; an older export is overwritten.")
+    ],
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="onnx: of X, float64 if not given or float32. c: of the weights, float32 if not given, float64, int8.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="c: what names in it begin with, 'model' if not given.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="c, int8: a labelled table, to measure the loss of accuracy that it tells."),
+    ] = None,
+    target: TARGET = None,
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="sql: the table with the features.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="sql: a column to keep beside the predictions; may come several times."),
+    ] = None,
+    force: FORCE = False,
+) -> None:
+    """Write a model as ONNX, as a C file, or as an SQL SELECT."""
+    check_choice("--format", format, tuple(KINDS))
+    given = {
+        "--dtype": dtype,
+        "--name": name,
+        "--data": data,
+        "--target": target,
+        "--table": table,
+        "--column": column or None,
+    }
+    for option, value in given.items():
+        if value is not None and option not in OPTIONS[format]:
+            raise ValueError(f"{option} is not an option of --format {format}, found {str(value)!r}")
+    if data is None and target is not None:
+        raise ValueError(f"--target must be given together with --data, found {target!r} alone")
+    if data is not None and dtype != "int8":
+        raise ValueError(f"--data measures the loss of --dtype int8 alone, found {dtype!r}")
+    read = [] if data is None else sources_of(data, target)
+    check_output("--out", out, KINDS[format], sources=(model, *read), force=force)
+    fitted = load_model(model)
+    if format == "onnx":
+        save_onnx(out, fitted, center=None, dtype=dtype or "float64")
+    elif format == "c":
+        X = labels = None
+        if data is not None:
+            samples = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
+            X, labels = samples.X, class_indices(np.asarray(samples.y), fitted.classes)
+        save_c(out, fitted, center=None, dtype=dtype or "float32", name=name or "model", X=X, labels=labels)
+    else:
+        if table is None:
+            raise ValueError("--table must be given for --format sql")
+        save_sql(out, fitted, table, column or ())
+    typer.echo(f"wrote {out}")

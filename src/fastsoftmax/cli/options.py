@@ -1,0 +1,33 @@
+"""The arguments that several commands have, and how they are checked."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FITTED = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
+DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
+TARGET = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with the classes; in .npz an array, 'y' if not given; for .npy a file; not for .svm.",
+    ),
+]
+THREADS = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
+]
+FORCE = Annotated[bool, typer.Option("--force", help="Overwrite files of other kinds too, but never one that is read.")]
+
+
+def check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    """Raise ValueError if the value of an option is none of its choices."""
+    if value not in choices:
+        served = ", ".join(choice for choice in choices if choice is not None)
+        raise ValueError(f"{name} must be one of: {served}; found {value!r}")
+
+
+def sources_of(data: Path, target: str | None) -> list[Path]:
+    """Return the files that `read_table` reads for these arguments."""
+    return [data] if target is None or data.suffix.lower() != ".npy" else [data, Path(target)]

@@ -1,0 +1,1 @@
+"""A fitted model for other programs: ONNX, C, SQL and scikit-learn's own class."""

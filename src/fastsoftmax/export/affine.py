@@ -1,0 +1,52 @@
+"""The parameters of a model in the dtype in which another program computes."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ..files.model_file import Model
+from ..runtime.arrays import Float64Array, FloatArray
+
+DTYPES = ("float32", "float64")
+DtypeName = Literal["float32", "float64"]
+
+
+class Affine(NamedTuple):
+    """Logits z = W (x − center) + b, all in one dtype.
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_classes, n_features)
+    b : ndarray of shape (n_classes,)
+        The logits at the center.
+    center : ndarray of shape (n_features,), optional
+        Missing where it is zero.
+    """
+
+    W: FloatArray
+    b: FloatArray
+    center: FloatArray | None
+
+
+def affine(model: Model, center: Float64Array | None, dtype: str) -> Affine:
+    """Return the parameters of a model in a dtype.
+
+    The difference to the center is taken before the product: in float32, features that are large and near each other
+    would otherwise lose their digits.
+
+    Raises
+    ------
+    ValueError
+        If dtype is not "float32" or "float64", or if a parameter overflows in it.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, found {dtype!r}")
+    if center is not None:
+        center = center.astype(dtype)
+    b = model.b if center is None else model.b + model.W @ center
+    with np.errstate(over="ignore"):
+        parameters = Affine(model.W.astype(dtype), b.astype(dtype), center)
+    for name, values in zip(Affine._fields, parameters, strict=True):
+        if values is not None and not np.isfinite(values).all():
+            raise ValueError(f"dtype must be one that holds the model: {name} overflows in it, found {dtype!r}")
+    return parameters

@@ -1,0 +1,75 @@
+"""How much of the Hessian is worth computing: a larger block for a fit that has taken longer."""
+
+import math
+from typing import NamedTuple
+
+from .hessian import PAIRED_CLASSES
+from .sample import FEWEST_ROWS, MOST_ROWS, sample_rows
+
+# The exact block may cost this many passes over the data, or as many as the fit has taken if it is all of H.
+BLOCK_PASSES = 4
+
+# Draw at least this many rows for each parameter of the block.
+ROWS = 8
+
+# To copy and prepare a number of a row takes the time of 150 multiply-adds of a matrix product.
+ROW_WORK = 150
+
+# H itself has at most 2048 rows (16 MB in float32). The sample for it has 32 MB, unless sample_rows are more.
+MAX_WHOLE, MOST_NUMBERS = 2_048, 8_000_000
+
+# That of some components has at most 1008 rows. Unless all components lead, they are a multiple of 8, a whole vector.
+MAX_BLOCK, LEADING_STEP = 1_008, 8
+
+# If the exact block of all components has at most this many rows, use it for any n: it takes a millisecond.
+SMALL_BLOCK = 300
+
+
+class Plan(NamedTuple):
+    """What the exact block is made of."""
+
+    n_leading: int  # components
+    n_rows: int  # of the sample, at most
+    price: float  # of the block, in passes
+    is_exact: bool  # whether it is H of all components and of all rows that matter
+    better_at: float = math.inf  # passes of the fit from which on the whole of H is worth its price
+
+
+def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_work: float, n_passes: int) -> Plan:
+    """Return the block that is worth its price in a fit that has taken n_passes.
+
+    As much may be spent on H itself as on the passes so far: a fit that takes many of them needs it. Anything less may
+    cost BLOCK_PASSES.
+
+    Parameters
+    ----------
+    n_weighty : int
+        Rows that matter to H, of n_samples.
+    pass_work : float
+        What an iteration costs, in multiply-adds.
+    """
+    directions, n_rows = n_classes - 1, min(n_weighty, sample_rows(n_samples))
+    most, least = max(n_passes, BLOCK_PASSES) * pass_work, BLOCK_PASSES * pass_work
+
+    def work_of(size: int, n_rows: int) -> float:
+        gram = size**2 / 4 if n_classes <= PAIRED_CLASSES else size**2 / 2
+        return n_rows * (gram + ROW_WORK * (n_inputs + directions)) + size**3 / 3
+
+    whole, better_at = n_inputs * directions, math.inf
+    if whole <= MAX_WHOLE:
+        enough = min(n_weighty, max(n_rows, min(ROWS * whole, MOST_NUMBERS // n_inputs)))
+        for more in (n_weighty, n_samples):
+            if work_of(whole, more) <= least or more <= FEWEST_ROWS:
+                enough = more
+        work = work_of(whole, enough)
+        if whole <= SMALL_BLOCK or work <= most:
+            return Plan(n_inputs, enough, work / pass_work, enough >= n_weighty)
+        better_at = work / pass_work
+    leading = min(n_inputs, MAX_BLOCK // directions)
+    all_lead = [n_inputs] if leading == n_inputs else []
+    for count in [*all_lead, *range(leading // LEADING_STEP * LEADING_STEP, 0, -LEADING_STEP)]:
+        rows = min(n_weighty, max(n_rows, min(MOST_ROWS, ROWS * count * directions)))
+        work = work_of(count * directions, rows)
+        if work <= least:
+            return Plan(count, rows, work / pass_work, False, better_at)
+    return Plan(0, n_rows, 0.0, False, better_at)
