@@ -1,6 +1,7 @@
 """Random calls of every public function: each succeeds and agrees with the reference, or says what is wrong.
 
     python tests/fuzz.py --seconds 600 --seed 0        many calls
+    python tests/fuzz.py --seconds 600 --only c        of the functions in C, or: --only python
     python tests/fuzz.py --seed 0 --case 1234          one of them again
 
 A call may raise a ValueError or a TypeError that names an argument. If all its arguments are valid and of moderate size
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from fuzz_capi import C_FUNCTIONS, CCall
 from fuzz_entries import FUNCTIONS
 from fuzz_fits import FITS
 from fuzz_values import WILD, Draw
@@ -34,7 +36,7 @@ NAMES = (
 NAMED = re.compile(rf"\b({'|'.join(NAMES.split())})\b")
 SLOWEST = 60  # seconds
 FOUND = 3  # exit code of a child that did not crash, and found something
-ENTRIES = (*FUNCTIONS, *FITS)
+GROUPS = {"all": (*FUNCTIONS, *FITS, *C_FUNCTIONS), "python": (*FUNCTIONS, *FITS), "c": C_FUNCTIONS}
 
 
 class Finding(Exception):
@@ -77,11 +79,12 @@ def attempt(call, *arguments, **keywords):
     return result, refusal
 
 
-def make_case(seed, case):
+def make_case(seed, case, only):
     """Return the entry that belongs to the number of a case: its name, its random draw and its call."""
-    entry = ENTRIES[case % len(ENTRIES)]
+    entries = GROUPS[only]
+    entry = entries[case % len(entries)]
     # Half of the calls are meant to succeed.
-    draw = Draw([seed, case], WILD if case // len(ENTRIES) % 2 else 0.0)
+    draw = Draw([seed, case], WILD if case // len(entries) % 2 else 0.0)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return entry.__name__, draw, entry(draw)
@@ -89,6 +92,9 @@ def make_case(seed, case):
 
 def judge(draw, entry):
     """Make a call, and raise if it does what it must not do."""
+    if isinstance(entry, CCall):
+        entry.judge(draw)
+        return
     result, refusal = attempt(entry.call, *entry.arguments, **entry.keywords)
     if refusal is not None:
         if draw.tame:
@@ -106,9 +112,9 @@ def judge(draw, entry):
             np.testing.assert_array_equal(one, other, err_msg="another number of threads gives another result")
 
 
-def again(seed, case):
+def again(seed, case, only):
     """Return the command that repeats a call."""
-    return f"python tests/fuzz.py --seed {seed} --case {case}"
+    return f"python tests/fuzz.py --seed {seed} --only {only} --case {case}"
 
 
 def describe(name, draw, entry):
@@ -125,7 +131,7 @@ def describe(name, draw, entry):
     return f"{name}({', '.join([*map(words, entry.arguments), *keywords])}){' tame' if draw.tame else ''}"
 
 
-def work(seed, first, until, place):
+def work(seed, only, first, until, place):
     """Run cases, writing down the number of each before it runs; return the number of findings."""
     faulthandler.enable()
     findings, case = 0, first
@@ -134,12 +140,12 @@ def work(seed, first, until, place):
             note.seek(0)
             note.write(b"%20d" % case)
             faulthandler.dump_traceback_later(SLOWEST, exit=True)
-            name, draw, entry = make_case(seed, case)
+            name, draw, entry = make_case(seed, case, only)
             try:
                 judge(draw, entry)
             except Exception as error:
                 findings += 1
-                print(f"== {describe(name, draw, entry)}\n   again: {again(seed, case)}")
+                print(f"== {describe(name, draw, entry)}\n   again: {again(seed, case, only)}")
                 print("".join(traceback.format_exception(error, limit=-4)), flush=True)
             case += 1
     faulthandler.cancel_dump_traceback_later()
@@ -152,31 +158,32 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=GROUPS, default="all", help="which functions")
     parser.add_argument("--case", type=int, help="run this one alone")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case is not None:
-        name, draw, entry = make_case(options.seed, options.case)
+        name, draw, entry = make_case(options.seed, options.case, options.only)
         print(describe(name, draw, entry))
         judge(draw, entry)
         return 0
     if options.child:
         first, until, place = options.child
-        return FOUND if work(options.seed, int(first), float(until), place) else 0
+        return FOUND if work(options.seed, options.only, int(first), float(until), place) else 0
     until, first, found = time.time() + options.seconds, 0, False
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "case"
         place.write_bytes(b"")
         while time.time() < until:
             child = ["--child", str(first), str(until), str(place)]
-            command = [sys.executable, __file__, f"--seed={options.seed}", *child]
+            command = [sys.executable, __file__, f"--seed={options.seed}", f"--only={options.only}", *child]
             # If there are more threads than processors, threads that wait in a busy loop slow the others.
             code = subprocess.run(command, env={**os.environ, "OMP_WAIT_POLICY": "passive"}, check=False).returncode
             found |= code != 0
             if code in (0, FOUND):
                 break
             case = int(place.read_bytes() or first)
-            print(f"== the process ended with {code}\n   again: {again(options.seed, case)}")
+            print(f"== the process ended with {code}\n   again: {again(options.seed, case, options.only)}")
             first = case + 1
     return int(found)
 

@@ -10,10 +10,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "fastsoftmax"
 
 pytestmark = pytest.mark.skipif(not SOURCE.exists(), reason="needs the sources")
 
-COMPILED = {".h", ".c", ".inc", ".pxd", ".pyx"}
+COMPILED = {".h", ".c", ".inc", ".pxd", ".pxi", ".pyx"}
 
 # Which files may include or cimport which: those of the same floor and of the floors above it in this list.
 FLOORS = (
+    r"capi/include/.*",
     r"native/(__init__|codes|threads)\.pxd",
     r"native/simd/(simd\.h|families/.*)",
     r"native/simd/.*",
@@ -22,6 +23,10 @@ FLOORS = (
     r"native/layout\.pxd",
     r"native/(border|csr|slots|tile)\.pxd",
     r"native/(csr_gradient|csr_predict|dual|gradient|gram|logits|predict|sums)\.pxd",
+    r"native/processor\.pxi",
+    r"capi/(capi\.h|types\.pxd)",
+    r"capi/((errors|train)\.c|(__init__|checks|convert|scorer)\.pxd)",
+    r"capi/(passes|functions)\.pxi",
     r"_kernels\.pyx",
 )
 
@@ -61,15 +66,20 @@ def floor_of(name):
 
 
 def included(path):
-    """The files that one includes or cimports; C looks for them beside it and in native/simd."""
+    """The files that one includes or cimports; C looks for them beside it, in native/simd and in capi/include."""
     text = path.read_text()
     headers = re.findall(r'^#include "([\w./]+)"', text, flags=re.MULTILINE)
     headers += re.findall(r'^cdef extern from "([\w./]+)"', text, flags=re.MULTILINE)
     for header in headers:
-        beside = path.parent / header
-        yield beside if beside.exists() else SOURCE / "native" / "simd" / header
-    for module in re.findall(r"^from \.([\w.]+) cimport", text, flags=re.MULTILINE):
-        yield path.parent / (module.replace(".", "/") + ".pxd")
+        folders = (path.parent, SOURCE / "native" / "simd", SOURCE / "capi" / "include")
+        yield next(folder / header for folder in folders if (folder / header).exists())
+    for part in re.findall(r'^include "([\w./]+)"', text, flags=re.MULTILINE):
+        yield path.parent / part
+    # A .pxi is a part of _kernels.pyx.
+    package = SOURCE if path.suffix == ".pxi" else path.parent
+    for dots, module in re.findall(r"^from (\.+|fastsoftmax\.)([\w.]+) cimport", text, flags=re.MULTILINE):
+        base = {".": package, "..": package.parent, "fastsoftmax.": SOURCE}[dots]
+        yield base / (module.replace(".", "/") + ".pxd")
 
 
 @pytest.mark.parametrize("path", sorted(path for path in SOURCE.rglob("*") if path.suffix in COMPILED))

@@ -20,6 +20,8 @@ GRAM = {
 FAST_GRAM_OF_FEW = 2**-7
 # For the loss after 100 epochs of dual ascent, relative to the loss at the optimum.
 ASCENT = {np.float64: 1e-9, np.float32: 1e-6}
+# For logits of size one, and for the probabilities that they give, relative to these.
+SCORE = {np.float64: 1e-14, np.float32: 2e-6}
 # For a probability, in units in the last place.
 ULPS = 8
 # For the sum of a row of probabilities of any number of classes, in roundings (eps) of 1.

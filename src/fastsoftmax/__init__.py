@@ -7,6 +7,7 @@ are imported at their first use.
 from typing import TYPE_CHECKING
 
 from ._build_config import version as __version__
+from .capi import get_include
 from .fitting.fit import fit
 from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
 from .fitting.passes import gram, loss_grad, predict_proba, standardization
@@ -29,6 +30,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_grad",
     "fit",
+    "get_include",
     "gram",
     "log_softmax",
     "loss_grad",

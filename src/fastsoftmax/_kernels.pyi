@@ -56,6 +56,8 @@ class _HessVec(Protocol):
         center: _Real | None,
         W: _Real,
         b: _Real,
+        V: _Real,
+        v: _Real,
         mass: _Float64 | None,
         offset: _Real | None,
         family: int,
@@ -144,6 +146,9 @@ class _CsrPredict(Protocol):
         family: int,
         num_threads: int,
     ) -> float: ...
+
+C_API: object  # a capsule with the struct of fastsoftmax.h
+__pyx_capi__: dict[str, object]  # capsules of the functions
 
 EXACT: int
 FAST: int

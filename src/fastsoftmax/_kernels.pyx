@@ -37,11 +37,13 @@ Indices, always: i sample, k class or other output, j feature.
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from .native.arena cimport Arena, arena_at, give, release
+from .native.arena cimport Arena, Room, arena_at, give, release
 from .native.border cimport features_of, matrix_of, parameters_of, parts_of, pointer_of, samples_of
-from .native.codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED, check
-from .native.csr cimport FS_MAX_STEPS, FS_MAX_STRIPES, Csr, csr_of, first_outside, parameter
-from .native.csr_gradient cimport CsrParameters, csr_gradient_pass
+from .native.codes cimport FS_DONE, FS_NOT_SERVED, check
+from .native.csr cimport (
+    FS_MAX_STEPS, FS_MAX_STRIPES, Csr, CsrParameters, csr_of, csr_parameters_of, first_outside, parameter,
+)
+from .native.csr_gradient cimport csr_gradient_pass
 from .native.csr_predict cimport csr_predict_pass
 from .native.dual cimport Ascent, dual_ascent
 from .native.gradient cimport Gradient, gradient_layout, gradient_scratch
@@ -50,17 +52,12 @@ from .native.layout cimport Features, Matrix, Parameters, Samples, cut, is_direc
 from .native.logits cimport Line, cross_entropy_pass, mean_pass
 from .native.predict cimport predict_pass
 from .native.simd cimport (
-    FS_AMD, FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_N_PRECISIONS, FS_OTHERS, FS_ROUGH, FS_ROWS, FS_VECTORS,
-    FS_softmax, family_of, fs_active, fs_active_use, fs_family_names, fs_parts, fs_simd_activate, fs_simd_available,
-    fs_simd_compiled, fs_tile, fs_use, fs_use_of, fs_vendor, lanes_of, real, sum_samples, tile_gradient,
-    tile_logits,
+    FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_ROUGH, FS_ROWS, FS_softmax, family_of, fs_active_use,
+    fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient, tile_logits,
 )
 from .native.slots cimport add_slots, flush
 from .native.sums cimport sums_pass
-from .native.threads cimport fs_max_threads
 from .native.tile cimport add_rows, bring, loss_and_residual, upcoming
-
-import os
 
 cdef enum:
     SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
@@ -112,29 +109,36 @@ cdef double slot_gradient(double* grad_W_out, double* grad_b_out, Gradient* g, v
 # ---------------------------------------------------------------------------------------------------------------------
 
 cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out, Features* X, Parameters* at,
-                       Samples* samples, Py_ssize_t n_outputs, int family, int precision, int num_threads,
+                       Parameters* direction, Samples* samples, int family, int precision, int num_threads, Room* room,
                        real* dtype) noexcept nogil:
-    """Write the means over the samples of s_i L_i, s_i r_i x_iᵀ and s_i r_i: one pass over X."""
+    """Write the means over the samples of s_i L_i, s_i r_i x_iᵀ and s_i r_i: one pass over X.
+
+    direction is NULL, or what r_i is the curvature's product with.
+    """
     cdef:
         Gradient g
         Arena arena = arena_at(NULL)
-        Py_ssize_t n_weights = n_outputs * X.n_features, n_samples = X.n_samples, s, j
+        Py_ssize_t n_outputs = at.n_logits, n_weights = n_outputs * X.n_features, n_samples = X.n_samples, s, j
+        int code
         double* slot
     g.X = X[0]
     g.samples = samples[0]
     g.residual = family_of(dtype, family).residual[samples.kind]
     if g.residual == NULL:
         return FS_NOT_SERVED
-    g.n_logits = at.n_logits
+    g.n_logits = n_outputs if direction == NULL else 2 * n_outputs
     g.shape = cut(n_samples, X.n_features, n_outputs, lanes_of(dtype), sizeof(real),
-                  is_direct(X, at.n_logits, dtype))
+                  is_direct(X, g.n_logits, dtype))
     g.parts = fs_parts(fs_active_use.in_pass, precision, n_outputs)
     g.threads = min(num_threads, <int> g.shape.n_slots)     # each slot is one task
     gradient_layout(&g, &arena, dtype)
-    if give(&arena) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
+    code = give(&arena, room)
+    if code != FS_DONE:
+        return code
     gradient_layout(&g, &arena, dtype)
     pack_parameters(<real*> g.W, <real*> g.b, at, &g.shape)
+    if direction != NULL:
+        pack_parameters(<real*> g.W + n_outputs * g.shape.width, <real*> g.b + n_outputs, direction, &g.shape)
     pack_center(&g.X, <real*> g.zeros)
     for s in prange(g.shape.n_slots, schedule="dynamic", num_threads=g.threads):
         slot = g.slots + s * g.slot_size
@@ -154,10 +158,9 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
 # empty, labels are in [0, n_classes), families are those of FAMILIES.
 # ---------------------------------------------------------------------------------------------------------------------
 
-# How exact products must be; makers of processors, for `products_of`; stripes of sparse features, and steps of features
-# that no stripe cuts, at most; the names of the families, by their numbers.
+# How exact products must be; stripes of sparse features, and steps of features that no stripe cuts, at most; the names
+# of the families, by their numbers.
 EXACT, FAST, ROUGH = FS_EXACT, FS_FAST, FS_ROUGH
-AMD, OTHERS = FS_AMD, FS_OTHERS
 MAX_STRIPES, MAX_STEPS = FS_MAX_STRIPES, FS_MAX_STEPS
 FAMILIES = tuple([fs_family_names[family].decode() for family in range(FS_N_FAMILIES)])
 
@@ -175,27 +178,26 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[:
         Samples parts = samples_of(samples, True, <real*> NULL)
         double loss = 0
     with nogil:
-        check(gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &x, &at, &parts, grad_W_out.shape[0], family,
-                            precision, num_threads, <real*> NULL))
+        check(gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &x, &at, NULL, &parts, family, precision,
+                            num_threads, NULL, <real*> NULL))
     return loss
 
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::1] center, const real[:, :] W,
-             const real[:] b, const double[::1] mass, const real[:, :] offset, int family, int precision,
-             int num_threads):
+             const real[:] b, const real[:, :] V, const real[:] v, const double[::1] mass, const real[:, :] offset,
+             int family, int precision, int num_threads):
     """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
-    W is (2 n_outputs, n_features), V below the parameters, and b is (2 n_outputs,), v after them. mass, (n_samples,) or
-    None, is the factor of each sample: what its weight and its targets leave of them.
+    mass, (n_samples,) or None, is the factor of each sample: what its weight and its targets leave of them.
     """
     cdef:
         Features x = features_of[real](X, center)
-        Parameters at = parameters_of[real](W, b)
+        Parameters at = parameters_of[real](W, b), direction = parameters_of[real](V, v)
         Samples parts = parts_of[real](None, None, mass, offset)
         double loss = 0
     with nogil:
-        check(gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &x, &at, &parts, hess_W_out.shape[0], family,
-                            precision, num_threads, <real*> NULL))
+        check(gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &x, &at, &direction, &parts, family, precision,
+                            num_threads, NULL, <real*> NULL))
 
 
 def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const real[:] b, bint mean, int family,
@@ -210,7 +212,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         Matrix rows_out = matrix_of[real](out)
         double total = 0
     with nogil:
-        check(predict_pass(&total, rows_out, &x, &at, family, mean, precision, num_threads, <real*> NULL))
+        check(predict_pass(&total, rows_out, &x, &at, family, mean, precision, num_threads, NULL, <real*> NULL))
     return total
 
 
@@ -241,12 +243,12 @@ def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const re
     """
     cdef:
         Csr X = csr_of[real](values, indices, indptr, bounds, scale, W.shape[1])
-        CsrParameters at = CsrParameters(&W[0, 0], &b[0], NULL, NULL, W.shape[0])
+        CsrParameters at = csr_parameters_of(W, b)
         Samples parts = samples_of(samples, True, <real*> NULL)
         double loss = 0
     with nogil:
-        check(csr_gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &X, &at, &parts, family, num_threads,
-                                <real*> NULL))
+        check(csr_gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &X, &at, NULL, &parts, family,
+                                num_threads, NULL, <real*> NULL))
     return loss
 
 
@@ -257,12 +259,12 @@ def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[:
     """`hess_vec` of sparse samples, in the direction (V, v)."""
     cdef:
         Csr X = csr_of[real](values, indices, indptr, bounds, scale, W.shape[1])
-        CsrParameters at = CsrParameters(&W[0, 0], &b[0], &V[0, 0], &v[0], W.shape[0])
+        CsrParameters at = csr_parameters_of(W, b), direction = csr_parameters_of(V, v)
         Samples parts = parts_of[real](None, None, mass, offset)
         double loss = 0
     with nogil:
-        check(csr_gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &X, &at, &parts, family, num_threads,
-                                <real*> NULL))
+        check(csr_gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &X, &at, &direction, &parts, family,
+                                num_threads, NULL, <real*> NULL))
 
 
 def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_t[::1] indptr,
@@ -271,11 +273,11 @@ def csr_predict(real[:, :] out, const real[::1] values, indices, const Py_ssize_
     """`predict` of sparse samples."""
     cdef:
         Csr X = csr_of[real](values, indices, indptr, None, scale, W.shape[1])
+        CsrParameters at = csr_parameters_of(W, b)
         Matrix rows_out = matrix_of[real](out)
         double total = 0
     with nogil:
-        check(csr_predict_pass(&total, rows_out, &X, &W[0, 0], &b[0], W.shape[0], family, mean, num_threads,
-                               <real*> NULL))
+        check(csr_predict_pass(&total, rows_out, &X, &at, family, mean, num_threads, NULL, <real*> NULL))
     return total
 
 
@@ -314,7 +316,8 @@ def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
     """Write softmax, or log-softmax, of every row; out may be logits itself."""
     cdef Matrix rows_out = matrix_of[real](out), rows = matrix_of[real](logits)
     with nogil:
-        check(mean_pass(rows_out, rows, logits.shape[0], logits.shape[1], FS_softmax, log, num_threads, <real*> NULL))
+        check(mean_pass(rows_out, rows, logits.shape[0], logits.shape[1], FS_softmax, log, num_threads, NULL,
+                        <real*> NULL))
 
 
 def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:, :] direction, double step,
@@ -330,7 +333,7 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
         double loss = 0, slope = 0
     with nogil:
         check(cross_entropy_pass(&loss, &slope, rows_out, line, &parts, logits.shape[0], logits.shape[1], family,
-                                 num_threads, <real*> NULL))
+                                 num_threads, NULL, <real*> NULL))
     return loss, slope
 
 
@@ -338,7 +341,8 @@ def mean(real[:, :] out, const real[:, :] logits, int family, int num_threads):
     """Write the means of the targets that logits give; out may be logits itself."""
     cdef Matrix rows_out = matrix_of[real](out), rows = matrix_of[real](logits)
     with nogil:
-        check(mean_pass(rows_out, rows, logits.shape[0], logits.shape[1], family, False, num_threads, <real*> NULL))
+        check(mean_pass(rows_out, rows, logits.shape[0], logits.shape[1], family, False, num_threads, NULL,
+                        <real*> NULL))
 
 
 def targets_of(int family):
@@ -347,53 +351,6 @@ def targets_of(int family):
     return tuple([name for name, kind in kinds if family_of(<double*> NULL, family).residual[<int> kind] != NULL])
 
 
-def max_threads():
-    """Threads that OpenMP would use: its own settings, or the processors that the process may run on."""
-    return fs_max_threads()
-
-
-def isa_names():
-    """Return the names of the instruction sets: compiled, available on this machine, the one in use."""
-    cdef const char* const* name = fs_simd_compiled()
-    compiled, available = [], []
-    while name[0] != NULL:
-        compiled.append(name[0].decode())
-        if fs_simd_available(name[0]):
-            available.append(compiled[len(compiled) - 1])
-        name += 1
-    return tuple(compiled), tuple(available), fs_active.name.decode()
-
-
-def use_isa(str name):
-    """Use the instruction set of that name, or the fastest that this machine can run if the name is empty.
-
-    For measurements and tests that compare the sets: no other thread may be in a kernel meanwhile.
-    """
-    cdef bytes encoded = name.encode()
-    if not fs_simd_activate(<const char*> encoded if name else NULL):
-        compiled, available, _ = isa_names()
-        reason = "this processor cannot run it" if name in compiled else "no such set is compiled in"
-        raise ValueError(f"{name!r}: {reason}; choose one of {', '.join(available)}")
-
-
-def products_of(str name=None, int vendor=fs_vendor()):
-    """Return what serves each precision: in the set in use, or one of that name, on this or a vendor's processors.
-
-    A pair of tuples, for a pass and for a Gram matrix, of (parts, least): products of so many bfloat16 parts from that
-    many classes, or features, on; vectors, in the data's precision, below, and everywhere if parts is 0.
-    """
-    cdef bytes encoded = (isa_names()[2] if name is None else name).encode()
-    cdef const fs_use* use = fs_use_of(encoded, vendor)
-    return (tuple([(use.in_pass[p].parts, use.in_pass[p].least) for p in range(FS_N_PRECISIONS)]),
-            tuple([(use.gram[p].parts, use.gram[p].least) for p in range(FS_N_PRECISIONS)]))
-
-
-def has_parts(int precision, Py_ssize_t n_classes):
-    """Whether a pass of float32 multiplies bfloat16 parts for that precision and many classes."""
-    return fs_parts(fs_active_use.in_pass, precision, n_classes) != FS_VECTORS
-
-
-try:
-    use_isa(os.environ.get("FASTSOFTMAX_ISA", ""))
-except ValueError as error:
-    raise ImportError(f"FASTSOFTMAX_ISA={error}") from None
+include "native/processor.pxi"
+include "capi/passes.pxi"
+include "capi/functions.pxi"

@@ -36,9 +36,15 @@ pytestmark = [
 def errors(tmp_path_factory):
     """Product → shape (the integers before it in a line of output) → relative errors of logits and gradient."""
     folder = tmp_path_factory.mktemp("amx")
-    sets = {"avx512": AVX512, "amx": [*AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"]}
+    sets = {
+        "avx512": ["isa.c", *AVX512],
+        "amx": ["rounded.c", *AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
+    }
     with ThreadPoolExecutor() as pool:
-        jobs = [[*FLAGS, *sets[isa], f"-DISA={isa}", "-c", SIMD / "isa.c", "-o", folder / f"{isa}.o"] for isa in sets]
+        jobs = [
+            [*FLAGS, *flags, f"-DISA={isa}", "-c", SIMD / source, "-o", folder / f"{isa}.o"]
+            for isa, (source, *flags) in sets.items()
+        ]
         list(pool.map(compile_, jobs))
     emulator = [] if "amx" in CONFIG["instruction sets available"] else [HERE / "emulator.c"]
     objects = [folder / f"{isa}.o" for isa in sets]

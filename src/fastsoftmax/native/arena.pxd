@@ -8,7 +8,7 @@ which is an arena again.
 
 from libc.stdlib cimport free, malloc
 
-from .codes cimport FS_DONE, FS_NO_MEMORY
+from .codes cimport FS_DONE, FS_MEASURED, FS_NO_MEMORY, FS_SHORT_ROOM
 
 cdef extern from *:
     """
@@ -29,6 +29,10 @@ cdef extern from *:
 cdef enum:
     CACHE_LINE = 64
     HUGE_PAGE = 2 * 1024 * 1024
+
+cdef struct Room:           # the caller's memory for a pass, which allocates none then; without one it does
+    void* memory            # NULL: the pass only says the size
+    Py_ssize_t size         # in bytes
 
 cdef struct Arena:
     char* memory            # NULL: sizes are added up, nothing is given
@@ -54,13 +58,24 @@ cdef inline void* take(Arena* arena, Py_ssize_t size) noexcept nogil:
     return room
 
 
-cdef inline int give(Arena* arena) noexcept nogil:
-    """Allocate what was measured, from a cache line on, or from a huge page where it fills some; start again."""
-    cdef Py_ssize_t alignment = HUGE_PAGE if arena.size >= 2 * HUGE_PAGE else CACHE_LINE
-    arena.block = malloc(arena.size + alignment)
-    if arena.block == NULL:
-        return FS_NO_MEMORY
-    arena.memory = <char*> round_up(<Py_ssize_t> arena.block, alignment)
+cdef inline int give(Arena* arena, Room* room) noexcept nogil:
+    """Find memory for what was measured, in the room or, if it is NULL, allocated; start again."""
+    cdef Py_ssize_t alignment = HUGE_PAGE if arena.size >= 2 * HUGE_PAGE and room == NULL else CACHE_LINE
+    cdef Py_ssize_t size = arena.size + alignment
+    cdef void* memory
+    if room == NULL:
+        arena.block = memory = malloc(size)
+        if memory == NULL:
+            return FS_NO_MEMORY
+    elif room.memory == NULL:
+        room.size = size
+        return FS_MEASURED
+    elif room.size < size:
+        return FS_SHORT_ROOM
+    else:
+        memory = room.memory
+    # From a cache line on, or from a huge page where it fills some.
+    arena.memory = <char*> round_up(<Py_ssize_t> memory, alignment)
     if alignment == HUGE_PAGE:
         fs_advise_huge_pages(arena.memory, arena.size)
     arena.size = 0

@@ -4,6 +4,8 @@ cdef enum:
     FS_DONE
     FS_NO_MEMORY
     FS_NOT_SERVED       # the family has no row function for that kind of targets
+    FS_MEASURED         # nothing was computed: the room has no memory, and now says how much it takes
+    FS_SHORT_ROOM       # the room's memory does not suffice
 
 
 cdef inline int check(int code) except -1 nogil:

@@ -13,7 +13,7 @@ from libc.string cimport memset
 
 from .arena cimport round_up
 from .layout cimport Shape
-from .simd cimport FS_ROW_ALIGN, real
+from .simd cimport FS_F32, FS_F64, FS_ROW_ALIGN, real
 
 cdef enum:
     QUAD = 4                        # outputs of a feature are padded to a multiple of this
@@ -46,6 +46,13 @@ cdef struct Csr:
     const Py_ssize_t* bounds        # where the features may be cut into stripes:
     Py_ssize_t n_parts              # a power of two of parts, of about as many entries each
 
+cdef struct CsrParameters:      # W (n_outputs, n_features) and b (n_outputs,), each FS_F32 or FS_F64 whatever X is
+    const void* W
+    const void* b
+    int W_kind
+    int b_kind
+    Py_ssize_t n_outputs
+
 cdef struct CsrPlan:
     Py_ssize_t ldt                  # from a feature to the next in W transposed, of all logits
     Py_ssize_t ldr                  # from a sample to the next in the residuals, from a feature to the next in a stripe
@@ -71,6 +78,16 @@ cdef inline Csr csr_of(const real[::1] values, indices, const Py_ssize_t[::1] in
         X.bounds = &bounds[0]
         X.n_parts = bounds.shape[0] - 1
     return X
+
+
+cdef inline CsrParameters csr_parameters_of(const parameter[:, ::1] W, const double[::1] b) noexcept:
+    """Pointers of the arrays."""
+    cdef int kind
+    if parameter is float:
+        kind = FS_F32
+    else:
+        kind = FS_F64
+    return CsrParameters(&W[0, 0], &b[0], kind, FS_F64, W.shape[0])
 
 
 cdef inline Py_ssize_t padded(Py_ssize_t n_outputs) noexcept nogil:
@@ -136,6 +153,18 @@ cdef inline void transpose(real* T_out, const parameter* W, Py_ssize_t n_rows, C
     cdef Py_ssize_t j
     for j in prange(0, X.n_features, TRANSPOSE_FEATURES, schedule="static", num_threads=num_threads):
         transpose_part(T_out, W, n_rows, X, j, ldt)
+
+
+cdef inline void pack_transposed(real* T_out, real* b_out, CsrParameters* at, Csr* X, Py_ssize_t ldt,
+                                 int num_threads) noexcept nogil:
+    """W transposed, and b, in the dtype that is computed in."""
+    cdef Py_ssize_t k
+    if at.W_kind == FS_F32:
+        transpose(T_out, <const float*> at.W, at.n_outputs, X, ldt, num_threads)
+    else:
+        transpose(T_out, <const double*> at.W, at.n_outputs, X, ldt, num_threads)
+    for k in range(at.n_outputs):
+        b_out[k] = <real> ((<const float*> at.b)[k] if at.b_kind == FS_F32 else (<const double*> at.b)[k])
 
 
 cdef inline bint in_order(bint* ascending_inout, const index* features, Py_ssize_t count,

@@ -4,22 +4,15 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memset
 
-from .arena cimport CACHE_LINE, Arena, arena_at, give, release, round_up, take
-from .codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED
+from .arena cimport CACHE_LINE, Arena, Room, arena_at, give, release, round_up, take
+from .codes cimport FS_DONE, FS_NOT_SERVED
 from .csr cimport (
-    CACHE_ELEMENTS, FS_MAX_STEPS, Csr, CsrPlan, csr_plan, csr_tiles, find_stripes, map_stripes, parameter, store_stripe,
-    stripe_start, transpose,
+    CACHE_ELEMENTS, FS_MAX_STEPS, Csr, CsrParameters, CsrPlan, csr_plan, csr_tiles, find_stripes, map_stripes,
+    pack_transposed, parameter, store_stripe, stripe_start,
 )
 from .layout cimport Samples, Shape
 from .simd cimport csr_gradient, csr_logits, family_of, fs_residual, fs_tile, real, sum_samples
 from .tile cimport add_rows, loss_and_residual, take_tile
-
-cdef struct CsrParameters:      # W (n_outputs, n_features) and b (n_outputs,), and a direction (V, v) if there is one
-    const void* W
-    const double* b
-    const void* V
-    const double* v
-    Py_ssize_t n_outputs
 
 cdef struct CsrGradient:        # a pass
     Csr X
@@ -131,13 +124,14 @@ cdef inline double csr_block(parameter* grad_W_inout, double* grad_b_inout, CsrG
 
 
 cdef inline int csr_gradient_pass(double* loss_out, parameter* grad_W_out, double* grad_b_out, Csr* X,
-                                  CsrParameters* at, Samples* samples, int family, int num_threads,
-                                  real* dtype) noexcept nogil:
+                                  CsrParameters* at, CsrParameters* direction, Samples* samples, int family,
+                                  int num_threads, Room* room, real* dtype) noexcept nogil:
     """`gradient_pass` of sparse samples."""
     cdef:
         CsrGradient g
         Arena arena = arena_at(NULL)
-        Py_ssize_t n_outputs = at.n_outputs, start = 0, stop, k
+        Py_ssize_t n_outputs = at.n_outputs, start = 0, stop
+        int code
         real* T
         double loss = 0
     g.X = X[0]
@@ -145,21 +139,20 @@ cdef inline int csr_gradient_pass(double* loss_out, parameter* grad_W_out, doubl
     g.residual = family_of(dtype, family).residual[samples.kind]
     if g.residual == NULL:
         return FS_NOT_SERVED
-    g.n_logits = 2 * n_outputs if at.V != NULL else n_outputs
+    g.n_logits = n_outputs if direction == NULL else 2 * n_outputs
     g.threads = num_threads
     g.shape = csr_tiles(X, n_outputs)
     g.plan = csr_plan(X, g.n_logits, &g.shape, sizeof(real))
     csr_layout(&g, &arena, sizeof(real))
-    if give(&arena) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
+    code = give(&arena, room)
+    if code != FS_DONE:
+        return code
     csr_layout(&g, &arena, sizeof(real))
     T = <real*> g.T
     map_stripes(g.stripe, X, &g.plan)
-    transpose(T, <const parameter*> at.W, n_outputs, X, g.plan.ldt, num_threads)
-    if at.V != NULL:
-        transpose(T + n_outputs, <const parameter*> at.V, n_outputs, X, g.plan.ldt, num_threads)
-    for k in range(g.n_logits):
-        (<real*> g.b)[k] = <real> (at.b[k] if k < n_outputs else at.v[k - n_outputs])
+    pack_transposed(T, <real*> g.b, at, X, g.plan.ldt, num_threads)
+    if direction != NULL:
+        pack_transposed(T + n_outputs, <real*> g.b + n_outputs, direction, X, g.plan.ldt, num_threads)
     memset(grad_b_out, 0, n_outputs * sizeof(double))
     while start < X.n_samples:
         stop = min(start + g.plan.block_rows, X.n_samples)

@@ -2,9 +2,9 @@
 
 from cython.parallel cimport prange, threadid
 
-from .arena cimport Arena, arena_at, give, release, take
-from .codes cimport FS_DONE, FS_NO_MEMORY
-from .csr cimport CACHE_ELEMENTS, Csr, csr_tiles, padded, parameter, transpose
+from .arena cimport Arena, Room, arena_at, give, release, take
+from .codes cimport FS_DONE
+from .csr cimport CACHE_ELEMENTS, Csr, CsrParameters, csr_tiles, pack_transposed, padded
 from .layout cimport Matrix, Shape
 from .simd cimport csr_logits, family_of, fs_family, fs_tile, real
 from .tile cimport finish_prediction, take_tile
@@ -44,29 +44,28 @@ cdef inline double csr_predict_tile(CsrPrediction* p, const real* T, void* scrat
     return finish_prediction(p.out, &tile, p.family, p.mean, <real*> tile.z)
 
 
-cdef inline int csr_predict_pass(double* total_out, Matrix out, Csr* X, const parameter* W, const double* b,
-                                 Py_ssize_t n_outputs, int family, bint mean, int num_threads,
-                                 real* dtype) noexcept nogil:
-    """`predict_pass` of sparse samples, with W (n_outputs, n_features)."""
+cdef inline int csr_predict_pass(double* total_out, Matrix out, Csr* X, CsrParameters* at, int family, bint mean,
+                                 int num_threads, Room* room, real* dtype) noexcept nogil:
+    """`predict_pass` of sparse samples."""
     cdef:
         CsrPrediction p
         Arena arena = arena_at(NULL)
-        Py_ssize_t k, t
+        Py_ssize_t t
+        int code
         double total = 0
     p.out = out
     p.X = X[0]
-    p.shape = csr_tiles(X, n_outputs)
+    p.shape = csr_tiles(X, at.n_outputs)
     p.family = family_of(dtype, family)
     p.mean = mean
     p.threads = num_threads
-    p.ldt = padded(n_outputs)
+    p.ldt = padded(at.n_outputs)
     csr_prediction_layout(&p, &arena, sizeof(real))
-    if give(&arena) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
+    code = give(&arena, room)
+    if code != FS_DONE:
+        return code
     csr_prediction_layout(&p, &arena, sizeof(real))
-    transpose(<real*> p.T, W, n_outputs, X, p.ldt, num_threads)
-    for k in range(n_outputs):
-        (<real*> p.b)[k] = <real> b[k]
+    pack_transposed(<real*> p.T, <real*> p.b, at, X, p.ldt, num_threads)
     for t in prange((X.n_samples + p.shape.tile_rows - 1) // p.shape.tile_rows, schedule="dynamic",
                     num_threads=num_threads):
         total += csr_predict_tile(&p, <const real*> p.T, p.scratch + threadid() * p.scratch_size,

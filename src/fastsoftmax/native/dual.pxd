@@ -53,7 +53,7 @@ cdef inline int dual_ascent(Ascent* a, Csr* X, int num_threads, real* dtype) noe
         Py_ssize_t j, s, i, ahead
     a.ldt = padded(a.n_classes)
     ascent_layout(a, &arena, X, dtype)
-    if give(&arena) == FS_NO_MEMORY:
+    if give(&arena, NULL) == FS_NO_MEMORY:
         return FS_NO_MEMORY
     ascent_layout(a, &arena, X, dtype)
     T = <real*> a.T

@@ -124,7 +124,7 @@ cdef inline int gram_pass(real* out, Features* X, const real* weight, Py_ssize_t
     g.n_panels = (X.n_features + g.width - 1) // g.width
     g.ldo = g.n_panels * g.width
     gram_layout(&g, &arena, out)
-    if give(&arena) == FS_NO_MEMORY:
+    if give(&arena, NULL) == FS_NO_MEMORY:
         return FS_NO_MEMORY
     gram_layout(&g, &arena, out)
     n_sums = n_weights * g.ldo * g.ldo

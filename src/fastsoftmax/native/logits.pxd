@@ -2,8 +2,8 @@
 
 from cython.parallel cimport prange, threadid
 
-from .arena cimport CACHE_LINE, Arena, arena_at, give, release, take
-from .codes cimport FS_DONE, FS_NO_MEMORY, FS_NOT_SERVED
+from .arena cimport CACHE_LINE, Arena, Room, arena_at, give, release, take
+from .codes cimport FS_DONE, FS_NOT_SERVED
 from .layout cimport Matrix, Samples, Shape, cut
 from .simd cimport family_of, fs_family, fs_residual, fs_tile, log_softmax, real
 from .slots cimport add_slots
@@ -39,16 +39,17 @@ cdef inline void logits_layout(LogitsPass* p, Arena* arena, real* dtype) noexcep
 
 
 cdef inline int begin_logits(LogitsPass* p, Arena* arena, Py_ssize_t n_samples, Py_ssize_t n_outputs, int num_threads,
-                             real* dtype) noexcept nogil:
+                             Room* room, real* dtype) noexcept nogil:
     """Cut the samples, and give the pass its memory."""
+    cdef int code
     p.shape = cut(n_samples, 1, n_outputs, 1, sizeof(real), True)
     p.threads = min(num_threads, <int> p.shape.n_slots)     # each slot is one task
     arena[0] = arena_at(NULL)
     logits_layout(p, arena, dtype)
-    if give(arena) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
-    logits_layout(p, arena, dtype)
-    return FS_DONE
+    code = give(arena, room)
+    if code == FS_DONE:
+        logits_layout(p, arena, dtype)
+    return code
 
 
 cdef inline void slot_mean(LogitsPass* p, void* scratch, const fs_family* family, bint log, Py_ssize_t start,
@@ -72,15 +73,17 @@ cdef inline void slot_mean(LogitsPass* p, void* scratch, const fs_family* family
 
 
 cdef inline int mean_pass(Matrix out, Matrix logits, Py_ssize_t n_samples, Py_ssize_t n_outputs, int family, bint log,
-                          int num_threads, real* dtype) noexcept nogil:
+                          int num_threads, Room* room, real* dtype) noexcept nogil:
     """Write the mean, or log-softmax, of every row; out may be logits itself."""
     cdef:
         LogitsPass p
         Arena arena
         const fs_family* row_functions = family_of(dtype, family)
         Py_ssize_t s
-    if begin_logits(&p, &arena, n_samples, n_outputs, num_threads, dtype) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
+        int code
+    code = begin_logits(&p, &arena, n_samples, n_outputs, num_threads, room, dtype)
+    if code != FS_DONE:
+        return code
     p.out = out
     p.line.logits = logits
     for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
@@ -128,17 +131,19 @@ cdef inline void slot_cross_entropy(double* slot_out, LogitsPass* p, void* scrat
 
 cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix residual_out, Line line,
                                    Samples* samples, Py_ssize_t n_samples, Py_ssize_t n_outputs, int family,
-                                   int num_threads, real* dtype) noexcept nogil:
+                                   int num_threads, Room* room, real* dtype) noexcept nogil:
     """Write the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩, and s_i r_i where it is asked for."""
     cdef:
         LogitsPass p
         Arena arena
         Py_ssize_t s
+        int code
     p.residual = family_of(dtype, family).residual[samples.kind]
     if p.residual == NULL:
         return FS_NOT_SERVED
-    if begin_logits(&p, &arena, n_samples, n_outputs, num_threads, dtype) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
+    code = begin_logits(&p, &arena, n_samples, n_outputs, num_threads, room, dtype)
+    if code != FS_DONE:
+        return code
     p.out = residual_out
     p.line = line
     p.samples = samples[0]

@@ -2,8 +2,8 @@
 
 from cython.parallel cimport prange, threadid
 
-from .arena cimport Arena, arena_at, give, release, take
-from .codes cimport FS_DONE, FS_NO_MEMORY
+from .arena cimport Arena, Room, arena_at, give, release, take
+from .codes cimport FS_DONE
 from .layout cimport Features, Matrix, Parameters, Shape, cut, is_direct, pack_center, pack_parameters
 from .simd cimport family_of, fs_active_use, fs_family, fs_parts, fs_tile, lanes_of, real, tile_logits
 from .tile cimport bring, finish_prediction, take_tile, upcoming
@@ -61,12 +61,13 @@ cdef inline double slot_predict(Prediction* p, void* scratch, const real* W, Py_
 
 
 cdef inline int predict_pass(double* total_out, Matrix out, Features* X, Parameters* at, int family, bint mean,
-                             int precision, int num_threads, real* dtype) noexcept nogil:
+                             int precision, int num_threads, Room* room, real* dtype) noexcept nogil:
     """Write z = X Wᵀ + b, or their means, (n_samples, n_outputs), and the sum of all logits."""
     cdef:
         Prediction p
         Arena arena = arena_at(NULL)
         Py_ssize_t s
+        int code
         double total = 0
     p.out = out
     p.X = X[0]
@@ -77,8 +78,9 @@ cdef inline int predict_pass(double* total_out, Matrix out, Features* X, Paramet
     p.parts = fs_parts(fs_active_use.in_pass, precision, at.n_logits)
     p.threads = min(num_threads, <int> p.shape.n_slots)     # each slot is one task
     prediction_layout(&p, &arena, dtype)
-    if give(&arena) == FS_NO_MEMORY:
-        return FS_NO_MEMORY
+    code = give(&arena, room)
+    if code != FS_DONE:
+        return code
     prediction_layout(&p, &arena, dtype)
     pack_parameters(<real*> p.W, <real*> p.b, at, &p.shape)
     pack_center(&p.X, <real*> p.zeros)

@@ -15,6 +15,7 @@ cdef extern from "simd.h" nogil:
         FS_BF16
         FS_U8
         FS_I8
+        FS_N_STORAGE
     enum:
         FS_LABELS
         FS_ROWS
@@ -41,9 +42,13 @@ cdef extern from "simd.h" nogil:
         Py_ssize_t fetch_size
         bint fetch_all
     ctypedef double (*fs_residual)(const fs_tile* tile) noexcept nogil
+    ctypedef void (*fs_row_mean)(void* z_inout, Py_ssize_t n_outputs) noexcept nogil
+    ctypedef void (*fs_row_logits)(void* z_out, const void* x, const void* W, const void* b, Py_ssize_t n_outputs,
+                                   Py_ssize_t n_features) noexcept nogil
     ctypedef struct fs_family:
         fs_residual* residual
         void (*mean)(const fs_tile* tile) noexcept nogil
+        fs_row_mean row_mean
 
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
     int direct_kinds "fs_direct" (...) noexcept
@@ -52,6 +57,7 @@ cdef extern from "simd.h" nogil:
     const fs_family* family_of "fs_family_of" (...) noexcept
     void sum_samples "fs_sum_samples" (...) noexcept
     void log_softmax "fs_log_softmax" (...) noexcept
+    fs_row_logits row_logits_of "fs_row_logits_of" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
     void csr_logits "fs_csr_logits" (...) noexcept
     void csr_gradient "fs_csr_gradient" (...) noexcept
@@ -60,15 +66,13 @@ cdef extern from "simd.h" nogil:
     void gram_pack "fs_gram_pack" (...) noexcept
     void gram_block "fs_gram_block" (...) noexcept
 
-    ctypedef struct fs_simd:
-        const char* name
     ctypedef struct fs_products:
         int parts
         Py_ssize_t least "from"
     ctypedef struct fs_use:
         fs_products* in_pass "pass"
         fs_products* gram
-    const fs_simd* fs_active
+    const char* fs_active_name
     const fs_use* fs_active_use
     enum:
         FS_EXACT

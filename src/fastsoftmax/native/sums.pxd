@@ -84,7 +84,7 @@ cdef inline int sums_pass(double* mean_out, Features* X, const double* weight, b
     s.shape = cut(X.n_samples, X.n_features, 1, lanes_of(dtype), sizeof(real), is_direct(X, 1, dtype) and not squares)
     s.threads = min(num_threads, <int> s.shape.n_slots)     # each slot is one task
     sums_layout(&s, &arena, dtype)
-    if give(&arena) == FS_NO_MEMORY:
+    if give(&arena, NULL) == FS_NO_MEMORY:
         return FS_NO_MEMORY
     sums_layout(&s, &arena, dtype)
     pack_center(&s.X, <real*> s.zeros)

@@ -8,8 +8,10 @@
 
 #include "simd.h"
 
-extern const fs_simd fs_simd_avx512, fs_simd_amx;
-const fs_simd *fs_active = &fs_simd_amx;
+extern const fs_simd fs_simd_avx512;
+extern const fs_rounded fs_rounded_amx;
+static fs_simd amx; /* as dispatch.c makes it */
+const fs_simd *fs_active = &amx;
 
 static float *random_floats(size_t count) {
     float *values = malloc(count * sizeof(float));
@@ -58,8 +60,8 @@ static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes, int
         const char *name;
         const fs_ops_f32 *ops;
         int parts;
-    } products[] = {{"vector", &fs_simd_avx512.f32, FS_VECTORS}, {"exact", &fs_simd_amx.f32, FS_SIX_PARTS},
-                    {"fast", &fs_simd_amx.f32, FS_THREE_PARTS}, {"rough", &fs_simd_amx.f32, FS_ONE_PART}};
+    } products[] = {{"vector", &fs_simd_avx512.f32, FS_VECTORS}, {"exact", &amx.f32, FS_SIX_PARTS},
+                    {"fast", &amx.f32, FS_THREE_PARTS}, {"rough", &amx.f32, FS_ONE_PART}};
     for (int p = 0; p < 4; p++) {
         fs_tile tile = {.rows = rows, .n_outputs = n_classes, .n_logits = n_classes, .x = x, .ldx = n_features,
                         .n_features = n_features, .storage = FS_F32, .parts = products[p].parts, .z = z, .ldz = ldz};
@@ -79,8 +81,8 @@ static void check_gram(ptrdiff_t rows) {
     static double sums[WIDTH * WIDTH];
     float *x = random_floats(rows * WIDTH), *weight = random_floats(rows);
     memset(out, 0, sizeof out);
-    fs_simd_amx.f32.gram_pack[1](columns, panel, x, rows, WIDTH, WIDTH);
-    fs_simd_amx.f32.gram_block[1](out, columns, panel, weight, rows, 1, WIDTH);
+    fs_rounded_amx.gram_pack(columns, panel, x, rows, WIDTH, WIDTH);
+    fs_rounded_amx.gram_block(out, columns, panel, weight, rows, 1, WIDTH);
     for (ptrdiff_t j = 0; j < WIDTH; j++) {
         for (ptrdiff_t l = 0; l < WIDTH; l++) {
             sums[j * WIDTH + l] = 0;
@@ -92,6 +94,8 @@ static void check_gram(ptrdiff_t rows) {
 }
 
 int main(void) {
+    amx = fs_simd_avx512;
+    amx.f32.rounded_panel = fs_rounded_amx.panel;
     const ptrdiff_t sizes[] = {1, 15, 17, 33, 64, 97, 128}, features[] = {16, 48, 128, 144, 272};
     const ptrdiff_t classes[] = {FS_MANY_CLASSES, 33, 47, 64, 101};
     for (int i = 0; i < 7; i++) {

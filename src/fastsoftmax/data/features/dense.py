@@ -147,8 +147,10 @@ class DenseFeatures(Features):
         self, product_out: Parameters, at: Parameters, direction: Parameters, samples: Samples, options: PassOptions
     ) -> None:
         # The kernel computes the logits of both with one reading of X.
-        W, b = (in_dtype(np.concatenate(pair), self.dtype) for pair in zip(at, direction, strict=True))
-        _kernels.hess_vec[self.kind](*product_out, self.view, self.center, W, b, samples.mass, samples.offset, *options)
+        W, b, V, v = (in_dtype(part, self.dtype) for part in (*at, *direction))
+        _kernels.hess_vec[self.kind](
+            *product_out, self.view, self.center, W, b, V, v, samples.mass, samples.offset, *options
+        )
 
     @override
     def _predict(self, out: FloatArray, at: Parameters, mean: bool, options: PassOptions) -> float:

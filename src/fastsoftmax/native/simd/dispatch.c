@@ -18,25 +18,29 @@ extern const fs_simd fs_simd_avx2;
 extern const fs_simd fs_simd_avx512;
 #endif
 #ifdef FS_HAVE_AVX512_BF16
-extern const fs_simd fs_simd_avx512_bf16;
+extern const fs_rounded fs_rounded_avx512_bf16;
 #endif
 #ifdef FS_HAVE_AMX
-extern const fs_simd fs_simd_amx;
+extern const fs_rounded fs_rounded_amx;
 #endif
 
-static const fs_simd *const tables[] = {
-    &fs_simd_baseline,
+/* A set is a table, and products of bfloat16 where it has some. */
+static const struct {
+    const fs_simd *table;
+    const fs_rounded *rounded;
+} sets[] = {
+    {&fs_simd_baseline, NULL},
 #ifdef FS_HAVE_AVX2
-    &fs_simd_avx2,
+    {&fs_simd_avx2, NULL},
 #endif
 #ifdef FS_HAVE_AVX512
-    &fs_simd_avx512,
+    {&fs_simd_avx512, NULL},
 #endif
 #ifdef FS_HAVE_AVX512_BF16
-    &fs_simd_avx512_bf16,
+    {&fs_simd_avx512, &fs_rounded_avx512_bf16},
 #endif
 #ifdef FS_HAVE_AMX
-    &fs_simd_amx,
+    {&fs_simd_avx512, &fs_rounded_amx},
 #endif
 };
 static const char *const names[] = {
@@ -176,13 +180,22 @@ const fs_use *fs_use_of(const char *name, int vendor) {
     return &vectors;
 }
 
+static fs_simd active;
 const fs_simd *fs_active = &fs_simd_baseline;
+const char *fs_active_name = "baseline";
 const fs_use *fs_active_use = &vectors;
 
 int fs_simd_activate(const char *name) {
-    for (int i = (int)(sizeof tables / sizeof tables[0]) - 1; i >= 0; i--) {
+    for (int i = (int)(sizeof sets / sizeof sets[0]) - 1; i >= 0; i--) {
         if ((name == NULL || strcmp(name, names[i]) == 0) && fs_simd_available(names[i])) {
-            fs_active = tables[i];
+            active = *sets[i].table;
+            if (sets[i].rounded != NULL) {
+                active.f32.rounded_panel = sets[i].rounded->panel;
+                active.f32.gram_pack[1] = sets[i].rounded->gram_pack;
+                active.f32.gram_block[1] = sets[i].rounded->gram_block;
+            }
+            fs_active = &active;
+            fs_active_name = names[i];
             fs_active_use = fs_use_of(names[i], fs_vendor());
             return 1;
         }

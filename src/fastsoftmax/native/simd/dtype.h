@@ -102,3 +102,22 @@ INLINE vec NAME(times_power_of_two)(vec a, vec n, ivec n_bits) {
     return a * scale_a * scale_b;
 #endif
 }
+
+/* Elements of a vector times those of a panel. */
+enum { NAME(WIDTH) = PANEL_VECTORS * LANES };
+#define WIDTH NAME(WIDTH)
+
+/* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first
+ * half of the vectors with the second. */
+INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo) {
+    vec v[LANES], w[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) v[i] = load(x[i]);
+    UNROLL for (int round = 1; round < LANES; round *= 2) {
+        UNROLL for (int i = 0; i < LANES / 2; i++) {
+            w[2 * i] = SHUFFLE2(v[i], v[i + LANES / 2], ZIP_LOW);
+            w[2 * i + 1] = SHUFFLE2(v[i], v[i + LANES / 2], ZIP_HIGH);
+        }
+        UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
+    }
+    UNROLL for (int i = 0; i < LANES; i++) store(out + i * ldo, v[i]);
+}

@@ -64,44 +64,17 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
 #include "few.h"
 #endif
 
-enum { NAME(WIDTH) = PANEL_VECTORS * LANES };
-#define WIDTH NAME(WIDTH)
-
-#if defined(__AVX512BF16__) && DTYPE_IS_F32
-#include "bf16.h"
-#endif
-
 /* A packed panel, (inner, WIDTH), times the rows of many classes. */
 INLINE void NAME(packed_panel)(real *out, const real *a, const real *x, fs_fetch *fetch, int parts,
                                ptrdiff_t n_classes, ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
-#if defined(__AMX_BF16__) && DTYPE_IS_F32
+#if DTYPE_IS_F32
     if (parts != FS_VECTORS) {
-        amx_panel(out, a, x, parts, n_classes, vectors, inner, ldo, lda, WIDTH);
-        return;
-    }
-#elif defined(__AVX512BF16__) && DTYPE_IS_F32
-    if (parts != FS_VECTORS) {
-        bf16_rounded_panel(out, a, x, n_classes, vectors, inner, ldo, lda);
+        fs_active->f32.rounded_panel(out, a, x, parts, n_classes, vectors, inner, ldo, lda);
         return;
     }
 #endif
     (void)parts;
     NAME(panel)(out, a, x, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldo, lda, WIDTH);
-}
-
-/* LANES x LANES elements: column by column of x, which has rows ldx apart. Each of log2(LANES) rounds zips the first
- * half of the vectors with the second. */
-INLINE void NAME(transpose)(real *out, const real *const x[LANES], ptrdiff_t ldo) {
-    vec v[LANES], w[LANES];
-    UNROLL for (int i = 0; i < LANES; i++) v[i] = load(x[i]);
-    UNROLL for (int round = 1; round < LANES; round *= 2) {
-        UNROLL for (int i = 0; i < LANES / 2; i++) {
-            w[2 * i] = SHUFFLE2(v[i], v[i + LANES / 2], ZIP_LOW);
-            w[2 * i + 1] = SHUFFLE2(v[i], v[i + LANES / 2], ZIP_HIGH);
-        }
-        UNROLL for (int i = 0; i < LANES; i++) v[i] = w[i];
-    }
-    UNROLL for (int i = 0; i < LANES; i++) store(out + i * ldo, v[i]);
 }
 
 /* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */

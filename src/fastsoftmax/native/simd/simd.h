@@ -73,10 +73,17 @@ typedef struct {
  * r_i = C_i u_i, with the curvature C_i = ∂²L_i/∂z_i² or, where that is not positive, its mean; 0 returns. */
 typedef double (*fs_residual)(const fs_tile *tile);
 
+typedef void (*fs_row_mean)(void *z_inout, ptrdiff_t n_outputs);
+
+/* z_k = Σ_j W_kj x_j + b_k for one sample, with W as for tile_logits, of a dtype. */
+typedef void (*fs_row_logits)(void *z_out, const void *x, const void *W, const void *b, ptrdiff_t n_outputs,
+                              ptrdiff_t n_features);
+
 /* A family is its row functions. */
 typedef struct {
     fs_residual residual[FS_N_TARGETS]; /* by the kind of targets; NULL where the family has none of it */
     void (*mean)(const fs_tile *tile);  /* makes the means of the targets of logits */
+    fs_row_mean row_mean;               /* the same of one sample, whose logits are contiguous */
 } fs_family;
 
 /* FS_softmax, ...: the numbers of the families. */
@@ -100,6 +107,10 @@ enum {
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
+        /* What a tile of many classes is made of by products of bfloat16 parts; NULL where the set has none: out     \
+         * (n_classes, vectors · lanes) += a (n_classes, inner) times a panel x of `vectors` vectors. */              \
+        void (*rounded_panel)(real *out, const real *a, const real *x, int parts, ptrdiff_t n_classes,                \
+                              ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                      \
         /* By their numbers. */                                                                                       \
         const fs_family *const *families;                                                                             \
         /* sum_k += Σ_i z_ik */                                                                                       \
@@ -135,6 +146,7 @@ enum {
          * ldx long with zeros past the features; those of stored are row and its columns column elements apart. */   \
         void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
                                     ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx);            \
+        fs_row_logits row_logits;                                                                                     \
         /* z_i = log softmax(z_i) */                                                                                  \
         void (*log_softmax)(real *z_inout, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                       \
     } fs_ops_##dtype;
@@ -143,10 +155,20 @@ FS_DECLARE_OPS(float, f32)
 FS_DECLARE_OPS(double, f64)
 
 typedef struct {
-    const char *name;
     fs_ops_f32 f32;
     fs_ops_f64 f64;
 } fs_simd;
+
+/* The products of bfloat16 of a set that is another's in all else: what takes the place of rounded_panel, gram_pack[1]
+ * and gram_block[1] of float32. */
+typedef struct {
+    void (*panel)(float *out, const float *a, const float *x, int parts, ptrdiff_t n_classes, ptrdiff_t vectors,
+                  ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);
+    void (*gram_pack)(float *columns_out, void *panel_out, const float *x, ptrdiff_t rows, ptrdiff_t n_features,
+                      ptrdiff_t ldx);
+    void (*gram_block)(float *out_inout, const float *columns, const void *panels, const float *weight, ptrdiff_t rows,
+                       ptrdiff_t n_features, ptrdiff_t ldo);
+} fs_rounded;
 
 /* Which products serve a precision: `parts` where there are at least that many classes, or features of a Gram matrix;
  * vectors below. */
@@ -160,8 +182,9 @@ typedef struct {
     fs_products pass[FS_N_PRECISIONS], gram[FS_N_PRECISIONS];
 } fs_use;
 
-/* The table in use, and which of its products are. They change when the package is imported, and never after. */
+/* The table in use, its name, and which of its products are. They change when the package is imported, and never after. */
 extern const fs_simd *fs_active;
+extern const char *fs_active_name;
 extern const fs_use *fs_active_use;
 
 /* The parts that a precision's products are made of. */
@@ -187,6 +210,7 @@ static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int 
 #define fs_csr_dual_step(T_inout, wide, ...) (FS_ACTIVE(T_inout)->csr_dual_step[wide](T_inout, __VA_ARGS__))
 #define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
+#define fs_row_logits_of(pointer) (FS_ACTIVE(pointer)->row_logits)
 #define fs_log_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->log_softmax(z_inout, __VA_ARGS__))
 
 /* The names of the families, by their numbers. */

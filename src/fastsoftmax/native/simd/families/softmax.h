@@ -201,10 +201,31 @@ static void NAME(softmax_mean)(const fs_tile *tile) {
     NAME(softmax)(tile->z, 0, tile->rows, tile->n_outputs, tile->ldz);
 }
 
+/* softmax(z) of one sample in the place of z: the lanes of a vector are classes. */
+static void NAME(softmax_row)(void *z_inout, ptrdiff_t n_classes) {
+    real *const z = z_inout;
+    real peak = z[0], rest[LANES], tail = 0;
+    dvec sum = {0};
+    ptrdiff_t k = 0;
+    for (ptrdiff_t c = 1; c < n_classes; c++) peak = z[c] > peak ? z[c] : peak;
+    for (; k + LANES <= n_classes; k += LANES) {
+        const vec e = NAME(exp)(load(z + k) - peak);
+        sum += NAME(as_double)(e);
+        store(z + k, e);
+    }
+    for (int l = 0; l < LANES; l++) rest[l] = k + l < n_classes ? z[k + l] - peak : 0;
+    store(rest, NAME(exp)(load(rest)));
+    for (ptrdiff_t c = k; c < n_classes; c++) tail += z[c] = rest[c - k];
+    const real total = (real)(NAME(total)(sum) + tail);
+    for (k = 0; k + LANES <= n_classes; k += LANES) store(z + k, load(z + k) / total);
+    for (; k < n_classes; k++) z[k] /= total;
+}
+
 static const fs_family NAME(family_softmax) = {
     .residual = {[FS_LABELS] = NAME(softmax_labels),
                  [FS_ROWS] = NAME(softmax_rows),
                  [FS_DIRECTION] = NAME(softmax_direction)},
     .mean = NAME(softmax_mean),
+    .row_mean = NAME(softmax_row),
 };
 #endif
