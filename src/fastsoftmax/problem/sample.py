@@ -75,8 +75,11 @@ def draw(importance: Float64Array) -> tuple[IndexArray, Float64Array]:
     return rows, probability[rows].astype(np.float64)
 
 
-def draw_sample(loss: Loss, theta: Float64Array) -> Sample:
-    """Return the rows that the curvature at theta depends on most, all if they are few; two passes over X at most."""
+def draw_part(loss: Loss, theta: Float64Array) -> tuple[Loss, Float64Array]:
+    """Return the rows that the curvature at theta depends on most, all if they are few, and the mass of each; one pass.
+
+    The mass, (n_rows,), is divided by the probability that a row is drawn, and by the number of all rows.
+    """
     n_samples = len(loss)
     part, factor = loss, np.ones(1)
     if n_samples > sample_rows(n_samples):
@@ -85,7 +88,12 @@ def draw_sample(loss: Loss, theta: Float64Array) -> Sample:
             importance = importance * _traces(loss, theta)
         rows, probability = draw(importance)
         part, factor = loss.part(rows), 1 / probability
-    mass = np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / n_samples
+    return part, np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / n_samples
+
+
+def draw_sample(loss: Loss, theta: Float64Array) -> Sample:
+    """Return the rows of `draw_part` with what the model thinks of them; two passes over X at most."""
+    part, mass = draw_part(loss, theta)
     means = part.mean(theta).astype(np.float64)
     probabilities, traces = unsaturated(means, mass)
     X = np.ascontiguousarray(part.X.finite_values())
