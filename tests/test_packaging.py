@@ -20,8 +20,8 @@ FLOORS = (
     r"native/arena\.pxd",
     r"native/layout\.pxd",
     r"native/(border|csr|slots|tile)\.pxd",
-    r"native/(csr_gradient|csr_predict|dual|gradient|gram|logits|predict|sums)\.pxd",
-    r"_kernels\.pyx",
+    r"native/(coordinates|csr_gradient|csr_predict|dual|gradient|gram|logits|predict|sums)\.pxd",
+    r"(_coordinates|_kernels)\.pyx",
 )
 
 
