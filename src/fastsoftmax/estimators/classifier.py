@@ -1,5 +1,6 @@
 """What the scikit-learn classifiers share: checks of their data, predictions, coefficients."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..data.features import as_csr, is_bfloat16
 from ..fitting.logits import log_softmax, softmax
 from ..fitting.passes import decision_function
 from ..fitting.result import FitResult
-from ..penalties import ElasticNet
+from ..penalties import ElasticNet, as_bounds
 from ..runtime.arrays import FloatArray
 from ..runtime.threads import available_threads
 from ..runtime.vectors import project
@@ -203,8 +204,8 @@ def total_of(weights: np.ndarray) -> float:
     return total
 
 
-def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -> ElasticNet:
-    """Return the penalty of the mean loss that equals scikit-learn's C and l1_ratio.
+def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int, group: str | None = None) -> ElasticNet:
+    """Return the strengths, for the mean loss, of the penalty that equals scikit-learn's C and l1_ratio.
 
     Raises
     ------
@@ -212,13 +213,30 @@ def penalty_of(C: float, l1_ratio: float, total_weight: float, n_classes: int) -
         If l1 or l2 overflows.
     """
     # A softmax of two rows ±w/2 is the logistic regression of w: ½‖w‖² = ½ · 2 · (‖w/2‖² + ‖w/2‖²), and
-    # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁.
+    # ‖w‖₁ = ‖w/2‖₁ + ‖w/2‖₁. A group of the two is of norm |w|/√2.
     rows_share_penalty = 2 if n_classes == 2 else 1
+    norm_of_rows = math.sqrt(2) if n_classes == 2 and group is not None else 1.0
     inverse = float(C) * float(total_weight)
     strength = 1 / inverse if inverse else np.inf
     if rows_share_penalty * strength == np.inf:
         raise ValueError(f"C must not be so small that 1/(C · Σ sample_weight) overflows, found {C} · {total_weight}")
-    return ElasticNet(l2=(1 - l1_ratio) * rows_share_penalty * strength, l1=l1_ratio * strength)
+    return ElasticNet(l2=(1 - l1_ratio) * rows_share_penalty * strength, l1=l1_ratio * norm_of_rows * strength)
+
+
+def bounds_of(bounds: Any, n_classes: int, n_features: int) -> Any:
+    """Return bounds of coef_ as bounds of W, which for two classes has the rows ±coef_/2.
+
+    Raises
+    ------
+    ValueError
+        If they have the wrong shape, type or values.
+    """
+    if bounds is None:
+        return None
+    lower, upper = as_bounds(bounds, (1 if n_classes == 2 else n_classes, n_features))
+    if n_classes > 2:
+        return lower, upper
+    return np.vstack([-upper, lower]) / 2, np.vstack([-lower, upper]) / 2
 
 
 def coefficients_of(W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

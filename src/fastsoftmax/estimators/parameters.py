@@ -18,6 +18,8 @@ class FitParameters:
     tol: float = 1e-4
     fit_intercept: bool = True
     penalty_factor: Any = None
+    group: str | None = None
+    bounds: Any = None
     class_weight: dict | str | None = None
     random_state: Any = None
     solver: str | SGD = "auto"
@@ -30,6 +32,8 @@ class FitParameters:
         "tol": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
         "penalty_factor": ["array-like", None],
+        "group": [StrOptions({"classes"}), None],
+        "bounds": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "random_state": ["random_state", np.random.Generator],
         "solver": [StrOptions(set(SOLVERS)), SGD],

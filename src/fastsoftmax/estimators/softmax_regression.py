@@ -20,6 +20,7 @@ from ..runtime.vectors import project
 from ..solvers import SGD, Walk
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
+    bounds_of,
     dtype_of,
     fitted_attributes,
     penalty_of,
@@ -59,6 +60,12 @@ def _serves_streams(estimator: "SoftmaxRegression") -> bool:
             f"penalty_factor must be None for partial_fit: its steps penalise all features alike, "
             f"found {estimator.penalty_factor!r}"
         )
+    if estimator.group is not None:
+        raise AttributeError(
+            f"group must be None for partial_fit: its steps serve no L1 penalty, found {estimator.group!r}"
+        )
+    if estimator.bounds is not None:
+        raise AttributeError("bounds must be None for partial_fit: its steps serve none, found others")
     if estimator.standardize:
         raise AttributeError("standardize must be False for partial_fit: a stream's deviations are unknown, found True")
     if isinstance(estimator.class_weight, str):
@@ -88,6 +95,12 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
     fit_intercept : bool, default=True
     penalty_factor : array_like of shape (n_features,), default=None
         Multiplies the penalty of each feature; 0 leaves a feature free. None for ones. `partial_fit` takes None alone.
+    group : {"classes"} or None, default=None
+        "classes" takes the coefficients of a feature, one for each class, as a group: Σ_j ‖W_:j‖₂ takes the place of
+        ‖W‖₁, and a feature has coefficients for all classes or for none. For two classes it is ‖w‖₁.
+    bounds : (lower, upper), default=None
+        lower ≤ coef_ ≤ upper; each a number or an array that has the shape of coef_ or (n_features,), and may be
+        infinite. Not with a group.
     standardize : bool, default=False
         Train on (x − mean)/std of every feature, or on x/std without an intercept, and penalise the coefficients of
         these features. coef_ and intercept_ are for x itself. X is not copied, and a sparse X stays sparse.
@@ -96,7 +109,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
     random_state : int, RandomState, Generator or None, default=None
         Draws the order of the samples for "sgd" and `partial_fit`.
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD, default="auto"
-        "auto" is "proximal" with an L1 penalty (no other solver serves one), and "preconditioned-lbfgs" without.
+        "auto" is "proximal" with an L1 penalty or bounds (no other solver serves them), else "preconditioned-lbfgs".
         "lbfgs" is plain L-BFGS, "gd" gradient descent, "agd" accelerated gradient descent. "sgd" takes a step per
         mini-batch, with the default options of `SGD`; an `SGD` instance sets others.
     learning_rate : float or "auto", default="auto"
@@ -170,7 +183,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         targets, classes = self._encode(y, X.shape[0])
         weights = self._weights(sample_weight, X, targets, classes)
         total_weight = float(X.shape[0]) if weights is None else total_of(weights)
-        penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes))
+        penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes), self.group)
         num_threads = self._num_threads()
         scale = shift = None
         if self.standardize:
@@ -193,6 +206,8 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             l2=penalty.l2,
             l1=penalty.l1,
             penalty_factor=self.penalty_factor,
+            group=self.group,
+            bounds=self._bounds(len(classes), X.shape[1], scale),
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -289,6 +304,11 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         if hasattr(self, "result_"):
             del self.result_
         return self
+
+    def _bounds(self, n_classes: int, n_features: int, scale: np.ndarray | None) -> Any:
+        """Bounds of W for what is fitted; that of scaled features is coef_ over the scale, which is positive."""
+        bounds = bounds_of(self.bounds, n_classes, n_features)
+        return bounds if bounds is None or scale is None else tuple(bound / scale for bound in bounds)
 
     def _known_classes(self, classes: Any, y: Any) -> np.ndarray | None:
         """Classes of the previous call, or else the given ones; None if the columns of y are the classes."""

@@ -35,9 +35,10 @@ from ..fitting.binding import bind, start
 from ..fitting.path import walk
 from ..fitting.result import FitResult
 from ..fitting.solving import Settings, solve
-from ..penalties import ElasticNet, as_factors
+from ..penalties import as_penalty
 from ..problem.objective import Objective
 from .classifier import (
+    bounds_of,
     coefficients_of,
     dtype_of,
     fitted_attributes,
@@ -75,7 +76,7 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
     l1_ratios : array_like, default=(0.0,)
         Values of l1_ratio, from 0 (only an L2 penalty) to 1 (only an L1 penalty).
     fit_intercept : bool, default=True
-    penalty_factor : array_like of shape (n_features,), default=None
+    penalty_factor, group, bounds
         As for `SoftmaxRegression`.
     cv : int, cross-validation splitter or iterable, default=None
         Number of folds, stratified by class (None for 5); or an iterable over indices of training and test samples.
@@ -178,7 +179,14 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
         total_weight = float(X.shape[0]) if weights is None else total_of(weights)
         whole = Objective(
             bind(X, labels, sample_weight=weights, fit_intercept=self.fit_intercept, num_threads=self._num_threads()),
-            ElasticNet(factors=as_factors(self.penalty_factor, X.shape[1])),
+            as_penalty(
+                0.0,
+                0.0,
+                (len(classes), X.shape[1]),
+                penalty_factor=self.penalty_factor,
+                group=self.group,
+                bounds=bounds_of(self.bounds, len(classes), X.shape[1]),
+            ),
         )
         weights = np.ones(X.shape[0]) if weights is None else weights
         if sample_weight is not None:
@@ -194,7 +202,7 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
         intercepts = np.empty((*shape, n_rows), dtype_of(X))
         n_iter = np.empty(shape, dtype=np.int32)
         missed = []
-        for place, result in _fits(folds, Cs, l1_ratios, len(classes), settings):
+        for place, result in _fits(folds, Cs, l1_ratios, (len(classes), self.group), settings):
             coefs[place], intercepts[place] = coefficients_of(result.W, result.b)
             n_iter[place] = result.n_iter
             missed += [shortfall(result)]
@@ -204,7 +212,7 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
             # Of equal scores take the first C, then the first l1_ratio, as scikit-learn does.
             c, r = np.unravel_index(scores.sum(axis=0).T.argmax(), shape[:0:-1])
             C, l1_ratio = float(Cs[c]), float(l1_ratios[r])
-            penalty = whole.penalty.of_strength(penalty_of(C, l1_ratio, total_weight, len(classes)))
+            penalty = whole.penalty.of_strength(penalty_of(C, l1_ratio, total_weight, len(classes), self.group))
             problem = whole.variant(penalty, whole.loss.samples.weight)
             mean = coefs[:, r, c].mean(axis=0, dtype=np.float64), intercepts[:, r, c].mean(axis=0, dtype=np.float64)
             result = _checked(solve(problem, start(rows_of(*mean), problem.loss), settings))
@@ -304,16 +312,19 @@ def _fold(whole: Objective, weights: np.ndarray, train: Any, test: Any) -> Fold:
 
 
 def _fits(
-    folds: list[Fold], Cs: np.ndarray, l1_ratios: np.ndarray, n_classes: int, settings: Settings
+    folds: list[Fold], Cs: np.ndarray, l1_ratios: np.ndarray, kind: tuple[int, str | None], settings: Settings
 ) -> Iterator[tuple[tuple[int, int, int], FitResult]]:
-    """Yield the fit of each fold, l1_ratio and C, and its place in arrays of (n_folds, n_l1_ratios, n_cs)."""
+    """Yield the fit of each fold, l1_ratio and C, and its place in arrays of (n_folds, n_l1_ratios, n_cs).
+
+    kind is the number of classes, and the group.
+    """
     order = np.argsort(Cs, kind="stable")
     for r, l1_ratio in enumerate(l1_ratios):
         walks = [
             walk(
                 fold.objective,
                 [
-                    fold.objective.penalty.of_strength(penalty_of(C, l1_ratio, fold.total_weight, n_classes))
+                    fold.objective.penalty.of_strength(penalty_of(C, l1_ratio, fold.total_weight, *kind))
                     for C in Cs[order]
                 ],
                 start(None, fold.objective.loss),

@@ -8,9 +8,9 @@ distribution q_i over the classes and its entropy H(q_i) = −Σ_k q_ik log q_ik
 The minimum of the right side and the penalty over W and b is the dual value, a lower bound of F. With
 V = Σ_i ω_i (q_i − ȳ_i) x_iᵀ it is
 
-    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − P*(V)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
+    D(q) = Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩) − P*(−V)    where  Σ_i ω_i (q_i − ȳ_i) = 0,
 
-P* being the penalty's conjugate, Σ_kj (|V_kj| − l1)₊² / (2 l2) without factors.
+P* being the penalty's conjugate, for the elastic net Σ_kj (|V_kj| − l1)₊² / (2 l2) without factors.
 The condition comes from b, which has no penalty. If l2 = 0, P* becomes the condition |V_kj| ≤ l1. At the
 minimum q = softmax(z), so q starts there. Then q ← ȳ + c (q − ȳ) with c ≤ 1 shrinks V until it meets its condition
 (as in Mairal, thesis, 2010, appendix D).
@@ -38,38 +38,46 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
     """
     if not penalty.penalizes_all:
         return np.nan
-    W, b, l2 = at.W, at.b, penalty.l2
+    W, b = at.W, at.b
     labels, targets, n_classes, _, sample_weight, offset = samples
-    rows = np.eye(n_classes)[labels] if targets is None else targets.astype(np.float64)
-    mass = rows.sum(axis=1)
-    Y = rows / mass[:, None]
+    # Samples are columns here: NumPy adds up few long rows much faster than many short ones.
+    if targets is None:
+        rows = np.zeros((n_classes, len(X)))
+        rows[labels, np.arange(len(X))] = 1
+    else:
+        rows = np.ascontiguousarray(targets.T, np.float64)
+    mass = rows.sum(axis=0)
+    Y = rows / mass
     mass /= len(X)
     if sample_weight is not None:
         mass *= sample_weight
-    fixed = X.exact_products(W)
+    fixed = np.ascontiguousarray(X.exact_products(W).T)
     if offset is not None:
-        fixed += offset
-    primal = _loss(fixed + b, Y, mass) + penalty.absolute(W) + penalty.square(W)
+        fixed += offset.T
+    primal = _loss(fixed + b[:, None], Y, mass) + penalty.absolute(W) + penalty.square(W)
 
-    class_mass = mass @ Y
-    q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b)
+    class_mass = Y @ mass
+    q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b[:, None])
     if fit_intercept:
-        # Newton leaves a small excess: mix a constant distribution into q that removes it.
-        excess = mass @ q - class_mass
-        part = float(np.max(excess / np.where(excess > 0, excess + class_mass, 1.0)))
-        if part > 0:
-            constant = np.maximum(class_mass - (1 - part) / part * excess, 0) / mass.sum()
-            q = (1 - part) * q + part * constant
-    V = X.exact_sums(mass[:, None] * (q - Y))
-    if not l2:
-        q = Y + penalty.shrinkage(V) * (q - Y)
-    dual = float(mass @ _entropy(q))
+        # Newton leaves a small excess: mix a distribution into q that removes it. It is constant, but in samples with
+        # a class that is ruled out, which keep their targets.
+        ruled = np.zeros(len(X), np.bool_)
+        if offset is not None:
+            ruled |= np.isneginf(offset).any(axis=1)
+        excess, room = q @ mass - class_mass, class_mass - Y @ (mass * ruled)
+        part = float(np.max(excess / np.where(excess > 0, excess + room, 1.0)))
+        if 0 < part < 1:
+            constant = np.maximum(room - (1 - part) / part * excess, 0) / (mass @ ~ruled)
+            q = (1 - part) * q + part * np.where(ruled, Y, constant[:, None])
+    V = X.exact_sums((mass * (q - Y)).T)
+    shrinkage = penalty.shrinkage(-V)
+    if shrinkage < 1:
+        q, V = Y + shrinkage * (q - Y), shrinkage * V
+    dual = float(_entropy(q) @ mass)
     if offset is not None:
         change = q - Y
-        dual += float(mass @ np.where(change == 0, 0.0, change * np.where(change == 0, 0.0, offset)).sum(axis=1))
-    if l2:
-        dual -= penalty.conjugate(V)
-    return primal - dual
+        dual += float(np.where(change == 0, 0.0, change * np.where(change == 0, 0.0, offset.T)).sum(axis=0) @ mass)
+    return primal - dual + penalty.conjugate(-V)
 
 
 def _probabilities(
@@ -79,45 +87,44 @@ def _probabilities(
     # The optimal intercept of a class without samples is −∞.
     b = np.where(class_mass > 0, b, -np.inf)
     present = np.flatnonzero(class_mass)
-    loss, q = _loss(fixed + b, Y, mass), _softmax(fixed + b)
+    loss, q = _loss(fixed + b[:, None], Y, mass), _softmax(fixed + b[:, None])
     for _ in range(MAX_NEWTON):
-        excess = (mass @ q - class_mass)[present]
+        excess = (q @ mass - class_mass)[present]
         if largest(excess) <= BALANCED * mass.sum():
             break
-        P = q[:, present]
-        hessian = np.diag(mass @ P) - (P.T * mass) @ P
+        P = q[present]
+        hessian = np.diag(P @ mass) - (P * mass) @ P.T
         step = np.zeros_like(b)
         step[present] = -np.linalg.lstsq(hessian, excess, rcond=1e-12)[0]
         t = 1.0
         while t > 1e-3:
-            trial = _loss(fixed + (b + t * step), Y, mass)
+            trial = _loss(fixed + (b + t * step)[:, None], Y, mass)
             if trial <= loss + 1e-14 * abs(loss):
                 break
             t *= 0.5
         else:
             break
         b = b + t * step
-        loss, q = trial, _softmax(fixed + b)
+        loss, q = trial, _softmax(fixed + b[:, None])
     return q
 
 
 def _loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
-    """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); rows of weight zero may hold any values."""
-    top = logits.max(axis=1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    relative = logits - top
+    """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); samples of weight zero may hold any values. All are (n_classes, n)."""
+    top = logits.max(axis=0)
+    relative = logits - np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
-        terms = np.log(np.exp(relative).sum(axis=1)) - np.where(Y > 0, Y * np.where(Y > 0, relative, 0), 0).sum(axis=1)
-    return float(mass @ np.where(mass > 0, terms, 0.0))
+        terms = np.log(np.exp(relative).sum(axis=0)) - np.where(Y > 0, Y * np.where(Y > 0, relative, 0), 0).sum(axis=0)
+    return float(np.where(mass > 0, terms, 0.0) @ mass)
 
 
 def _softmax(logits: Float64Array) -> Float64Array:
-    top = logits.max(axis=1, keepdims=True)
+    top = logits.max(axis=0)
     exponentials: Float64Array = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
-    exponentials /= np.maximum(exponentials.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    exponentials /= np.maximum(exponentials.sum(axis=0), np.finfo(np.float64).tiny)
     return exponentials
 
 
 def _entropy(q: Float64Array) -> Float64Array:
-    entropy: Float64Array = -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=1)
+    entropy: Float64Array = -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=0)
     return entropy

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from numpy.typing import ArrayLike
 
 from ..data.features import AnyMatrix
-from ..penalties import ElasticNet
+from ..penalties import Bounds, as_penalty
 from ..problem.objective import Objective
 from ..solvers import SGD
 from .binding import Init, bind, start
@@ -22,6 +22,8 @@ def fit(
     l2: float = 0.0,
     l1: float = 0.0,
     penalty_factor: ArrayLike | None = None,
+    group: str | None = None,
+    bounds: Bounds | None = None,
     learning_rate: float | str = "auto",
     tol: float = 1e-4,
     max_iter: int = 1000,
@@ -52,7 +54,7 @@ def fit(
     family : {"softmax"}
         The distribution of y.
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD
-        "auto" is "proximal" with an L1 penalty, which it alone serves, and "preconditioned-lbfgs" without one: L-BFGS
+        "auto" is "proximal" with an L1 penalty or bounds, which it alone serves, else "preconditioned-lbfgs": L-BFGS
         that starts from the curvature of a sample, as "lbfgs" does not; and, for a float32 X and 32 classes or more,
         with rough products, of which nothing remains in the result. "gd" is gradient descent by a fixed learning
         rate, "agd" Nesterov's, accelerated and restarted; "sgd" takes a step after every mini-batch, as `SGD()`
@@ -63,19 +65,26 @@ def fit(
         Weight of ‖W‖₁; with scikit-learn's C it is 1/(C · Σs) where l1_ratio is 1. Entries of W become exactly zero.
     penalty_factor : array_like of shape (n_features,), optional
         Multiplies l2 and l1 of each feature; 0 leaves a feature free of both. Ones by default.
+    group : {"classes"}, optional
+        "classes" takes the weights of a feature, one for each class, as a group: l1 · Σ_j f_j ‖W_:j‖₂ is the L1 part,
+        and a feature has weights for all classes or for none.
+    bounds : (lower, upper), optional
+        lower ≤ W ≤ upper; each a number or an array of shape (n_features,) or (n_classes, n_features), which may be
+        infinite. b is free. "auto" is then "proximal", which alone serves bounds; not with a group.
     learning_rate : float or "auto"
         For "gd" and "agd": η, or 1/L with L a bound of the curvature, which never diverges; for "sgd" the first
         step's, or one found by the curvature of the first mini-batch.
     tol : float
         Converged when no entry of ∂F is larger in absolute value and, with "auto" and "preconditioned-lbfgs", the
-        estimated distance to the minimum is at most tol · F; with an L1 penalty, when no entry of its subgradient of
-        least norm is larger, nor than a twentieth of l1. `distance` and `duality_gap` tell what that is worth.
+        estimated distance to the minimum is at most tol · F. With an L1 penalty or bounds ∂F is the subgradient of
+        least norm, of which no entry may be larger than a twentieth of l1 either, and the distance is estimated where
+        the Hessian is at hand. `distance` and `duality_gap` tell what that is worth.
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
     offset : array_like of shape (n_samples, n_classes), optional
         Added to the logits; −∞ rules a class out for a sample.
     init : (W, b), optional
-        Where to start; zeros by default.
+        Where to start; zeros by default. With bounds, from the weights nearest to these that are within them.
     fit_intercept : bool
         False holds b at zero.
     scale, shift : float or array_like of shape (n_features,), optional
@@ -114,6 +123,8 @@ def fit(
         shift=shift,
         num_threads=num_threads,
     )
-    objective = Objective(loss, ElasticNet.of(l2, l1, penalty_factor, loss.X.shape[1]))
+    shape = loss.n_outputs, loss.X.shape[1]
+    penalty = as_penalty(l2, l1, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
+    objective = Objective(loss, penalty)
     settings = Settings(solver, learning_rate, tol, max_iter, callback, random_state, bool(certify))
     return solve(objective, start(init, loss), settings)

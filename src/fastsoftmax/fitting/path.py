@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..data.arguments import as_array, as_number
 from ..data.features import AnyMatrix
-from ..penalties import ElasticNet, as_factors
+from ..penalties import Bounds, ElasticNet, as_penalty
 from ..problem.objective import Objective
 from ..runtime.arrays import Float64Array, IndexArray
 from .binding import Init, bind, start
@@ -109,6 +109,8 @@ def path(
     l2s: ArrayLike | None = None,
     l1s: ArrayLike | None = None,
     penalty_factor: ArrayLike | None = None,
+    group: str | None = None,
+    bounds: Bounds | None = None,
     init: Init | None = None,
     **options: Unpack[FitOptions],
 ) -> PathResult:
@@ -125,7 +127,7 @@ def path(
         As in `fit`.
     l2s, l1s : array_like of shape (n_penalties,), or float
         Weights of ½‖W‖² and ‖W‖₁, in any order; one number, zero by default, is the same for all.
-    penalty_factor : array_like of shape (n_features,), optional
+    penalty_factor, group, bounds
         As in `fit`, for every penalty.
     init : (W, b), optional
         Where the strongest penalty's fit starts; zeros by default.
@@ -149,12 +151,13 @@ def path(
     strengths = _as_strengths(l2s, l1s)
     of_data, settings = _split(options)
     loss = bind(X, y, **of_data)
-    factors = as_factors(penalty_factor, loss.X.shape[1])
-    penalties = [ElasticNet(l2, l1, factors) for l2, l1 in strengths]
+    shape = loss.n_outputs, loss.X.shape[1]
+    common = as_penalty(0.0, 0.0, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
+    penalties = [common.of_strength(ElasticNet(l2, l1)) for l2, l1 in strengths]
     # Of two, the one with the greater l1 is the stronger.
     order = sorted(range(len(penalties)), key=lambda p: (penalties[p].l1, penalties[p].l2), reverse=True)
     results: dict[int, FitResult] = {}
-    steps = walk(Objective(loss, ElasticNet()), [penalties[p] for p in order], start(init, loss), settings)
+    steps = walk(Objective(loss, common), [penalties[p] for p in order], start(init, loss), settings)
     try:
         for p, result in zip(order, steps, strict=False):
             results[p] = result

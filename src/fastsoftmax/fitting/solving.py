@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.arguments import as_count, as_generator, as_number
+from ..penalties import ElasticNet
 from ..problem.objective import Objective
 from ..runtime.arrays import Float64Array
 from ..runtime.threads import one_blas_thread
@@ -17,7 +18,7 @@ from ..solvers import (
     GradientDescent,
     Method,
     Progress,
-    ProximalQuasiNewton,
+    ProximalNewton,
     Solution,
     StochasticGradient,
     check_needs,
@@ -48,7 +49,7 @@ class Settings:
 def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitResult:
     """Minimise an objective from theta on; result and errors as of `fit`."""
     max_iter, penalty, callback = as_count("max_iter", settings.max_iter), objective.penalty, settings.callback
-    method = _method(settings, max_iter, penalty.l1)
+    method = _method(settings, max_iter, penalty)
     if settings.certify:
         _check_certifiable(objective)
     check_needs(str(settings.solver), method, objective)
@@ -56,6 +57,9 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
     run = minimize_screened if penalty.l1 else minimize
     report = None if callback is None else lambda progress: callback(_state(objective, progress))
     tol = min(as_number("tol", settings.tol), L1_SHARE * penalty.least_l1 or math.inf)
+    theta = theta.copy()
+    W = objective.split(theta).W
+    W[:] = penalty.nearest(W)
     with one_blas_thread:
         solution = run(objective, method, theta, tol=tol, max_iter=max_iter, callback=report)
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known. A sample of
@@ -118,8 +122,8 @@ def _state(objective: Objective, progress: Progress) -> FitState:
 
 def _choice(objective: Objective) -> str:
     """Which solver "auto" is, and why."""
-    if objective.penalty.l1:
-        return '"proximal", for there is an L1 penalty'
+    if not objective.penalty.is_smooth:
+        return f'"proximal", for there {"is an L1 penalty" if objective.penalty.l1 else "are bounds"}'
     return f'"preconditioned-lbfgs" with {objective.curvature_name}'
 
 
@@ -135,13 +139,17 @@ def _without_optimum(objective: Objective, solution: Solution) -> Solution:
     return solution._replace(status="separated", message=message)
 
 
-def _method(settings: Settings, max_iter: int, l1: float) -> Method:
+def _method(settings: Settings, max_iter: int, penalty: ElasticNet) -> Method:
     solver, learning_rate, random_state = settings.solver, settings.learning_rate, settings.random_state
     name = "sgd" if isinstance(solver, SGD) else solver
     if name not in SOLVERS:
         raise ValueError(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an SGD, found {solver!r}")
-    if l1 and name not in ("auto", "proximal"):
-        raise ValueError(f'l1 must be 0 for solver={solver!r}; solver="proximal" serves an L1 penalty, found {l1!r}')
+    if not penalty.is_smooth and name not in ("auto", "proximal"):
+        if penalty.l1:
+            raise ValueError(
+                f'l1 must be 0 for solver={solver!r}; solver="proximal" serves an L1 penalty, found {penalty.l1!r}'
+            )
+        raise ValueError(f'bounds must be None for solver={solver!r}; solver="proximal" serves them, found bounds')
     rate = as_learning_rate(learning_rate)
     if random_state is not None and name != "sgd":
         as_generator("random_state", random_state)  # of no effect, but right
@@ -155,8 +163,8 @@ def _method(settings: Settings, max_iter: int, l1: float) -> Method:
             'learning_rate is for solver="gd", "agd" and "sgd"; '
             f"solver={solver!r} finds its own steps, found {learning_rate!r}"
         )
-    if l1 or name == "proximal":
-        return ProximalQuasiNewton()
+    if not penalty.is_smooth or name == "proximal":
+        return ProximalNewton()
     return LBFGS(preconditioned=name != "lbfgs")
 
 

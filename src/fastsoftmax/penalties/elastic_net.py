@@ -5,14 +5,15 @@
 f_j = 0 leaves a feature free of both; without factors all are one. The intercepts are never penalised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from ..data.arguments import as_array, as_number, check_real
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from ..runtime.vectors import add_scaled, dot
+from .entries import EntryPenalty, subgradient
 
 
 @dataclass(frozen=True)
@@ -31,25 +32,14 @@ class ElasticNet:
     l1: float = 0.0
     factors: Float64Array | None = None
 
-    @classmethod
-    def of(cls, l2: object, l1: object, penalty_factor: ArrayLike | None, n_features: int) -> "ElasticNet":
-        """Return the penalty of arguments as users pass them.
-
-        Raises
-        ------
-        ValueError
-            If a number is not finite or negative, or penalty_factor has the wrong shape.
-        """
-        return cls(as_number("l2", l2), as_number("l1", l1), as_factors(penalty_factor, n_features))
-
     def __bool__(self) -> bool:
-        """Whether anything is penalised."""
+        """Whether there may be an optimum where the loss alone has none."""
         return bool(self.l2 or self.l1)
 
     @property
     def penalizes_all(self) -> bool:
         """Whether every weight is penalised."""
-        return bool(self) and (self.factors is None or bool(self.factors.all()))
+        return bool(self.l2 or self.l1) and (self.factors is None or bool(self.factors.all()))
 
     @property
     def is_uniform(self) -> bool:
@@ -74,17 +64,47 @@ class ElasticNet:
         positive = self.factors[self.factors > 0]
         return self.l1 * float(positive.min()) if len(positive) else 0.0
 
-    def l1_of_weights(self, n_outputs: int) -> float | Float64Array:
-        """Weights of |W_kj|: a number, or (n_outputs · n_features,) in W's order."""
-        return self.l1 if self.factors is None else np.tile(self.l1 * self.factors, n_outputs)
+    @property
+    def is_smooth(self) -> bool:
+        """Whether all of it has a gradient, so that every solver serves it."""
+        return not self.l1
 
-    def of_strength(self, other: "ElasticNet") -> "ElasticNet":
-        """Return another penalty's l2 and l1 with the factors of this one."""
-        return ElasticNet(other.l2, other.l1, self.factors)
+    def of_strength(self, other: "ElasticNet") -> Self:
+        """Return this penalty with the l2 and l1 of another."""
+        return replace(self, l2=other.l2, l1=other.l1)
 
     def of_columns(self, columns: IndexArray) -> "ElasticNet":
         """Return the penalty of some features."""
-        return self if self.factors is None else ElasticNet(self.l2, self.l1, self.factors[columns])
+        return self if self.factors is None else replace(self, factors=self.factors[columns])
+
+    def nearest(self, W: Float64Array) -> Float64Array:
+        """Return the weights nearest to W that are allowed."""
+        return W
+
+    def slopes(self, grad_W: Float64Array) -> Float64Array:
+        """Largest slope of each feature, (n_features,): its weights stay zero if it is at most l1 f_j."""
+        largest: Float64Array = np.abs(grad_W).max(axis=0)
+        return largest
+
+    def near(self, grad_W: Float64Array, share: float) -> NDArray[np.bool_]:
+        """Whether the slope of each weight is at least this share of what keeps it zero, (n_outputs, n_features)."""
+        return np.asarray(np.abs(grad_W) >= share * self.l1_of_features)
+
+    def least_subgradient(
+        self, grad_W: Float64Array, W: Float64Array, support: IndexArray | None = None
+    ) -> Float64Array:
+        """Return F's subgradient of least norm, of its smooth part's gradient; support is where W is not zero."""
+        return subgradient(grad_W, W, self.l1_of_features, support)
+
+    def on_entries(self, entries: IndexArray, shape: tuple[int, int]) -> EntryPenalty:
+        """Return the part without a gradient on some entries of theta, ascending, W having this shape.
+
+        It may want more entries, or another order: it says which.
+        """
+        l1 = np.zeros(len(entries))
+        of_W = entries[: np.searchsorted(entries, shape[0] * shape[1])]
+        l1[: len(of_W)] = self.l1 if self.factors is None else self.l1 * self.factors[of_W % shape[1]]
+        return EntryPenalty(entries, l1)
 
     def add_smooth(self, W: FloatArray, grad_W_inout: FloatArray) -> float:
         """Add the gradient of the L2 part to a gradient, and return the part's value; W may be float32."""
@@ -117,54 +137,22 @@ class ElasticNet:
         return 0.5 * self.l2 * float(of_features)
 
     def conjugate(self, V: Float64Array) -> float:
-        """max_W ⟨V, W⟩ − P(W) = Σ_kj (|V_kj| − l1 f_j)₊² / (2 l2 f_j), for a positive l2 and positive factors."""
+        """max_W ⟨V, W⟩ − P(W) = Σ_kj (|V_kj| − l1 f_j)₊² / (2 l2 f_j), for positive factors.
+
+        Without l2 it is 0 for a V that `shrinkage` leaves as it is.
+        """
+        if not self.l2:
+            return 0.0
         excess = np.maximum(np.abs(V) - self.l1_of_features, 0) ** 2
         if self.factors is None:
             return float(excess.sum()) / (2 * self.l2)
         return float((excess / self.factors).sum()) / (2 * self.l2)
 
     def shrinkage(self, V: Float64Array) -> float:
-        """Return the largest c ≤ 1 with |c V_kj| ≤ l1 f_j for all entries, where P* of c V is zero without l2."""
+        """Return the largest c ≤ 1 for which P* of c V is finite: |c V_kj| ≤ l1 f_j for all entries, without l2."""
+        if self.l2:
+            return 1.0
         largest = np.abs(V).max(axis=0)
         limit = np.broadcast_to(self.l1_of_features, largest.shape)
         over = largest > limit
         return float((limit[over] / largest[over]).min()) if over.any() else 1.0
-
-
-def as_factors(penalty_factor: ArrayLike | None, n_features: int) -> Float64Array | None:
-    """Return factors (n_features,), or None; raise ValueError for what is none."""
-    if penalty_factor is None:
-        return None
-    values = as_array("penalty_factor", penalty_factor)
-    check_real("penalty_factor", values)
-    if values.shape != (n_features,):
-        raise ValueError(f"penalty_factor must have shape ({n_features},), one entry a feature, found {values.shape}")
-    factors = values.astype(np.float64)
-    bad = np.flatnonzero(~(np.isfinite(factors) & (factors >= 0)))
-    if len(bad):
-        raise ValueError(f"penalty_factor must be finite and not negative, found {factors[bad[0]]} at feature {bad[0]}")
-    return factors
-
-
-def soft_threshold(u: Float64Array, threshold: Float64Array | float) -> Float64Array:
-    """sign(u) · max(|u| − threshold, 0): the argmin over v of ½ (v − u)² + threshold · |v|."""
-    return u - np.clip(u, -threshold, threshold)
-
-
-def subgradient(
-    grad: Float64Array,
-    theta: Float64Array,
-    l1: Float64Array | float,
-    support: IndexArray | None = None,
-    out: Float64Array | None = None,
-) -> Float64Array:
-    """Subgradient of least norm of a function of this gradient plus Σ_j l1_j |theta_j|.
-
-    support names the entries of theta that are not zero, where that is known.
-    """
-    least: Float64Array = np.clip(grad, -l1, l1, out=out)
-    np.subtract(grad, least, out=least)
-    if support is None:
-        support = np.flatnonzero(theta)
-    least[support] = grad[support] + np.broadcast_to(l1, grad.shape)[support] * np.sign(theta[support])
-    return least

@@ -2,8 +2,8 @@
 
     F(theta) = L(W, b) + P(W)
 
-The part of P that has a gradient, ½ · l2 · Σ_j f_j ‖W_:j‖², is one of what is evaluated here. The other, l1 · Σ_j f_j
-‖W_:j‖₁, is left to the methods that can minimise it.
+The part of P that has a gradient, ½ · l2 · Σ_j f_j ‖W_:j‖², is one of what is evaluated here. The other, such as l1 ·
+Σ_j f_j ‖W_:j‖₁, is left to the methods that can minimise it.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.precision import Precision
 from .basis import EIGEN_WORK, Basis
+from .block import BlockPlan, RowsHessian, hessian_of_entries, plan_block
 from .bound import half_gram_bound
 from .curvature import DiagonalCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
@@ -80,19 +81,10 @@ class Objective:
         """A lower bound of F; −∞ where none is known."""
         return self.loss.family.floor
 
-    @cached_property
-    def l1(self) -> float | Float64Array:
-        """Weights of |W_kj|: a number, or (n_weights,)."""
-        return self.penalty.l1_of_weights(self.loss.n_outputs)
-
     @property
-    def l1_of_features(self) -> float | Float64Array:
-        """Weights of |W_kj|: a number, or (n_features,)."""
-        return self.penalty.l1_of_features
-
-    def absolute(self, theta: Float64Array) -> float:
-        """Return the L1 part of the penalty at theta."""
-        return self.penalty.absolute(self.split(theta).W)
+    def shape(self) -> tuple[int, int]:
+        """(n_outputs, n_features), that of W."""
+        return self.loss.n_outputs, self.X.shape[1]
 
     @cached_property
     def lacks(self) -> dict[str, str]:
@@ -278,6 +270,22 @@ class Objective:
         diagonal, is_guess = loss_diagonal(self.loss, theta)
         self.split(diagonal).W[:] += self.penalty.l2_of_features
         return DiagonalCurvature(diagonal, is_guess)
+
+    def plan_block(self, n_entries: int, n_features: int) -> BlockPlan | None:
+        """Return how `block` of entries of so many features is made; None where it is not worth its cost."""
+        return plan_block(self.loss, n_entries, n_features)
+
+    def block(
+        self, theta: Float64Array, entries: IndexArray, plan: BlockPlan, damping: float = 0.0
+    ) -> Float64Array | RowsHessian:
+        """∂²F/∂theta² on some entries, as a matrix or by rows, of all rows or a sample; some passes over X.
+
+        Damping times the second moment of its feature is added to the diagonal, for each entry.
+        """
+        n_features = self.X.shape[1]
+        l2 = np.broadcast_to(self.penalty.l2_of_features, n_features)
+        l2_of_entries = np.where(entries < self.n_weights, l2[entries % n_features], 0.0)
+        return hessian_of_entries(self.loss, theta, entries, l2_of_entries, plan, damping)
 
     def duality_gap(self, theta: Float64Array) -> float:
         """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""

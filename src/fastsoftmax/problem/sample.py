@@ -104,20 +104,18 @@ def draw(importance: Float64Array, n_rows: int) -> tuple[IndexArray, Float64Arra
     return rows, probability[rows].astype(np.float64)
 
 
-def draw_sample(
-    loss: Loss, theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
-) -> Sample:
-    """Return about n_rows rows, weighted so that their sums estimate those over all rows.
+def draw_part(loss: Loss, importance: Importance | None, n_rows: int) -> tuple[Loss, Float64Array]:
+    """Return about n_rows rows, and the mass of each, so that their sums estimate those over all rows.
+
+    The mass, (n_rows,), is divided by the probability that a row is drawn, and by the number of all rows.
 
     Parameters
     ----------
     importance : Importance or None
         If n_rows rows carry nearly all of it, these are taken. None to draw by w_i.
-    dtype : dtype
-        What is computed in from here on.
     """
     rows: IndexArray | slice = slice(None)
-    factor: Float64Array | float = 1.0
+    factor: Float64Array = np.ones(1)
     if n_rows < len(loss):
         if importance is not None and n_rows >= importance.n_weighty:
             rows = np.sort(np.argpartition(importance.of_rows, len(loss) - n_rows)[len(loss) - n_rows :])
@@ -126,7 +124,14 @@ def draw_sample(
             rows, probability = draw(mass if importance is None else importance.of_rows, n_rows)
             factor = 1 / probability
     part = loss.part(rows)
-    mass = np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / len(loss)
+    return part, np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / len(loss)
+
+
+def draw_sample(
+    loss: Loss, theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
+) -> Sample:
+    """Return the rows of `draw_part` with what the model thinks of them; dtype is what is computed in from here on."""
+    part, mass = draw_part(loss, importance, n_rows)
     means = part.mean(theta).astype(np.float64)
     probabilities, traces = unsaturated(means, mass)
     X = np.ascontiguousarray(part.X.finite_values(), dtype)

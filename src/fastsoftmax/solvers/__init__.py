@@ -5,7 +5,7 @@ from .gd import GradientDescent
 from .lbfgs import LBFGS
 from .loop import Progress, Solution, minimize
 from .protocol import Method, Objective, Problem, check_needs
-from .proximal import ProximalQuasiNewton
+from .proximal import ProximalNewton
 from .screening import minimize_screened
 from .sgd import SGD, StochasticGradient, Walk
 
@@ -18,7 +18,7 @@ __all__ = [
     "Objective",
     "Problem",
     "Progress",
-    "ProximalQuasiNewton",
+    "ProximalNewton",
     "Solution",
     "StochasticGradient",
     "Walk",

@@ -73,7 +73,7 @@ class LBFGSState(State):
         """Return the same point with the curvature there, if the loss has fallen far since it was computed."""
         if self.inverse is None or self.curvature is None:
             return self
-        if not _has_fallen(self.loss, self.curvature.loss, objective.floor, STALE):
+        if not has_fallen(self.loss, self.curvature.loss, objective.floor, STALE):
             return self
         curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss, lifetime=self.curvature.lifetime)
         return replace(self, inverse=self.inverse.renewed(curvature.matrix), curvature=curvature)
@@ -183,7 +183,7 @@ class LBFGS:
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
             inverse = inverse_of(curvature.matrix)
         elif objective.n_passes >= curvature.matrix.better_at or (
-            curvature.age >= curvature.lifetime and _has_fallen(state.loss, curvature.loss, objective.floor, FALLEN)
+            curvature.age >= curvature.lifetime and has_fallen(state.loss, curvature.loss, objective.floor, FALLEN)
         ):
             matrix = objective.curvature(state.theta, state.grad)
             lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
@@ -250,6 +250,6 @@ class LBFGS:
         return Step(change, theta, loss, grad) if accepted else None
 
 
-def _has_fallen(loss: float, before: float, floor: float, share: float) -> bool:
+def has_fallen(loss: float, before: float, floor: float, share: float) -> bool:
     """Whether the loss is nearer to its lower bound, by this share, than before; yes where no bound is known."""
     return loss - floor <= share * (before - floor)

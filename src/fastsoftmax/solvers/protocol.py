@@ -7,6 +7,7 @@ methods of `Problem`; `check_needs` says which of them a problem has not.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, IndexArray
 
 
@@ -61,16 +62,11 @@ class Problem(Objective, Protocol):
     n_samples: int
     n_weights: int  # parameters that are penalised, which come first
 
-    @property
-    def l1(self) -> float | Float64Array:
-        """Weights of their absolute values, which loss_grad and line leave to the method: a number or one each."""
+    penalty: ElasticNet  # whose part without a gradient loss_grad and line leave to the method
 
     @property
-    def l1_of_features(self) -> float | Float64Array:
-        """The same, a number or one for each feature."""
-
-    def absolute(self, theta: Float64Array) -> float:
-        """Σ_j l1_j |theta_j|."""
+    def shape(self) -> tuple[int, int]:
+        """(n_outputs, n_features), that of W."""
 
     @property
     def lacks(self) -> Mapping[str, str]:
@@ -98,6 +94,18 @@ class Problem(Objective, Protocol):
 
     def curvature(self, theta: Float64Array, grad: Float64Array) -> Preconditioner:
         """Approximate the Hessian at theta, where the gradient is grad: some passes."""
+
+    def plan_block(self, n_entries: int, n_features: int) -> Any:
+        """Return how `block` of entries of so many features is made, with attributes as_matrix and is_cheap.
+
+        None where it is not worth its cost.
+        """
+
+    def block(self, theta: Float64Array, entries: IndexArray, plan: Any, damping: float) -> Any:
+        """Hessian at theta on some entries, of all rows or of a sample, and damping times second moments: some passes.
+
+        As a matrix, or as a tuple that `descend_samples` of the compiled module knows.
+        """
 
     def diagonal(self, theta: Float64Array) -> Float64Array:
         """Diagonal of the Hessian at theta, made positive: two passes."""

@@ -1,7 +1,8 @@
-"""Proximal quasi-Newton for an L1 penalty (Lee, Sun & Saunders, SIAM Journal on Optimization 24, 2014).
+"""Proximal Newton and quasi-Newton, for penalties without a gradient (Lee, Sun & Saunders, SIAM J. Optim. 24, 2014).
 
-L-BFGS's quadratic model replaces the smooth part of F. The sum of model and penalty is minimised without reading X; the
-step to that minimum then costs one pass.
+A quadratic model replaces the smooth part of F. The sum of model and penalty is minimised without reading X; the step
+to that minimum then costs one pass. Where the entries that may be other than zero are few, the model is the Hessian on
+these, of all rows or of a sample that pairs of steps and changes correct. Otherwise it is L-BFGS's.
 """
 
 from dataclasses import dataclass, field, replace
@@ -9,19 +10,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..penalties import subgradient
 from ..runtime.arrays import Float64Array, IndexArray
-from ..runtime.vectors import dot
-from .l1_model import L1Model
+from ..runtime.vectors import dot, largest
+from .block import Block
+from .lbfgs import STALE, has_fallen
 from .line_search import MAX_TRIALS, ROUNDING, SUFFICIENT_DECREASE
 from .loop import NO_PROGRESS, Lowest, State
 from .protocol import Problem
+from .quadratic import PairsModel, QuadraticModel
 
 # The pairs may hold 50 million numbers (400 MB) together; at least 5 pairs are kept even if that is more.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
 
 # Recompute the diagonal after 10 iterations, then after 20, 40, … more.
 FIRST_DIAGONAL = 10
+
+# Stop minimising the model once its subgradient is this share of that at the start. Far from the minimum the Hessian
+# will be another one after the step; near it, the square of what the last step left is enough (Eisenstat & Walker, SIAM
+# Journal on Scientific Computing 17, 1996).
+LEAST_ACCURACY, MOST_ACCURACY, PAIRS_ACCURACY = 1e-3, 0.1, 0.03
+
+# Compute the Hessian anew if a step leaves more than this share of the gradient.
+SLOW = 0.3
+
+
+# How far the model is trusted: twice as far after a step to its minimum, and less the shorter a step had to be.
+MORE, LEAST = 2.0, 1 / 16
 
 
 class Pair(NamedTuple):
@@ -46,17 +60,44 @@ class ProximalState(State):
 
     smooth_grad: Float64Array = field(kw_only=True)
     support: IndexArray = field(kw_only=True)  # entries of theta that are not zero
-    curvature: Curvature = field(kw_only=True)
-    places: IndexArray = field(kw_only=True)  # scratch: index in the model of each entry of theta
+    step_size: float = 1.0  # of the step that led here, 1 being the model's minimum
+    trust: float = 1.0  # in the next model, 1 being the usual
+    accuracy: float = MOST_ACCURACY  # of its minimum
+    block: Block | None = None  # mutable: the next state takes it over and changes it
+    curvature: Curvature | None = None
     pairs: tuple[Pair, ...] = ()
     lowest: Lowest = field(default_factory=Lowest)
+    found: list[float] = field(default_factory=list)  # mutable: the distance, once it is known
+
+    @property
+    def free(self) -> IndexArray:
+        """Entries that are not zero, or that the gradient moves."""
+        touched = self.grad != 0
+        touched[self.support] = True
+        return np.flatnonzero(touched)
+
+    def distance(self) -> float:
+        """Estimate as the base class does, by how far the model falls; NaN without a Hessian."""
+        if self.block is None:
+            return np.nan
+        if not self.found:
+            model = self.block.model(self)
+            model.minimize(LEAST_ACCURACY if self.block.plan.as_matrix else MOST_ACCURACY)
+            self.found.append(-model.fall())
+        return self.found[0]
+
+    def renewed(self, objective: Problem) -> "ProximalState":
+        """Return the same point with the Hessian there, if the loss has fallen far since the one at hand."""
+        if self.block is None or not has_fallen(self.loss, self.block.loss, objective.floor, STALE):
+            return self
+        return replace(self, block=Block.of(objective, self, self.free), found=[])
 
 
-class ProximalQuasiNewton:
-    """Minimises F = smooth part + l1 · ‖W‖₁, with exact zeros.
+class ProximalNewton:
+    """Minimises F = smooth part + a penalty without a gradient, such as l1 · ‖W‖₁, with exact zeros.
 
-    A model covers the entries that are not zero, or whose gradient exceeds the penalty, or that one of its pairs has
-    moved. All others stay zero at no cost.
+    A model covers the entries that are not zero, or whose gradient exceeds the penalty or nearly does, or that one of
+    its pairs has moved. All others stay zero at no cost.
 
     Parameters
     ----------
@@ -73,121 +114,143 @@ class ProximalQuasiNewton:
     def init(self, objective: Problem, theta: Float64Array) -> ProximalState:
         """Evaluate the start."""
         loss, grad = objective.loss_grad(theta)
-        known = np.isfinite(loss) and np.isfinite(grad).all()
-        diagonal = objective.diagonal(theta) if known else np.ones(theta.size)
         support = np.flatnonzero(theta)
         return ProximalState(
             theta,
-            loss + dot(_penalties(objective, support), np.abs(theta[support])),
+            loss + objective.penalty.absolute(objective.split(theta)[0]),
             least_subgradient(objective, grad, theta, support),
             smooth_grad=grad,
             support=support,
-            curvature=Curvature(diagonal),
-            places=np.empty(theta.size, np.intp),
         )
 
     def step(self, objective: Problem, state: ProximalState) -> ProximalState:
-        """Go to the model's minimum or towards it. If that does not lower F, use a model without pairs."""
-        diagonal, age, lifetime = state.curvature
-        if age >= lifetime:
-            diagonal, age, lifetime = objective.diagonal(state.theta), 0, 2 * lifetime
-        state = replace(state, curvature=Curvature(diagonal, age + 1, lifetime))
+        """Go to the model's minimum or towards it. If that does not lower F, use one of what is known here alone."""
+        free = state.free
+        block = state.block
+        if block is None or not block.serves(free):
+            block = Block.of(objective, state, free)
+        if block is not None:
+            found = self._with_block(objective, replace(state, block=block), block)
+            if found is None and not block.is_of(state):
+                block = Block.of(objective, state, free)
+                if block is not None:
+                    found = self._with_block(objective, replace(state, block=block), block)
+            if found is not None:
+                return found
+        state = replace(state, block=None, curvature=_aged(objective, state))
         for attempt in (state, replace(state, pairs=())) if state.pairs else (state,):
-            found = self._advance(objective, attempt)
+            found = self._with_pairs(objective, attempt)
             if found is not None:
                 return found
         return replace(state, stuck=NO_PROGRESS)
 
-    def _advance(self, objective: Problem, state: ProximalState) -> ProximalState | None:
-        """Return the state at the model's minimum or on the line to it, or None if no step there lowers F enough."""
-        touched = state.grad != 0
-        for entries in (state.support, *(pair.moved for pair in state.pairs)):
+    def _with_block(self, objective: Problem, state: ProximalState, block: Block) -> ProximalState | None:
+        """Return the state after a step by the Hessian's model, or None if it does not lower F."""
+        model = block.model(state)
+        found = self._advance(objective, state, model, state.accuracy if block.plan.as_matrix else MOST_ACCURACY)
+        if found is None:
+            return None
+        entries = block.penalty.entries
+        s, y = found.theta[entries] - model.start, found.smooth_grad[entries] - model.grad
+        block.learn(s, y, state.loss - found.loss, -model.fall())
+        left = largest(found.grad) / largest(state.grad)
+        block.wrong |= left > SLOW
+        trust = state.trust * (MORE if found.step_size == 1 else max(found.step_size, LEAST))
+        return replace(found, trust=trust, accuracy=min(max(left**2, LEAST_ACCURACY), MOST_ACCURACY))
+
+    def _with_pairs(self, objective: Problem, state: ProximalState) -> ProximalState | None:
+        """Return the state after a step by the pairs' model, or None if it does not lower F."""
+        assert state.curvature is not None
+        touched = np.zeros(state.theta.size, np.bool_)
+        for entries in (state.free, *(pair.moved for pair in state.pairs)):
             touched[entries] = True
-        free = np.flatnonzero(touched)
-        state.places[free] = np.arange(len(free))
-        l1, start, slopes = _penalties(objective, free), state.theta[free], state.smooth_grad[free]
+        penalty = objective.penalty.on_entries(np.flatnonzero(touched), objective.shape)
+        entries = penalty.entries
+        places = np.empty(state.theta.size, np.intp)
+        places[entries] = np.arange(len(entries))
         pairs = []
         for moved, step, y in state.pairs:
-            s = np.zeros(len(free))
-            s[state.places[moved]] = step
-            pairs.append((s, y[free]))
-        end = L1Model(slopes, start, l1, state.curvature.diagonal[free], pairs).minimize()
+            s = np.zeros(len(entries))
+            s[places[moved]] = step
+            pairs.append((s, y[entries]))
+        model = PairsModel(
+            state.smooth_grad[entries], state.theta[entries], penalty, state.curvature.diagonal[entries], pairs
+        )
+        found = self._advance(objective, state, model, PAIRS_ACCURACY)
+        return None if found is None else self._paired(state, found)
+
+    def _advance(
+        self, objective: Problem, state: ProximalState, model: QuadraticModel, accuracy: float
+    ) -> ProximalState | None:
+        """Return the state at the model's minimum or on the line to it, or None if no step there lowers F enough."""
+        entries, start, slopes = model.penalty.entries, model.start, model.grad
+        end = model.minimize(accuracy)
         direction = end - start
-
-        def penalty_change(t: float) -> float:
-            return dot(l1, np.abs(start + t * direction) - np.abs(start))
-
-        predicted = dot(slopes, direction) + penalty_change(1.0)
+        penalty = model.penalty.value(start)
+        predicted = dot(slopes, direction) + model.penalty.change(start, end)
         if not predicted < 0:
             return None
-        penalty = dot(l1, np.abs(start))
 
         def at(t: float) -> ProximalState | None:
             theta, there = state.theta.copy(), end if t == 1 else start + t * direction
-            theta[free] = there
+            theta[entries] = there
             smooth, grad = objective.loss_grad(theta)
-            change = penalty_change(t)
+            change = model.penalty.change(start, there)
             loss, enough = smooth + penalty + change, SUFFICIENT_DECREASE * t * predicted
             # If rounding hides the change of the loss, take it from the slopes at both ends: exact for a parabola.
-            by_slopes = 0.5 * t * dot(slopes + grad[free], direction) + change
+            by_slopes = 0.5 * t * dot(slopes + grad[entries], direction) + change
             hidden = loss <= state.loss + ROUNDING * abs(state.loss) and by_slopes <= enough
             if not (np.isfinite(loss) and (loss <= state.loss + enough or hidden)):
                 return None
-            return self._moved(objective, state, theta, loss, grad, free[there != start], free[there != 0])
+            support = np.sort(entries[there != 0])
+            least = least_subgradient(objective, grad, theta, support)
+            lowest = state.lowest.after(loss, least)
+            return replace(
+                state,
+                theta=theta,
+                loss=loss,
+                grad=least,
+                stuck=lowest.stuck,
+                smooth_grad=grad,
+                support=support,
+                step_size=t,
+                lowest=lowest,
+                found=[],
+            )
 
         found = at(1.0)
         if found is not None:
             return found
         whole = np.zeros_like(state.theta)
-        whole[free] = direction
+        whole[entries] = direction
         phi = objective.line(state.theta, whole)
         loss, t = phi(0.0)[0], 1.0
         for _ in range(MAX_TRIALS):
             t *= 0.5
-            if phi(t)[0] + penalty_change(t) <= loss + SUFFICIENT_DECREASE * t * predicted:
+            change = model.penalty.change(start, start + t * direction)
+            if phi(t)[0] + change <= loss + SUFFICIENT_DECREASE * t * predicted:
                 return at(t)
         return None
 
-    def _moved(
-        self,
-        objective: Problem,
-        state: ProximalState,
-        theta: Float64Array,
-        loss: float,
-        smooth_grad: Float64Array,
-        moved: IndexArray,
-        support: IndexArray,
-    ) -> ProximalState:
-        """Return the state at theta, with the pair of the step from state to theta."""
-        grad = least_subgradient(objective, smooth_grad, theta, support)
-        lowest = state.lowest.after(loss, grad)
-        s, y = theta[moved] - state.theta[moved], smooth_grad - state.smooth_grad
-        pairs = state.pairs
+    def _paired(self, state: ProximalState, found: ProximalState) -> ProximalState:
+        """Return the state found, with the pair of the step to it."""
+        moved = np.flatnonzero(found.theta != state.theta)
+        s, y = found.theta[moved] - state.theta[moved], found.smooth_grad - state.smooth_grad
         # Keep no pair whose curvature ⟨s, y⟩ may be a rounding error.
-        if dot(s, y[moved]) > np.finfo(np.float64).eps * np.sqrt(dot(s, s) * dot(y, y)):
-            kept = min(self.memory, max(MIN_MEMORY, MAX_NUMBERS // (2 * theta.size)))
-            pairs = (*pairs, Pair(moved, s, y))[-kept:]
-        return replace(
-            state,
-            theta=theta,
-            loss=loss,
-            grad=grad,
-            stuck=lowest.stuck,
-            smooth_grad=smooth_grad,
-            support=support,
-            pairs=pairs,
-            lowest=lowest,
-        )
+        if not dot(s, y[moved]) > np.finfo(np.float64).eps * np.sqrt(dot(s, s) * dot(y, y)):
+            return found
+        kept = min(self.memory, max(MIN_MEMORY, MAX_NUMBERS // (2 * y.size)))
+        return replace(found, pairs=(*state.pairs, Pair(moved, s, y))[-kept:])
 
 
-def _penalties(objective: Problem, entries: IndexArray) -> Float64Array:
-    """L1 penalties of these entries of theta; 0 for those of b, which come last."""
-    l1, of_W = objective.l1, entries < objective.n_weights
-    if isinstance(l1, float):
-        return np.where(of_W, l1, 0.0)
-    penalties = np.zeros(len(entries))
-    penalties[of_W] = l1[entries[of_W]]
-    return penalties
+def _aged(objective: Problem, state: ProximalState) -> Curvature:
+    """Return the diagonal for the next iteration, computed here if there is none or it is old."""
+    if state.curvature is None:
+        return Curvature(objective.diagonal(state.theta), 1)
+    diagonal, age, lifetime = state.curvature
+    if age >= lifetime:
+        return Curvature(objective.diagonal(state.theta), 1, 2 * lifetime)
+    return Curvature(diagonal, age + 1, lifetime)
 
 
 def least_subgradient(objective: Problem, grad: Float64Array, theta: Float64Array, support: IndexArray) -> Float64Array:
@@ -196,5 +259,6 @@ def least_subgradient(objective: Problem, grad: Float64Array, theta: Float64Arra
     least = np.empty_like(grad)
     least[n_weights:] = grad[n_weights:]
     of_W = support[: np.searchsorted(support, n_weights)]
-    subgradient(grad[:n_weights], theta[:n_weights], objective.l1, of_W, out=least[:n_weights])
+    W, grad_W = objective.split(theta)[0], objective.split(grad)[0]
+    objective.split(least)[0][:] = objective.penalty.least_subgradient(grad_W, W, of_W)
     return least

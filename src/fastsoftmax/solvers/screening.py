@@ -1,10 +1,10 @@
-"""L1 fits by screening: fit only the features that may get weights, then check all others.
+"""Fits with an L1 penalty by screening: fit only the features that may get weights, then check all others.
 
-W_:j = 0 is optimal if no slope |∂L/∂W_kj| exceeds the penalty. If a fit with a similar penalty came before, the slopes
-change little during this fit: those at its start tell which features may get weights (as in the sequential strong rules
-of Tibshirani et al., Journal of the Royal Statistical Society B 74, 2012). All other features are left out of the fit
-and of X. Their slopes at the end prove that zero weights are optimal. If a slope exceeds the penalty, its feature is
-let in and the fit goes on.
+W_:j = 0 is optimal if no slope |∂L/∂W_kj|, of a group their norm, exceeds the penalty. If a fit with a similar penalty
+came before, the slopes change little during this fit: those at its start tell which features may get weights (as in the
+sequential strong rules of Tibshirani et al., Journal of the Royal Statistical Society B 74, 2012). All other features
+are left out of the fit and of X. Their slopes at the end prove that zero weights are optimal. If a slope exceeds the
+penalty, its feature is let in and the fit goes on.
 """
 
 import math
@@ -56,7 +56,7 @@ def minimize_screened(
     callback: Callable[[Progress], object] | None = None,
 ) -> Solution:
     """Minimise as `minimize` does, but leave out the features whose weights stay zero."""
-    history = History(objective)
+    history, penalty = History(objective), objective.penalty
     last = Progress(0, 0, 0.0, math.nan, math.nan, theta)
 
     @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss, as in `minimize`
@@ -64,8 +64,8 @@ def minimize_screened(
         """Return the progress at theta and the largest |slope| of each feature; one pass over all of X."""
         loss, grad = objective.loss_grad(theta)
         least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
-        slopes = np.abs(objective.split(grad)[0]).max(axis=0)
-        loss += objective.absolute(theta)
+        slopes = penalty.slopes(objective.split(grad)[0])
+        loss += penalty.absolute(objective.split(theta)[0])
         return history.see(history.n_iter, loss, largest(least), theta), slopes
 
     def watch(part: Part, begun: int, progress: Progress) -> object:
@@ -78,7 +78,7 @@ def minimize_screened(
 
     try:
         last, slopes = look(theta)
-        kept = (slopes >= NEAR * objective.l1_of_features) | objective.split(theta)[0].any(axis=0)
+        kept = (slopes >= NEAR * penalty.l1_of_features) | objective.split(theta)[0].any(axis=0)
         if not math.isfinite(last.loss + last.grad_norm) or kept.mean() > MOST:
             return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
         kept[np.argmax(slopes)] = True  # at least one feature
@@ -97,11 +97,11 @@ def minimize_screened(
                 return history.solution(last, found.status, found.message)
             last, slopes = look(last.theta)
             history.rows[-1] = last[:5]
-            missed = (slopes > objective.l1_of_features + tol) & ~kept
+            missed = (slopes > penalty.l1_of_features + tol) & ~kept
             if not missed.any() or found.status not in ("converged", "rounding"):
                 message = f"{found.message}; {kept.sum()} of {len(kept)} features were let in"
                 return history.solution(last, found.status, message)
-            kept |= slopes >= NEAR * objective.l1_of_features
+            kept |= slopes >= NEAR * penalty.l1_of_features
     except KeyboardInterrupt:
         if not history.rows:
             raise

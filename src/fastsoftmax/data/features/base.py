@@ -89,6 +89,13 @@ class Features(ABC):
     def columns(self, columns: IndexArray) -> "Features":
         """Copy some of the features, named by ascending indices."""
 
+    def stored_columns(self) -> tuple[Float64Array, IndexArray | None, IndexArray | None]:
+        """Return X by columns in float64: values, one column after the other, and as in CSC their rows and indptr.
+
+        The last two are None where every column has a value for each row.
+        """
+        return np.ascontiguousarray(self.finite_values().T, np.float64).ravel(), None, None
+
     @abstractmethod
     def values(self) -> FloatArray:
         """X itself, dense, scaled and shifted; not to be written to."""

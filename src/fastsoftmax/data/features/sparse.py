@@ -77,6 +77,13 @@ class CsrFeatures(Features):
         return CsrFeatures(self.matrix[:, columns], *self._factors(columns))
 
     @override
+    def stored_columns(self) -> tuple[Float64Array, IndexArray | None, IndexArray | None]:
+        if self.shift is not None:
+            return super().stored_columns()
+        matrix = self._scaled.tocsc()
+        return matrix.data.astype(np.float64), matrix.indices.astype(np.intp), matrix.indptr.astype(np.intp)
+
+    @override
     @overflow_shows
     def values(self) -> FloatArray:
         values: FloatArray = self.matrix.toarray()

@@ -1,0 +1,58 @@
+# Types of the compiled border; all arrays are contiguous.
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Float64 = NDArray[np.float64]
+
+def descend_matrix(
+    u_inout: _Float64,
+    grad_inout: _Float64,
+    B: _Float64,
+    l1: _Float64,
+    lower: _Float64 | None,
+    upper: _Float64 | None,
+    blocks: NDArray[np.intp] | None,
+    sets: NDArray[np.intp] | None,
+    enough: float,
+    sweeps: int,
+) -> int: ...
+def descend_pairs(
+    u_inout: _Float64,
+    t_inout: _Float64,
+    grad: _Float64,
+    start: _Float64,
+    D: _Float64,
+    P: _Float64,
+    Z: _Float64,
+    l1: _Float64,
+    lower: _Float64 | None,
+    upper: _Float64 | None,
+    blocks: NDArray[np.intp] | None,
+    enough: float,
+    sweeps: int,
+) -> int: ...
+def descend_samples(
+    u_inout: _Float64,
+    v_inout: _Float64,
+    t_inout: _Float64,
+    grad: _Float64,
+    start: _Float64,
+    diagonal: _Float64,
+    l2: _Float64,
+    p: _Float64,
+    mass: _Float64,
+    values: _Float64,
+    rows: NDArray[np.intp] | None,
+    indptr: NDArray[np.intp] | None,
+    outputs: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    l1: _Float64,
+    lower: _Float64 | None,
+    upper: _Float64 | None,
+    blocks: NDArray[np.intp] | None,
+    sets: NDArray[np.intp] | None,
+    enough: float,
+    least_gain: float,
+    sweeps: int,
+) -> int: ...

@@ -1,0 +1,93 @@
+"""The border to Python of `native/coordinates.pxd`: coordinate descent on a quadratic model, in float64."""
+
+from .native.coordinates cimport FS_MATRIX, FS_PAIRS, FS_SAMPLES, Model, descend
+
+import numpy as np
+
+
+def descend_matrix(double[::1] u_inout, double[::1] grad_inout, const double[:, ::1] B, const double[::1] l1,
+                   const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks,
+                   const Py_ssize_t[:, ::1] sets, double enough, Py_ssize_t sweeps):
+    """Lower Q from u on, whose gradient, of the quadratic part, is grad; both go to where it ends.
+
+    B is (n, n) and symmetric; lower, upper, blocks and sets may be None. Returns how many of the sweeps are left when
+    no slope changes by more than `enough` any more, −1 if there are more to come.
+    """
+    cdef Model m
+    m.kind = FS_MATRIX
+    m.B = &B[0, 0]
+    m.grad = &grad_inout[0]
+    return _run(&m, u_inout, sets, l1, lower, upper, blocks, enough, 0, sweeps)
+
+
+def descend_pairs(double[::1] u_inout, double[::1] t_inout, const double[::1] grad, const double[::1] start,
+                  const double[::1] D, const double[:, ::1] P, const double[:, ::1] Z, const double[::1] l1,
+                  const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,
+                  Py_ssize_t sweeps):
+    """The same with B = D − P Zᵀ; t is Pᵀ(u − start), and grad the gradient at the start, which stays."""
+    cdef Model m
+    m.kind = FS_PAIRS
+    m.grad = <double*> &grad[0]
+    m.start = &start[0]
+    m.D = &D[0]
+    m.width = P.shape[1]
+    if m.width:
+        m.P = &P[0, 0]
+        m.Z = &Z[0, 0]
+        m.t = &t_inout[0]
+    return _run(&m, u_inout, None, l1, lower, upper, blocks, enough, 0, sweeps)
+
+
+def descend_samples(double[::1] u_inout, double[:, ::1] v_inout, double[::1] t_inout, const double[::1] grad,
+                    const double[::1] start, const double[::1] diagonal, const double[::1] l2,
+                    const double[:, ::1] p, const double[:, ::1] mass, const double[::1] values,
+                    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] outputs,
+                    const Py_ssize_t[::1] columns, const double[::1] l1, const double[::1] lower,
+                    const double[::1] upper, const Py_ssize_t[::1] blocks, const Py_ssize_t[:, ::1] sets,
+                    double enough, double least_gain, Py_ssize_t sweeps):
+    """The same with B = Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ x_i x_iᵀ + diag(l2), of the given diagonal.
+
+    v, (n_outputs, n_rows), and t, (n_rows,), are what u − start makes of the rows; mass is m_i p_ik. Coordinate j is
+    that of outputs[j] and columns[j]. values are the columns one after the other, of which rows and indptr tell the
+    rows; both None where each column has all. A sweep that gains no more than the share least_gain of what all before
+    have gained counts as one that changes nothing.
+    """
+    cdef Model m
+    m.kind = FS_SAMPLES
+    m.v, m.t, m.p, m.mass = &v_inout[0, 0], &t_inout[0], &p[0, 0], &mass[0, 0]
+    m.grad, m.start, m.D, m.l2 = <double*> &grad[0], &start[0], &diagonal[0], &l2[0]
+    m.n_rows = t_inout.shape[0]
+    m.values, m.rows, m.indptr = &values[0], NULL, NULL
+    if rows is not None:
+        m.rows, m.indptr = &rows[0], &indptr[0]
+    m.outputs, m.columns = &outputs[0], &columns[0]
+    return _run(&m, u_inout, sets, l1, lower, upper, blocks, enough, least_gain, sweeps)
+
+
+cdef Py_ssize_t _run(Model* m, double[::1] u_inout, const Py_ssize_t[:, ::1] sets, const double[::1] l1,
+                     const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,
+                     double least_gain, Py_ssize_t sweeps) except -2:
+    """Descend by a model whose B is set."""
+    cdef Py_ssize_t left
+    cdef double[::1] steepness, set_steepness, aims
+    m.u = &u_inout[0]
+    m.n = u_inout.shape[0]
+    m.l1 = &l1[0]
+    m.lower = m.upper = NULL
+    if lower is not None:
+        m.lower = &lower[0]
+        m.upper = &upper[0]
+    m.n_sets = m.size = 0
+    if sets is not None and sets.shape[0]:
+        m.sets = &sets[0, 0]
+        m.n_sets, m.size = sets.shape[0], sets.shape[1]
+    m.blocks = NULL
+    m.n_blocks = m.n
+    if blocks is not None:
+        m.blocks = &blocks[0]
+        m.n_blocks = blocks.shape[0] - 1
+    steepness, set_steepness, aims = np.empty(m.n_blocks), np.empty(m.n_sets + 1), np.empty(m.n)
+    m.steepness, m.set_steepness = &steepness[0], &set_steepness[0]
+    with nogil:
+        left = descend(m, enough, least_gain, sweeps, &aims[0])
+    return left

@@ -1,0 +1,145 @@
+"""The Hessian of a proximal method, as a matrix on the entries that may be other than zero."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..penalties import EntryPenalty
+from ..runtime.arrays import Float64Array, IndexArray
+from ..runtime.vectors import dot
+from .protocol import Problem
+from .quadratic import MatrixModel, QuadraticModel, RowsModel
+
+if TYPE_CHECKING:
+    from .proximal import ProximalState
+
+# Let all entries in if they are at most 300; otherwise those whose slope is at least 80 % of the penalty.
+FEW_ENTRIES, NEAR = 300, 0.8
+
+# Of more than 1,000 entries beside those that are not zero, and more than 3 times as many as these, take the steepest.
+MOST_NEW, NEW_SHARE = 1_000, 3
+
+# The model is wrong if F falls by less than 80 %, or more than 150 %, of what it promised: compute the Hessian anew.
+LEAST_FALL, MOST_FALL = 0.8, 1.5
+
+# Where a matrix is not trusted as usual, damp it by this share of the features' second moments (Levenberg-Marquardt).
+DAMPING = 1e-3
+
+
+@dataclass(slots=True)
+class Block:
+    """The Hessian on some entries of theta, which are all that its model moves.
+
+    Attributes
+    ----------
+    penalty : EntryPenalty
+        On these entries, in their order.
+    hessian : (n, n) float64, or tuple
+        The Hessian of F's smooth part at `theta`; as a matrix it may be one that pairs have corrected since.
+    sets : (n_sets, n_outputs), optional
+        Entries of each feature, and the intercepts, where all of them are among these.
+    places : (n_params,) bool
+        Whether an entry is one of them.
+    theta, loss : (n_params,), float
+        Where it was computed.
+    plan : Any
+        What the objective's `plan_block` said.
+    wrong : bool
+        Whether the last step by its model has shown that it is.
+    """
+
+    penalty: EntryPenalty
+    hessian: Any
+    sets: IndexArray | None
+    places: NDArray[np.bool_]
+    theta: Float64Array
+    loss: float
+    plan: Any
+    wrong: bool = False
+
+    @classmethod
+    def of(cls, objective: Problem, at: "ProximalState", free: IndexArray) -> "Block | None":
+        """Compute it at a state, for these entries and those near; None where that is not worth its cost."""
+        for entries in _candidates(objective, at, free):
+            penalty = objective.penalty.on_entries(entries, objective.shape)
+            of_W = penalty.entries[penalty.entries < objective.n_weights]
+            n_features = len(np.unique(of_W % objective.shape[1]))
+            plan = objective.plan_block(len(penalty.entries), n_features)
+            if plan is None:
+                continue
+            places = np.zeros(objective.n_params, np.bool_)
+            places[penalty.entries] = True
+            hessian = objective.block(
+                at.theta, penalty.entries, plan, DAMPING / at.trust if plan.as_matrix and at.trust < 1 else 0.0
+            )
+            if not np.isfinite((hessian if plan.as_matrix else hessian.diagonal).sum()):
+                return None  # squares of X overflow its dtype, but not those of the diagonal
+            return cls(penalty, hessian, _sets(objective, penalty), places, at.theta, at.loss, plan)
+        return None
+
+    def covers(self, free: IndexArray) -> bool:
+        """Whether all these entries are among those of the block."""
+        return bool(self.places[free].all())
+
+    def serves(self, free: IndexArray) -> bool:
+        """Whether a step from here may use it: it covers these entries and no better one is cheap."""
+        return not self.plan.is_cheap and not self.wrong and self.covers(free)
+
+    def is_of(self, state: "ProximalState") -> bool:
+        """Whether it was computed there."""
+        return self.theta is state.theta
+
+    def model(self, at: "ProximalState") -> QuadraticModel:
+        """Return the model of F from a state on."""
+        entries = self.penalty.entries
+        arguments = at.smooth_grad[entries], at.theta[entries], self.penalty, self.hessian, self.sets
+        return MatrixModel(*arguments) if self.plan.as_matrix else RowsModel(*arguments, at.trust)
+
+    def learn(self, s: Float64Array, y: Float64Array, fallen: float, promised: float) -> None:
+        """Correct a matrix by a step and the change of the gradient (BFGS), and judge it by how far F fell."""
+        self.wrong = not LEAST_FALL * promised <= fallen <= MOST_FALL * promised
+        if self.plan.is_cheap:
+            return
+        from scipy.linalg.blas import dger
+
+        B = self.hessian
+        image = s @ B
+        own, found = dot(image, s), dot(s, y)
+        if own > 0 and found > np.finfo(np.float64).eps * np.sqrt(dot(s, s) * dot(y, y)):
+            # B is symmetric: in BLAS's order of columns it is the same.
+            dger(-1 / own, image, image, a=B.T, overwrite_a=True)
+            dger(1 / found, y, y, a=B.T, overwrite_a=True)
+
+
+def _candidates(objective: Problem, at: "ProximalState", free: IndexArray) -> list[IndexArray]:
+    """Return sets of entries to try, the larger first."""
+    if objective.n_params <= FEW_ENTRIES:
+        return [np.arange(objective.n_params)]
+    chosen = np.zeros(objective.n_params, np.bool_)
+    chosen[at.support] = chosen[objective.n_weights :] = True
+    most = max(MOST_NEW, NEW_SHARE * len(at.support))
+    near = np.copy(chosen)
+    near[: objective.n_weights] |= objective.penalty.near(objective.split(at.smooth_grad)[0], NEAR).ravel()
+    near[free] = True
+    if np.count_nonzero(near) - np.count_nonzero(chosen) <= most:
+        return [np.flatnonzero(near), free]
+    new = free[~chosen[free]]
+    if len(new) > most:
+        new = new[np.argpartition(-np.abs(at.grad[new]), most)[:most]]
+    chosen[new] = True
+    return [np.flatnonzero(chosen)]
+
+
+def _sets(objective: Problem, penalty: EntryPenalty) -> IndexArray | None:
+    """Return where the entries of a feature are, for those that are there for all outputs; the intercepts too."""
+    if penalty.blocks is not None:
+        return None  # the norm of a block tells how to shift it
+    n_outputs, n_features = objective.shape
+    of_W = penalty.entries < objective.n_weights
+    input_of = np.where(of_W, penalty.entries % n_features, n_features)
+    order = np.argsort(input_of, kind="stable")
+    _, first, counts = np.unique(input_of[order], return_index=True, return_counts=True)
+    whole = first[counts == n_outputs]
+    return np.ascontiguousarray(order[whole[:, None] + np.arange(n_outputs)])

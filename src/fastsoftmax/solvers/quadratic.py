@@ -1,0 +1,372 @@
+"""Quadratic models with a penalty that has no gradient, and their minima: linear algebra that never reads X.
+
+    Q(u) = ⟨g, d⟩ + ½ dᵀ B d + P(u)        d = u − w
+
+`MatrixModel` has B as a matrix. `PairsModel` has the compact form of BFGS, B = D − P M⁻¹ Pᵀ (Byrd, Nocedal & Schnabel,
+Mathematical Programming 63, 1994, theorem 2.3): D is diagonal, P = [D S, Y] has two columns per pair. A principal
+submatrix of B has the same form: take the same rows of D and P.
+
+Two kinds of steps alternate. Sweeps of coordinate descent, compiled, never raise Q and find which entries are zero. A
+Newton step moves the other entries, within their signs and bounds, together: where B is ill-conditioned, sweeps alone
+would need thousands (as in Byrd, Chin, Nocedal & Oztoprak, Mathematical Programming 159, 2016).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .. import _coordinates
+from ..data.features import DenseFeatures
+from ..penalties import EntryPenalty
+from ..runtime.arrays import Float64Array, IndexArray
+from ..runtime.override import override
+from ..runtime.precision import Precision
+from ..runtime.vectors import dot, largest
+
+# A Newton step costs as much as about n/4 sweeps of n coordinates, and some microseconds; 40 of them suffice.
+SWEEPS, SWEEPS_SHARE, ROUNDS = 20, 4, 40
+
+# By rows, with no Newton step to follow, 100 sweeps suffice, as does one that gains 1 % of what all before have.
+ROWS_SWEEPS, LEAST_GAIN = 100, 1e-2
+STALLED = 1e-6  # end if a round lowers Q by no more than this share of what it has fallen: what is left is rounding
+MAX_HALVINGS = 8  # of a Newton step
+
+# Nowhere does a Hessian of softmax tell of logits much farther than this.
+MOST_LOGIT = 2.0
+
+# Raise the diagonal by this share of its largest entry for a Newton step: shifts of all classes alike may have no
+# curvature, and the Gram matrices of float32 are rounded.
+RIDGE = 1e-6
+
+# A curvature of a shift below this share of what its entries have is rounding, as in native/coordinates.pxd.
+FLAT = 1e-6
+
+
+class QuadraticModel(ABC):
+    """Q at a point u that moves from w to near the minimum.
+
+    Parameters
+    ----------
+    grad, start : (n,)
+        g and w.
+    penalty : EntryPenalty
+        P on these entries.
+    """
+
+    def __init__(self, grad: Float64Array, start: Float64Array, penalty: EntryPenalty) -> None:
+        self.grad, self.start, self.penalty = grad, start, penalty
+        self.u = start.copy()
+
+    @abstractmethod
+    def minimize(self, accuracy: float) -> Float64Array:
+        """Return u at which Q's subgradient is at most `accuracy` times that at w, or to rounding, with Q(u) ≤ Q(w)."""
+
+    @abstractmethod
+    def _curved(self, d: Float64Array) -> float:
+        """dᵀ B d for d = u − w."""
+
+    def fall(self) -> float:
+        """Q(u) − Q(w), which is not positive."""
+        d = self.u - self.start
+        return dot(self.grad, d) + 0.5 * self._curved(d) + self.penalty.change(self.start, self.u)
+
+
+class NewtonModel(QuadraticModel):
+    """Q, whose B can be inverted on some entries: sweeps and Newton steps alternate."""
+
+    sweeps: int  # before a Newton step
+
+    @override
+    def minimize(self, accuracy: float) -> Float64Array:
+        enough, fallen = accuracy * largest(self.penalty.least(self.grad, self.u)), 0.0
+        for _ in range(ROUNDS):
+            if self._descend(enough) >= 0:
+                break
+            self._newton()
+            before, fallen = fallen, self.fall()
+            if not fallen < before * (1 + STALLED):
+                break
+        return self.u
+
+    @override
+    def _curved(self, d: Float64Array) -> float:
+        return dot(self.change(d), d)
+
+    @abstractmethod
+    def change(self, d: Float64Array) -> Float64Array:
+        """Return B d."""
+
+    @abstractmethod
+    def _descend(self, enough: float) -> int:
+        """Sweep until no slope changes by more than `enough`, `sweeps` times at most; negative if it needs more."""
+
+    @abstractmethod
+    def _slopes(self) -> Float64Array:
+        """Gradient of the quadratic part at u."""
+
+    @abstractmethod
+    def _move(self, u: Float64Array, change: Float64Array) -> None:
+        """Go to u, where the slopes have changed so."""
+
+    @abstractmethod
+    def _solve(self, free: IndexArray, slopes: Float64Array, extra: Float64Array | None) -> Float64Array | None:
+        """Return the solution of (B + extra) x = slopes in the free entries alone, or None if there is none."""
+
+    def _newton(self) -> None:
+        """Minimise over the entries near which P has a gradient, as far as that holds."""
+        slopes, u, penalty = self._slopes(), self.u, self.penalty
+        least = penalty.least(slopes, u)
+        free = penalty.smooth_at(u, least)
+        if not len(free):
+            return
+        step = self._solve(free, least[free], penalty.curvature(u, free))
+        if step is None:
+            return
+        whole = np.zeros_like(u)
+        whole[free] = -step
+        for moved in self._trials(whole):
+            d = moved - u
+            change = self.change(d)
+            if dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved) < 0:
+                self._move(moved, change)
+                return
+
+    def _trials(self, step: Float64Array) -> Iterator[Float64Array]:
+        """Yield points to try: u + t · step with t from 1 down, where entries stop at their kinks, then the first kink.
+
+        A direction without curvature gives a step so long that all entries stop. As far as the first one does, Q falls.
+        """
+        for halvings in range(0, MAX_HALVINGS, 2):
+            yield self.penalty.toward(self.u, self.u + 0.5**halvings * step)
+        t = self.penalty.first_kink(self.u, step)
+        if t < 1:
+            yield self.penalty.toward(self.u, self.u + t * (1 + np.finfo(np.float64).eps) * step)
+
+
+class MatrixModel(NewtonModel):
+    """Q with B, (n, n), symmetric.
+
+    Parameters
+    ----------
+    B : (n, n) float64
+    sets : (n_sets, size), optional
+        Entries whose shift, all alike, has nearly no curvature: the weights of a feature.
+    """
+
+    def __init__(
+        self,
+        grad: Float64Array,
+        start: Float64Array,
+        penalty: EntryPenalty,
+        B: Float64Array,
+        sets: IndexArray | None = None,
+    ) -> None:
+        super().__init__(grad, start, penalty)
+        self.B, self.slopes, self.sets = B, grad.copy(), sets
+        self.sweeps = SWEEPS + len(B) // SWEEPS_SHARE
+
+    @override
+    def change(self, d: Float64Array) -> Float64Array:
+        moved = np.flatnonzero(d)
+        return d[moved] @ self.B[moved] if 2 * len(moved) < len(d) else d @ self.B
+
+    @override
+    def _descend(self, enough: float) -> int:
+        p = self.penalty
+        return _coordinates.descend_matrix(
+            self.u, self.slopes, self.B, p.l1, p.lower, p.upper, p.blocks, self.sets, enough, self.sweeps
+        )
+
+    @override
+    def _slopes(self) -> Float64Array:
+        return self.slopes
+
+    @override
+    def _move(self, u: Float64Array, change: Float64Array) -> None:
+        self.u = u
+        self.slopes += change
+
+    @override
+    def _solve(self, free: IndexArray, slopes: Float64Array, extra: Float64Array | None) -> Float64Array | None:
+        from scipy.linalg import lapack
+
+        matrix = self.B[np.ix_(free, free)]
+        if extra is not None:
+            matrix += extra
+        diagonal = np.diag_indices(len(free))
+        matrix[diagonal] += RIDGE * matrix[diagonal].max()
+        factor, failed = lapack.dpotrf(matrix, overwrite_a=True, clean=False)
+        if failed:
+            return None
+        solution: Float64Array = lapack.dpotrs(factor, slopes)[0]
+        return self._unshifted(solution, free)
+
+    def _unshifted(self, solution: Float64Array, free: IndexArray) -> Float64Array:
+        """Take the shifts that have no curvature out of a step: rounding has made them."""
+        step, is_free = np.zeros(len(self.B)), np.zeros(len(self.B), np.bool_)
+        step[free], is_free[free] = solution, True
+        sets = self.flat[is_free[self.flat].all(axis=1)]
+        step[sets] -= step[sets].mean(axis=1, keepdims=True)
+        return step[free]
+
+    @cached_property
+    def flat(self) -> IndexArray:
+        """Sets whose shift has no curvature, (n, size)."""
+        sets = self.sets
+        if sets is None:
+            return np.empty((0, 1), np.intp)
+        own = self.B[sets, sets].sum(axis=1)
+        flat: IndexArray = sets[self.B[sets[:, :, None], sets[:, None]].sum(axis=(1, 2)) <= FLAT * own]
+        return flat
+
+    @override
+    def minimize(self, accuracy: float) -> Float64Array:
+        super().minimize(accuracy)
+        # Of all shifts of the intercepts, which change nothing, take that of least norm.
+        p = self.penalty
+        bound = p.l1 if p.lower is None or p.upper is None else p.l1 + np.isfinite(p.lower) + np.isfinite(p.upper)
+        unbound = self.flat[(bound[self.flat] == 0).all(axis=1)]
+        shifts = (self.u - self.start)[unbound].mean(axis=1, keepdims=True)
+        self.u[unbound] -= shifts
+        return self.u
+
+
+class RowsModel(QuadraticModel):
+    """Q with the Hessian of rows, which each sweep reads; it has sweeps alone.
+
+    An entry moves no logit by more than trust · MOST_LOGIT. Where all samples of a rare feature are sure of their
+    classes, its slope and curvature are both near zero, and their ratio is far beyond what either tells of.
+
+    Parameters
+    ----------
+    hessian : tuple
+        What `block` of the objective returns: diagonal, l2, p and on, as `descend_samples` takes them.
+    sets : (n_sets, size), optional
+        As in `MatrixModel`.
+    """
+
+    sweeps = ROWS_SWEEPS
+
+    def __init__(
+        self,
+        grad: Float64Array,
+        start: Float64Array,
+        penalty: EntryPenalty,
+        hessian: Any,
+        sets: IndexArray | None,
+        trust: float = 1.0,
+    ) -> None:
+        super().__init__(grad, start, penalty)
+        self.hessian, self.sets, self.trust = hessian, sets, trust
+        self.v = np.zeros_like(hessian.p)
+        self.t = np.zeros(hessian.p.shape[1])
+
+    @override
+    def minimize(self, accuracy: float) -> Float64Array:
+        p, far = self.penalty, self.trust * MOST_LOGIT / np.maximum(self.hessian.largest, np.finfo(np.float64).tiny)
+        enough = accuracy * largest(p.least(self.grad, self.u))
+        lower, upper = self.start - far, self.start + far
+        if p.lower is not None and p.upper is not None:
+            lower, upper = np.maximum(lower, p.lower), np.minimum(upper, p.upper)
+        at = self.u, self.v, self.t, self.grad, self.start
+        penalty = p.l1, lower, upper, p.blocks, self.sets
+        descend: Callable[..., int] = _coordinates.descend_samples
+        descend(*at, *self.hessian, *penalty, enough, LEAST_GAIN, self.sweeps)
+        return self.u
+
+    @override
+    def _curved(self, d: Float64Array) -> float:
+        return float(np.einsum("ki,ki,ki->", self.hessian.mass, self.v - self.t, self.v)) + dot(self.hessian.l2 * d, d)
+
+
+class PairsModel(NewtonModel):
+    """Q with B = D − P M⁻¹ Pᵀ.
+
+    Parameters
+    ----------
+    diagonal : (n,)
+        D up to a factor, which the newest pair gives.
+    pairs : sequence of (s, y)
+        Changes of w and of the gradient, (n,) each, oldest first.
+    """
+
+    sweeps = SWEEPS
+
+    def __init__(
+        self,
+        grad: Float64Array,
+        start: Float64Array,
+        penalty: EntryPenalty,
+        diagonal: Float64Array,
+        pairs: list[tuple[Float64Array, Float64Array]],
+    ) -> None:
+        super().__init__(grad, start, penalty)
+        self.diagonal = diagonal
+        self.P, self.M = self._compact(pairs)
+        # Z = P M⁻¹; the sizes of pairs differ by orders of magnitude, so M was scaled to ±1 on its diagonal.
+        self.Z = np.ascontiguousarray(np.linalg.solve(self.M, self.P.T).T)
+        self.t = np.zeros(self.P.shape[1])
+
+    def _compact(self, pairs: list[tuple[Float64Array, Float64Array]]) -> tuple[Float64Array, Float64Array]:
+        """Return P and M, and scale the diagonal."""
+        m, n = len(pairs), len(self.diagonal)
+        if not m:
+            return np.empty((n, 0)), np.empty((0, 0))
+        P = np.empty((n, 2 * m))
+        for c, (s, y) in enumerate(pairs):
+            np.multiply(s, self.diagonal, out=P[:, c])
+            P[:, m + c] = y
+        products = _gram(P, 1 / self.diagonal)  # SᵀDS, SᵀY and YᵀD⁻¹Y
+        curvature = np.diag(products[:m, m:])
+        ratios = np.diag(products[m:, m:]) / curvature
+        if not (ratios > 0).all():
+            # The changes are so small that their squares underflow to 0: use no pairs.
+            return P[:, :0], np.empty((0, 0))
+        factor = ratios[-1]
+        lower = np.tril(products[:m, m:], -1)
+        M = np.block([[factor * products[:m, :m], lower], [lower.T, -np.diag(curvature)]])
+        P[:, :m] *= factor
+        self.diagonal = factor * self.diagonal
+        size = 1 / np.sqrt(np.abs(np.diag(M)))
+        M *= size[:, None] * size
+        P *= size
+        return P, M
+
+    @override
+    def change(self, d: Float64Array) -> Float64Array:
+        change: Float64Array = self.diagonal * d - self.Z @ (d @ self.P)
+        return change
+
+    @override
+    def _descend(self, enough: float) -> int:
+        p, model = self.penalty, (self.grad, self.start, self.diagonal, self.P, self.Z)
+        return _coordinates.descend_pairs(self.u, self.t, *model, p.l1, p.lower, p.upper, p.blocks, enough, self.sweeps)
+
+    @override
+    def _slopes(self) -> Float64Array:
+        return self.grad + self.change(self.u - self.start)
+
+    @override
+    def _move(self, u: Float64Array, change: Float64Array) -> None:
+        self.u, self.t = u, (u - self.start) @ self.P
+
+    @override
+    def _solve(self, free: IndexArray, slopes: Float64Array, extra: Float64Array | None) -> Float64Array | None:
+        if extra is not None:
+            return None  # sweeps alone: the sum has no form that is quick to invert
+        diagonal, P = self.diagonal[free], self.P[free]
+        solution = slopes / diagonal
+        if P.size:
+            # The inverse of D − P M⁻¹ Pᵀ by the Sherman–Morrison–Woodbury formula.
+            inner = np.linalg.solve(self.M - _gram(P, 1 / diagonal), solution @ P)
+            solution += P @ inner / diagonal
+        return solution
+
+
+def _gram(P: Float64Array, weights: Float64Array) -> Float64Array:
+    """Pᵀ diag(weights) P; BLAS would compute both triangles of this symmetric matrix."""
+    (products,) = DenseFeatures(P).gram(weights[None], Precision.EXACT, 1)
+    return np.asarray(products, dtype=np.float64)
