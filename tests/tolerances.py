@@ -28,7 +28,8 @@ ULPS = 8
 SUM_TO_ONE = 4
 # For a probability of an exported model, computed in the dtype of the classifier.
 EXPORT = 1e-6
-# The same of a float64 classifier exported in float32: logits of up to 30 are rounded by 2e-6.
+# The same where float32 rounds what the classifier does not round alike: a float64 classifier exported in float32, and
+# bytes, whose logits are sums of up to 140.
 EXPORT_ROUNDED = 2e-6
 # For float64 quantities that differ only in the order of their sums.
 SAME = 1e-12

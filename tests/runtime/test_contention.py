@@ -21,7 +21,7 @@ class Clock:
     def process_time(self):
         return self.used
 
-    def call(self, contention, share, seconds=ENOUGH, num_threads=2):
+    def call(self, contention, share, seconds=1.01 * ENOUGH, num_threads=2):
         with contention.watched(num_threads):
             self.wall += seconds
             self.used += share * num_threads * seconds
@@ -75,6 +75,7 @@ def test_short_calls_are_judged_together_and_one_thread_never(clock):
 
 def test_only_who_did_not_ask_gets_one_thread(monkeypatch):
     monkeypatch.setattr("fastsoftmax.runtime.threads.available_threads", lambda: 4)
+    monkeypatch.setattr(Contention, "now", False)
     assert resolve_num_threads(None, SMALL_WORK) == 4
     monkeypatch.setattr(Contention, "now", True)
     assert resolve_num_threads(None, SMALL_WORK) == 1
