@@ -12,19 +12,10 @@ from fastsoftmax.runtime.threads import SMALL_WORK, resolve_num_threads
 class Clock:
     """Seconds as the test tells them."""
 
-    def __init__(self):
-        self.wall = self.used = 100.0
+    seconds = 100.0
 
     def perf_counter(self):
-        return self.wall
-
-    def process_time(self):
-        return self.used
-
-    def call(self, contention, share, seconds=1.01 * ENOUGH, num_threads=2):
-        with contention.watched(num_threads):
-            self.wall += seconds
-            self.used += share * num_threads * seconds
+        return self.seconds
 
 
 @pytest.fixture
@@ -34,43 +25,56 @@ def clock(monkeypatch):
     return clock
 
 
-def test_threads_that_wait_for_a_processor_are_given_up_for_a_while(clock):
+def test_after_many_switches_threads_are_given_up_for_a_while(clock):
     contention = Contention()
-    clock.call(contention, 0.95)
+    contention.see(ENOUGH, 1)
     assert not contention.now
-    clock.call(contention, 0.6)
+    contention.see(ENOUGH, 2)
     assert contention.now
-    clock.wall += 1.01 * SHORTEST
+    clock.seconds += 1.01 * SHORTEST
     assert not contention.now
 
 
 def test_the_while_grows_with_every_failure_and_a_success_ends_it(clock):
     contention = Contention()
     pauses = []
-    for _ in range(8):
-        clock.call(contention, 0.5)
-        start = clock.wall
+    for _ in range(6):
+        contention.see(ENOUGH, 3)
+        start = clock.seconds
         while contention.now:
-            clock.wall += 0.01
-        pauses.append(clock.wall - start)
-    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0], abs=0.011)
-    assert max(pauses) < 1.02 * LONGEST
-    clock.call(contention, 1.0)
-    clock.call(contention, 0.5)
-    clock.wall += 1.01 * SHORTEST
+            clock.seconds += 0.01
+        pauses.append(clock.seconds - start)
+    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, LONGEST, LONGEST], abs=0.011)
+    contention.see(ENOUGH, 0)
+    contention.see(ENOUGH, 3)
+    clock.seconds += 1.01 * SHORTEST
     assert not contention.now
 
 
-def test_short_calls_are_judged_together_and_one_thread_never(clock):
+def test_short_calls_are_judged_together_and_long_ones_by_their_length(clock):
     contention = Contention()
     for _ in range(9):
-        clock.call(contention, 0.1, seconds=0.1 * ENOUGH)
+        contention.see(0.1 * ENOUGH, 1)
         assert not contention.now
-    clock.call(contention, 0.1, seconds=0.2 * ENOUGH)
+    contention.see(0.2 * ENOUGH, 1)
     assert contention.now
-    alone = Contention()
-    clock.call(alone, 0.1, seconds=10 * ENOUGH, num_threads=1)
-    assert not alone.now
+    patient = Contention()
+    patient.see(100 * ENOUGH, 99)
+    assert not patient.now
+    patient.see(100 * ENOUGH, 101)
+    assert patient.now
+
+
+@pytest.mark.skipif(module.getrusage is None, reason="needs the count of switches")
+def test_calls_with_several_threads_are_watched(monkeypatch):
+    seen = []
+    monkeypatch.setattr(Contention, "see", lambda self, wall, switches: seen.append((wall, switches)))
+    X, y = np.ones((500, 3)), np.arange(500) % 3
+    fs.fit(X, y, l2=1.0, max_iter=2, num_threads=1)
+    assert not seen
+    fs.fit(X, y, l2=1.0, max_iter=2, num_threads=2)
+    assert len(seen) >= 2
+    assert all(0 < wall < 60 and switches >= 0 for wall, switches in seen)
 
 
 def test_only_who_did_not_ask_gets_one_thread(monkeypatch):

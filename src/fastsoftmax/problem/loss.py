@@ -19,7 +19,6 @@ from ..data.features import Features, Parameters, PassOptions
 from ..data.samples import Samples
 from ..families import Family
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
-from ..runtime.contention import contention
 from ..runtime.precision import Precision
 from ..runtime.threads import resolve_num_threads
 from .ledger import Ledger
@@ -112,9 +111,7 @@ class Loss:
 
     def write_loss_grad(self, grad_out: Parameters, at: Parameters) -> float:
         """Write ∂L/∂W and ∂L/∂b, in float64 or what `X.gradient_dtype` allows, and return L; one pass over X."""
-        options = self.options
-        with contention.watched(options.num_threads):
-            loss = self.X.loss_grad(grad_out, at, self.samples, options)
+        loss = self.X.loss_grad(grad_out, at, self.samples, self.options)
         self.count_pass()
         return loss
 

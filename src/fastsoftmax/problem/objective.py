@@ -29,9 +29,6 @@ from .sample import CHOICE, MOST_ROWS, Importance, Sample, draw_sample, sample_r
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
 
-# An iteration costs as much as a pass and this many multiply-adds: Python, and products with the inverse Hessian.
-CALL_WORK = 5e6
-
 # The norms of rows are worth their cost up to this many samples: drawn from more, no row matters so much.
 MOST_SPANS = 50_000
 
@@ -196,7 +193,7 @@ class Objective:
 
     def _plan(self, n_weighty: int) -> Plan:
         loss, n_inputs = self.loss, self.X.shape[1] + self.loss.fit_intercept
-        return plan(n_weighty, len(loss), n_inputs, loss.n_outputs, loss.pass_work + CALL_WORK, self.n_passes)
+        return plan(n_weighty, len(loss), n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
 
     @property
     def _n_whole(self) -> int:
@@ -207,7 +204,7 @@ class Objective:
         """Rows of a sample of which nothing is known: more than usual if they are few for so many parameters."""
         n_inputs, n_samples = self.X.shape[1] + self.loss.fit_intercept, len(self.loss)
         enough = ROWS * self._n_whole
-        cheap = 2 * (self.loss.pass_work + CALL_WORK) / n_inputs**2
+        cheap = 2 * self.loss.pass_work / n_inputs**2
         return min(n_samples, max(sample_rows(n_samples), int(min(enough, cheap, MOST_ROWS))))
 
     def _spans(self) -> Float64Array:

@@ -4,13 +4,16 @@ import math
 from typing import NamedTuple
 
 from .hessian import PAIRED_CLASSES
-from .sample import FEWEST_ROWS, MOST_ROWS, sample_rows
+from .sample import FEWEST_ROWS, sample_rows
 
 # The exact block may cost this many passes over the data, or as many as the fit has taken if it is all of H.
 BLOCK_PASSES = 4
 
-# Draw at least this many rows for each parameter of the block.
+# Draw at least this many rows for each parameter of H, if it is computed whole.
 ROWS = 8
+
+# An iteration costs as much as a pass and this many multiply-adds: Python, and products with the inverse Hessian.
+CALL_WORK = 5e6
 
 # To copy and prepare a number of a row takes the time of 150 multiply-adds of a matrix product.
 ROW_WORK = 150
@@ -46,10 +49,10 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
     n_weighty : int
         Rows that matter to H, of n_samples.
     pass_work : float
-        What an iteration costs, in multiply-adds.
+        Multiply-adds of a pass.
     """
     directions, n_rows = n_classes - 1, min(n_weighty, sample_rows(n_samples))
-    most, least = max(n_passes, BLOCK_PASSES) * pass_work, BLOCK_PASSES * pass_work
+    iteration = pass_work + CALL_WORK
 
     def work_of(size: int, n_rows: int) -> float:
         gram = size**2 / 4 if n_classes <= PAIRED_CLASSES else size**2 / 2
@@ -59,17 +62,17 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
     if whole <= MAX_WHOLE:
         enough = min(n_weighty, max(n_rows, min(ROWS * whole, MOST_NUMBERS // n_inputs)))
         for more in (n_weighty, n_samples):
-            if work_of(whole, more) <= least or more <= FEWEST_ROWS:
+            if work_of(whole, more) <= BLOCK_PASSES * iteration or more <= FEWEST_ROWS:
                 enough = more
-        work = work_of(whole, enough)
-        if whole <= SMALL_BLOCK or work <= most:
-            return Plan(n_inputs, enough, work / pass_work, enough >= n_weighty)
-        better_at = work / pass_work
+        price = work_of(whole, enough) / iteration
+        if whole <= SMALL_BLOCK or price <= max(n_passes, BLOCK_PASSES):
+            return Plan(n_inputs, enough, price, enough >= n_weighty)
+        better_at = price
     leading = min(n_inputs, MAX_BLOCK // directions)
     all_lead = [n_inputs] if leading == n_inputs else []
     for count in [*all_lead, *range(leading // LEADING_STEP * LEADING_STEP, 0, -LEADING_STEP)]:
-        rows = min(n_weighty, max(n_rows, min(MOST_ROWS, ROWS * count * directions)))
-        work = work_of(count * directions, rows)
-        if work <= least:
-            return Plan(count, rows, work / pass_work, False, better_at)
+        size = count * directions
+        work = n_rows * size**2 / 4 + size**3
+        if work <= BLOCK_PASSES * pass_work:
+            return Plan(count, n_rows, work / iteration, False, better_at)
     return Plan(0, n_rows, 0.0, False, better_at)

@@ -5,6 +5,7 @@ import numpy as np
 from ..data.features import DenseFeatures, Parameters, PassOptions
 from ..families import SOFTMAX
 from ..runtime.arrays import Float64Array, FloatArray
+from ..runtime.contention import contention
 from ..runtime.precision import Precision
 
 # Below this many multiply-adds (0.2 ms), BLAS on one thread is as fast as our kernels on all threads.
@@ -13,7 +14,8 @@ SMALL_PRODUCT = 10_000_000
 
 def gram(Z: FloatArray, weights: Float64Array, num_threads: int) -> FloatArray:
     """Σ_i w_ci z_i z_iᵀ for every row of weights, (n_weights, n_columns, n_columns)."""
-    return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=Z.dtype), Precision.EXACT, num_threads)
+    with contention.watched(num_threads):
+        return DenseFeatures(Z).gram(np.ascontiguousarray(weights, dtype=Z.dtype), Precision.EXACT, num_threads)
 
 
 def product(left: FloatArray, right_T: FloatArray, num_threads: int) -> FloatArray:

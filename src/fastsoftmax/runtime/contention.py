@@ -2,29 +2,31 @@
 
 All threads of a pass wait for the last one. If the operating system takes a processor away from one of them, for some
 milliseconds, a pass of a millisecond takes as long, and the others, which wait in a busy loop, lose their turn next: a
-fit takes ten times as long as with one thread. Threads that all run use their number times the time that passes.
+fit takes ten times as long as with one thread. The system counts how often it does that: involuntary context switches.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Judge by calls of 2 ms together: the clock of a process may have ticks of a tenth of that.
-ENOUGH = 2e-3
+try:
+    from resource import RUSAGE_SELF, getrusage
+except ImportError:  # Windows does not tell
+    getrusage = None  # type: ignore[assignment]
 
-# Threads that use less than this share of the time wait for a processor.
-SHARE = 0.75
+# One switch in 10 ms is too many, and two at least: a quiet machine has a tenth of that. Judge by 10 ms of calls.
+ENOUGH, FEWEST = 0.01, 2
 
-# Use one thread for a twentieth of a second, then try again; after each failure for twice as long, up to a second.
-SHORTEST, LONGEST = 0.05, 1.0
+# Then use one thread for a fifth of a second, and try again; after each failure for twice as long, up to two.
+SHORTEST, LONGEST = 0.2, 2.0
 
 
 class Contention:
     """What calls with several threads have shown of the processors; results never depend on it."""
 
     def __init__(self) -> None:
-        self._until = self._pause = 0.0
-        self._wall = self._used = 0.0
+        self._until = self._pause = self._wall = 0.0
+        self._switches = 0
 
     @property
     def now(self) -> bool:
@@ -33,26 +35,26 @@ class Contention:
 
     @contextmanager
     def watched(self, num_threads: int) -> Iterator[None]:
-        """Watch what a call with this many threads uses of the processors."""
-        if num_threads == 1:
+        """Watch a call with this many threads."""
+        if num_threads == 1 or getrusage is None:
             yield
             return
-        wall, used = time.perf_counter(), time.process_time()
+        switches, start = getrusage(RUSAGE_SELF).ru_nivcsw, time.perf_counter()
         yield
-        self.see(num_threads, time.perf_counter() - wall, time.process_time() - used)
+        self.see(time.perf_counter() - start, getrusage(RUSAGE_SELF).ru_nivcsw - switches)
 
-    def see(self, num_threads: int, wall: float, used: float) -> None:
-        """Judge a call that took `wall` seconds and used `used` seconds of processors."""
-        self._wall += wall * num_threads
-        self._used += used
-        if self._wall < ENOUGH * num_threads:
+    def see(self, wall: float, switches: int) -> None:
+        """Judge the calls so far, of which the last took `wall` seconds and had so many switches."""
+        self._wall += wall
+        self._switches += switches
+        if self._wall < ENOUGH:
             return
-        if self._used < SHARE * self._wall:
+        if self._switches >= max(FEWEST, self._wall / ENOUGH):
             self._pause = min(LONGEST, max(SHORTEST, 2 * self._pause))
             self._until = time.perf_counter() + self._pause
         else:
             self._until = self._pause = 0.0
-        self._wall = self._used = 0.0
+        self._wall, self._switches = 0.0, 0
 
 
 contention = Contention()

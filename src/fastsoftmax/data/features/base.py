@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.arrays import Float64Array, FloatArray, IndexArray
+from ...runtime.contention import contention
 from ...runtime.precision import Precision
 from ..arguments import is_finite, overflow_shows
 from ..samples import Samples
@@ -61,7 +62,8 @@ class Features(ABC):
 
     def loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:
         """Write the gradient of the mean of s_i L_i, and return that mean; one pass over X."""
-        loss = self._loss_grad(grad_out, self._fold(at), samples, options)
+        with contention.watched(options.num_threads):
+            loss = self._loss_grad(grad_out, self._fold(at), samples, options)
         self._unfold(grad_out)
         return loss
 
@@ -70,12 +72,14 @@ class Features(ABC):
         self, product_out: Parameters, at: Parameters, direction: Parameters, samples: Samples, options: PassOptions
     ) -> None:
         """Write the Hessian of the mean of s_i L_i times a direction; one pass over X."""
-        self._hess_vec(product_out, self._fold(at), self._fold(direction), samples, options)
+        with contention.watched(options.num_threads):
+            self._hess_vec(product_out, self._fold(at), self._fold(direction), samples, options)
         self._unfold(product_out)
 
     def predict(self, out: FloatArray, at: Parameters, mean: bool, options: PassOptions) -> float:
         """Write the logits, or the mean that they give; return the sum of the logits, which is finite if they are."""
-        return self._predict(out, self._fold(at), mean, options)
+        with contention.watched(options.num_threads):
+            return self._predict(out, self._fold(at), mean, options)
 
     def gradient_dtype(self, W: FloatArray) -> np.dtype[Any]:
         """Return what the gradient of W can be written in."""
