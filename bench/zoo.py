@@ -52,7 +52,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m bench.zoo",
         description="Measure how long fits take to come near the optimum, on every kind of data.",
     )
-    parser.add_argument("--small", action="store_true", help="a selection that takes about six minutes")
+    parser.add_argument("--small", action="store_true", help="a selection that takes about a quarter of an hour")
     parser.add_argument(
         "--problem",
         nargs="+",

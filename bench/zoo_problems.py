@@ -152,7 +152,7 @@ KINDS: Mapping[str, Kind] = {
     "informative": _drawn(data.informative, l1=True),
 }
 
-# About six minutes: the kinds that differ most, and for some a weak penalty beside the usual one.
+# About a quarter of an hour: the kinds that differ most, and for some a weak penalty beside the usual one.
 SMALL = (
     *(
         f"{family}/l2/C-{C:g}"
