@@ -23,8 +23,8 @@ MOST_VALUES = 2e7
 
 # A matrix may cost as much as 10 passes over X, or 1e9 multiply-adds (tens of milliseconds); it is cheap, so that each
 # iteration may have its own, up to 4 passes or 6e7 multiply-adds.
-BLOCK_PASSES, SMALL_BLOCK = 10, 1e9
-CHEAP_PASSES, CHEAP_BLOCK = 4, 6e7
+MATRIX_PASSES, MATRIX_WORK = 10, 1e9
+CHEAP_PASSES, CHEAP_WORK = 4, 6e7
 
 # Gram matrices are 8 times as fast as sweeps. A model of n entries is minimised by about 15 n² multiply-adds with a
 # matrix, and with rows by 40 for each value of each entry's column.
@@ -72,11 +72,11 @@ def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     if not loss.family.is_categorical:
         return None
     work = n_inputs**2 * n_outputs * (n_outputs + 1) / 4
-    cheap = n_samples * work <= max(CHEAP_PASSES * loss.pass_work, CHEAP_BLOCK)
+    cheap = n_samples * work <= max(CHEAP_PASSES * loss.pass_work, CHEAP_WORK)
     n_rows = n_samples if cheap else min(n_samples, MOST_ROWS)
     as_matrix = BlockPlan(True, cheap, n_rows == n_samples)
     fits = n_entries <= MOST_ENTRIES and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
-    fits = fits and n_rows * work <= max(BLOCK_PASSES * loss.pass_work, SMALL_BLOCK)
+    fits = fits and n_rows * work <= max(MATRIX_PASSES * loss.pass_work, MATRIX_WORK)
     per_column = loss.X.n_entries / loss.X.shape[1]
     if per_column > MOST_ROWS or max(per_column * n_inputs, n_outputs * n_samples) > MOST_VALUES:
         return as_matrix if fits else None

@@ -192,19 +192,23 @@ class Objective:
         return PrincipalCurvature(draw_sample(loss, theta, importance, bought.n_rows, dtype), basis, bought, threads)
 
     def _plan(self, n_weighty: int) -> Plan:
-        loss, n_inputs = self.loss, self.X.shape[1] + self.loss.fit_intercept
-        return plan(n_weighty, len(loss), n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
+        loss = self.loss
+        return plan(n_weighty, len(loss), self._n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
+
+    @property
+    def _n_inputs(self) -> int:
+        """The features, and the intercept's one."""
+        return self.X.shape[1] + self.loss.fit_intercept
 
     @property
     def _n_whole(self) -> int:
         """Rows of H, but for the direction in which all classes move alike."""
-        return (self.X.shape[1] + self.loss.fit_intercept) * (self.loss.n_outputs - 1)
+        return self._n_inputs * (self.loss.n_outputs - 1)
 
     def _first_rows(self) -> int:
         """Rows of a sample of which nothing is known: more than usual if they are few for so many parameters."""
-        n_inputs, n_samples = self.X.shape[1] + self.loss.fit_intercept, len(self.loss)
-        enough = ROWS * self._n_whole
-        cheap = 2 * self.loss.pass_work / n_inputs**2
+        n_samples, enough = len(self.loss), ROWS * self._n_whole
+        cheap = 2 * self.loss.pass_work / self._n_inputs**2
         return min(n_samples, max(sample_rows(n_samples), int(min(enough, cheap, MOST_ROWS))))
 
     def _spans(self) -> Float64Array:
@@ -238,8 +242,7 @@ class Objective:
         """Whether the principal components of X are worth their cost, beside that of a fit's passes."""
         if not self.loss.family.is_categorical:
             return False
-        n_inputs = self.X.shape[1] + self.loss.fit_intercept
-        return self._n_whole <= SMALL_BLOCK or EIGEN_WORK * n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
+        return self._n_whole <= SMALL_BLOCK or EIGEN_WORK * self._n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
 
     def _basis_of(self, sample: Sample, grad: Float64Array) -> Basis:
         """Principal components of the sample, or those of another one that serve as well."""
@@ -305,9 +308,9 @@ class Objective:
 
         Only where a sample at theta is nearly sure of its label can there be any: two passes over X, one otherwise.
         """
-        loss, family, n_inputs = self.loss, self.loss.family, self.loss.X.shape[1] + self.loss.fit_intercept
+        loss, family = self.loss, self.loss.family
         none = np.empty(0, np.intp)
-        if self.penalty or not family.tells_separated(loss.samples, len(loss), n_inputs):
+        if self.penalty or not family.tells_separated(loss.samples, len(loss), self._n_inputs):
             return none
         if not family.may_be_separated(loss.samples, loss.mean(theta)):
             return none
