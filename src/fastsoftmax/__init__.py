@@ -6,11 +6,12 @@ are imported at their first use.
 
 from typing import TYPE_CHECKING
 
+from . import families
 from ._build_config import version as __version__
 from .capi import get_include
 from .fitting.fit import fit
 from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
-from .fitting.passes import gram, loss_grad, predict_proba, standardization
+from .fitting.passes import gram, loss_grad, predict_mean, predict_proba, standardization
 from .fitting.path import PathResult, path
 from .fitting.result import FitResult
 from .runtime.config import show_config
@@ -29,12 +30,14 @@ __all__ = [
     "__version__",
     "cross_entropy",
     "cross_entropy_grad",
+    "families",
     "fit",
     "get_include",
     "gram",
     "log_softmax",
     "loss_grad",
     "path",
+    "predict_mean",
     "predict_proba",
     "show_config",
     "softmax",
