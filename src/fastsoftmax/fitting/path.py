@@ -134,9 +134,9 @@ def path(
     init : (W, b), optional
         Where the strongest penalty's fit starts; zeros by default.
     **options
-        family, link, solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift, callback,
-        random_state, certify and num_threads as in `fit`; tol and max_iter are for each penalty, and a true return of
-        the callback ends the fit of one penalty.
+        family, link, solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift,
+        callback, random_state, certify and num_threads as in `fit`; tol and max_iter are for each penalty, and a true
+        return of the callback ends the fit of one penalty.
 
     Returns
     -------

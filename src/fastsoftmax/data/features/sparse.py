@@ -210,15 +210,9 @@ class CsrFeatures(Features):
     ) -> None:
         values, indices, indptr = self._entries
         family, _, num_threads = options
-        bounds, scale, mass, offset, of_family = (
-            self.bounds,
-            self.scale,
-            samples.mass,
-            samples.offset,
-            samples.parameter,
-        )
+        mass, offset, of_family = samples.mass, samples.offset, samples.parameter
         _kernels.csr_hess_vec[C_TYPE[self.dtype]](
-            *(*product_out, values, indices, indptr, bounds, scale, *at, *direction),
+            *(*product_out, values, indices, indptr, self.bounds, self.scale, *at, *direction),
             *(mass, offset, of_family, family, num_threads),
         )
 
