@@ -112,15 +112,16 @@ class OutputsFamily(Family):
     @override
     def floor_of(self, samples: Samples) -> float:
         # A model may fit y to all digits, and the distance to a minimum of zero is never small beside it.
-        return self.floor - SLACK * self.least_loss(samples)
+        return self.floor - SLACK * self.loss_of(samples, self.intercept(samples))
 
-    def least_loss(self, samples: Samples) -> float:
-        """Return the mean of s_i L_i where the logits are the `intercept`, and the offset; no pass over X."""
+    def loss_of(self, samples: Samples, logits: FloatArray) -> float:
+        """Return the mean of s_i L_i at logits, (n_samples, n_outputs) or (n_outputs,), and the offset."""
         assert samples.targets is not None
-        targets, offset = samples.targets, samples.offset
-        logits = np.broadcast_to(self.intercept(samples).astype(targets.dtype), targets.shape)
-        at, along = (logits, None) if offset is None else (offset, logits)
-        return _kernels.cross_entropy[C_TYPE[targets.dtype]](None, at, along, 1.0, samples, self.number, 1)[0]
+        dtype, offset = samples.targets.dtype, samples.offset
+        at, along = np.broadcast_to(logits.astype(dtype, copy=False), samples.targets.shape), None
+        if offset is not None:
+            at, along = offset, at
+        return _kernels.cross_entropy[C_TYPE[dtype]](None, at, along, 1.0, samples, self.number, 1)[0]
 
     def inside(self, mean: Float64Array, n_samples: int) -> Float64Array:
         """Return means of y, (n_outputs,), or other ones near them that have a finite logit."""
