@@ -16,11 +16,13 @@ from typer.core import TyperGroup
 
 from .. import __version__, show_config
 from ..estimators.softmax_regression import SoftmaxRegression
+from ..families import FAMILIES, OutputsFamily, as_family
 from ..files.columns import shown
 from ..files.data_file import (
     PREDICTION,
     PREDICTIONS,
     PROBABILITY,
+    Table,
     check_table_suffix,
     read_table,
     write_csv,
@@ -28,12 +30,14 @@ from ..files.data_file import (
 )
 from ..files.model_file import MODEL, Model, load_model, save_model
 from ..files.outputs import check_output
+from ..files.regression_model import RegressionModel
 from ..fitting.result import FitResult
 from ..fitting.solving import SOLVERS
 from .entry import INTERRUPTED
 from .export import export_command
 from .metrics import Evaluation, evaluate
 from .options import DATA, FITTED, FORCE, TARGET, THREADS, check_choice, sources_of
+from .regression import fit_regression, quality_of
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -60,7 +64,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Softmax (multinomial logistic) regression on CPUs.",
+    help="Softmax (multinomial logistic) regression and generalised linear models on CPUs.",
 )
 
 
@@ -101,6 +105,13 @@ def fit_command(
         Path, typer.Option(metavar="FILE", help="Where the model goes; an older model is overwritten.")
     ] = Path("model.safetensors"),
     force: FORCE = False,
+    family: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help=f"Distribution of the target: {', '.join(FAMILIES)}; also tweedie(1.5) and the like."
+        ),
+    ] = "softmax",
+    link: Annotated[str | None, typer.Option(metavar="NAME", help="The family's own if not given.")] = None,
     C: Annotated[
         float,
         typer.Option(
@@ -125,31 +136,39 @@ def fit_command(
     check_output("--out", out, MODEL, sources=sources_of(data, target), force=force)
     check_choice("--solver", solver, SOLVERS)
     check_choice("--class-weight", class_weight, (None, "balanced"))
+    of = as_family(family, link)
+    settings: dict[str, Any] = {"solver": solver, "max_iter": max_iter, "tol": tol, "fit_intercept": not no_intercept}
+    settings |= {"C": C, "standardize": standardize, "class_weight": class_weight}
+    if isinstance(of, OutputsFamily):
+        table = read_table(data, target, numeric=True)
+        _say_shape(table, f"a target of family {of}")
+        result, regression = fit_regression(table, of, threads=threads, **settings)
+        _save(out, regression)
+        _finish(result, tol, quality_of(regression, table, threads), out, unit="of half of the deviance")
+        return
     table = read_table(data, target)
     classes = np.unique(np.asarray(table.y))
     if len(classes) < 2:
         raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
-    n_samples, n_features = table.X.shape
-    console = _console()
-    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
-    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {stored}")
-    estimator = SoftmaxRegression(
-        C=C,
-        solver=solver,
-        max_iter=max_iter,
-        tol=tol,
-        fit_intercept=not no_intercept,
-        standardize=standardize,
-        class_weight=class_weight,
-        random_state=0,  # the same table makes the same file
-        n_jobs=threads,
-        verbose=sys.stderr.isatty(),
-    )
+    _say_shape(table, f"{len(classes)} classes")
+    # The same table makes the same file.
+    estimator = SoftmaxRegression(random_state=0, n_jobs=threads, verbose=sys.stderr.isatty(), **settings)
     result = _fit_until_interrupted(estimator, table.X, table.y)
     model = Model(result.W, result.b, estimator.classes_, table.feature_names)
     _save(out, model)
     accuracy = float(np.mean(model.predict(table.X, num_threads=threads) == table.y))
-    console.print(_fit_report(result, tol, accuracy, out))
+    _finish(result, tol, {"training accuracy": f"{accuracy:.2%}"}, out)
+
+
+def _say_shape(table: Table, of_target: str) -> None:
+    n_samples, n_features = table.X.shape
+    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
+    _console().print(f"{n_samples} samples × {n_features} features × {of_target}, {stored}")
+
+
+def _finish(result: FitResult, tol: float, quality: dict[str, str], out: Path, unit: str = "nats") -> None:
+    """Report a fit whose model is saved."""
+    _console().print(_fit_report(result, tol, quality, out, unit))
     if result.status == "interrupted":
         _say("interrupted", f"{out} holds the best model so far", "bold yellow")
         raise typer.Exit(INTERRUPTED)
@@ -171,16 +190,19 @@ def predict(
     force: FORCE = False,
     threads: THREADS = None,
 ) -> None:
-    """Write the class of every row, and the probability of each class."""
+    """Write the class of every row, and the probability of each class; of another family the mean of the target."""
     if out is not None:
         check_table_suffix(out)
         check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)
     fitted = load_model(model)
     table = read_table(data, labelled=False, feature_names=fitted.feature_names, n_features=fitted.n_features)
-    columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)}
-    probabilities = fitted.predict_proba(table.X, num_threads=threads)
-    for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
-        columns[f"{PROBABILITY}{label}"] = column
+    if isinstance(fitted, RegressionModel):
+        columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)[:, 0]}
+    else:
+        columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)}
+        probabilities = fitted.predict_proba(table.X, num_threads=threads)
+        for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
+            columns[f"{PROBABILITY}{label}"] = column
     if out is None:
         write_csv(sys.stdout.buffer, columns)
     else:
@@ -199,7 +221,7 @@ def evaluate_command(
     force: FORCE = False,
     threads: THREADS = None,
 ) -> None:
-    """Judge a model on labelled data: accuracy, log-loss, calibration, confusion."""
+    """Judge a model on labelled data: accuracy, log-loss, calibration, confusion; of another family the deviance."""
     if plot is not None:
         if plot.suffix.lower() != ".png":
             raise ValueError(f"--plot must end in .png, found {str(plot)!r}")
@@ -207,7 +229,15 @@ def evaluate_command(
 
         check_output("--plot", plot, PICTURE, sources=(model, *sources_of(data, target)), force=force)
     fitted = load_model(model)
-    table = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
+    numeric = isinstance(fitted, RegressionModel)
+    names, n_features = fitted.feature_names, fitted.n_features
+    table = read_table(data, target, feature_names=names, n_features=n_features, numeric=numeric)
+    if isinstance(fitted, RegressionModel):
+        if plot is not None:
+            raise ValueError(f"--plot is for softmax models, {model} is of family {str(fitted.family)!r}")
+        of_model = {"samples": f"{table.X.shape[0]}", **quality_of(fitted, table, threads)}
+        _console().print(_two_columns(of_model))
+        return
     evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
     console = _console()
     console.print(_evaluation_report(evaluation))
@@ -252,7 +282,7 @@ def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitR
     return result
 
 
-def _save(out: Path, model: Model) -> None:
+def _save(out: Path, model: Model | RegressionModel) -> None:
     """Save a model. If that fails, save it in a temporary directory, since the fit may have taken long, and raise."""
     try:
         save_model(out, model)
@@ -260,7 +290,7 @@ def _save(out: Path, model: Model) -> None:
         raise OSError(f"{_describe(error)}; {_keep(out.name, model)}") from error
 
 
-def _keep(name: str, model: Model) -> str:
+def _keep(name: str, model: Model | RegressionModel) -> str:
     """Save a model in a new temporary directory; return a sentence that says where, or why it failed."""
     try:
         directory = tempfile.mkdtemp(prefix="fastsoftmax-")
@@ -274,17 +304,17 @@ def _keep(name: str, model: Model) -> str:
     return f"the fitted model is in {Path(directory, name)}: copy it from there"
 
 
-def _fit_report(result: FitResult, tol: float, accuracy: float, out: Path) -> Grid:
+def _fit_report(result: FitResult, tol: float, quality: dict[str, str], out: Path, unit: str) -> Grid:
     seconds = result.history["seconds"][-1]
     return _two_columns(
         {
             "status": result.status,
-            "loss": f"{result.loss:.6g} nats a sample, penalty included",
+            "loss": f"{result.loss:.6g} {unit} a sample, penalty included",
             "gradient norm": f"{result.grad_norm:.3g}, tol {tol:g}",
             "iterations": f"{result.n_iter}",
             "passes over the data": f"{result.n_passes}",
             "time": f"{seconds:.3g} s",
-            "training accuracy": f"{accuracy:.2%}",
+            **quality,
             "model": str(out),
         }
     )

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ..data.arguments import refuse_masked
 from ..families import OutputsFamily
 from ..fitting.fit import fit
+from ..fitting.goodness import explained_deviance
 from ..fitting.passes import decision_function, predict_mean
 from ..fitting.solving import SOLVERS
 from ..runtime.arrays import FloatArray
@@ -211,20 +212,9 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
 
         It is R² for the Gaussian family. Of several outputs it is the mean.
         """
-        logits, family = self._logits(X, offset), self._family()
-        y = self._as_targets(y)
-        columns = y.reshape(len(y), -1)
-        if columns.shape != logits.shape:
-            raise ValueError(f"y must have shape {logits.shape}, found {columns.shape}")
+        logits = self._logits(X, offset)
         weights = self._checked_weights(sample_weight, logits)
-        scores = []
-        for of_output, z in zip(columns.T, logits.T, strict=True):
-            samples = family.samples(of_output, len(z), np.float64, sample_weight=weights)
-            loss = family.loss_of(samples, z[:, None])
-            constant = (of_output == of_output[0]).all()
-            least = 0.0 if constant else family.loss_of(samples, family.intercept(samples))
-            scores.append(1 - loss / least if least else float(loss == 0))
-        return float(np.mean(scores))
+        return explained_deviance(self._family(), self._as_targets(y), logits, weights)
 
     def _as_targets(self, y: Any) -> np.ndarray:
         refuse_masked("y", y)

@@ -12,7 +12,7 @@ from ..penalties import Bounds, as_penalty
 from ..problem.objective import Objective
 from ..solvers import SGD
 from .binding import Init, bind, start
-from .dispersion import pearson_dispersion
+from .goodness import pearson_dispersion
 from .result import FitResult, FitState
 from .solving import Settings, solve
 
