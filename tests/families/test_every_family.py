@@ -234,6 +234,20 @@ def test_l1_and_its_path(case):
     assert np.count_nonzero(path.W[0]) <= np.count_nonzero(path.W[2])
 
 
+def test_l1_on_features_that_are_nearly_alike(case):
+    """The Hessian of the entries makes it Newton's method; sweeps of coordinates alone would take hundreds."""
+    X, y, _, _ = problem(case, n=600, n_features=60, n_outputs=3)
+    X = X + 2 * np.random.default_rng(8).standard_normal((600, 1))
+    y = np.asarray(case.draw(np.random.default_rng(9), case.mean(0.1 * X[:, :3])), np.float64)
+    result = fs.fit(X, y, family=case.family, l1=0.002, tol=1e-7)
+    assert result.status == "converged"
+    # Where the curvature depends on y, its mean takes the place of it.
+    canonical = case.name in ("bernoulli-logit", "poisson-log", "gaussian-identity")
+    assert result.n_passes <= (30 if canonical else 80)
+    _, grad_W, _ = fs.loss_grad(X, y, result.W, result.b, family=case.family)
+    np.testing.assert_allclose(grad_W[result.W != 0], -0.002 * np.sign(result.W[result.W != 0]), atol=2e-7)
+
+
 def test_the_start_is_the_best_model_without_features(case):
     X, y, _, _ = problem(case)
     start = fs.fit(X, y, family=case.family, max_iter=0)

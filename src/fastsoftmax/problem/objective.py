@@ -62,6 +62,7 @@ class Objective:
         self.penalty = penalty
         self.bases = Bases() if bases is None else bases
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
+        self.is_shift_invariant = loss.family.is_categorical
 
     @property
     def X(self) -> Features:
