@@ -140,6 +140,15 @@ def test_sparse_and_single_precision():
     np.testing.assert_allclose(single.coef_, dense.coef_, atol=1e-3)
 
 
+def test_the_dispersion_of_counts():
+    X, y, _ = counts()
+    model = NegativeBinomialRegression(alpha=0, dispersion="auto", tol=1e-8).fit(X, y)
+    result = fs.fit(X, y, family="negative-binomial(auto)", tol=1e-8)
+    assert model.dispersion_ == result.family.dispersion
+    assert model.score(X, y) > 0
+    assert NegativeBinomialRegression(dispersion=0.5).fit(X, y).dispersion_ == 0.5
+
+
 def test_a_fit_that_is_not_done_warns():
     X, y, _ = counts()
     with pytest.warns(ConvergenceWarning, match="max_iter = 1 iterations reached"):

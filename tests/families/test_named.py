@@ -90,6 +90,36 @@ def test_a_negative_binomial_of_no_dispersion_is_poisson():
     np.testing.assert_allclose(ours.W, fs.fit(X, y, family="poisson", tol=1e-10).W, atol=1e-7)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_likeliest_dispersion_is_that_of_statsmodels(weighted):
+    discrete = pytest.importorskip("statsmodels.discrete.discrete_model")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 3))
+    y = rng.poisson(np.exp(X @ [0.3, -0.2, 0.1]) * rng.gamma(1.5, 1 / 1.5, 500))
+    counts = rng.integers(1, 4, 500) if weighted else np.ones(500, int)
+    rows = np.repeat(np.arange(500), counts)
+    design = np.column_stack([np.ones(len(rows)), X[rows]])
+    peer = discrete.NegativeBinomial(y[rows], design).fit(method="newton", tol=1e-12, maxiter=200, disp=0)
+    ours = fs.fit(X, y, family="negative-binomial(auto)", sample_weight=counts, tol=1e-9)
+    assert ours.status == "converged"
+    np.testing.assert_allclose(np.r_[ours.b, ours.W[0], ours.family.dispersion], peer.params, atol=1e-6)
+    known = fs.fit(X, y, family=ours.family, sample_weight=counts, tol=1e-9)
+    np.testing.assert_allclose(known.W, ours.W, atol=1e-8)
+
+
+def test_counts_that_vary_less_than_poisson():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 2)), rng.binomial(3, 0.5, 200)
+    ours = fs.fit(X, y, family=of.NegativeBinomial("auto"), tol=1e-8)
+    assert ours.family.dispersion == pytest.approx(1e-6)
+    np.testing.assert_allclose(ours.W, fs.fit(X, y, family="poisson", tol=1e-8).W, atol=1e-5)
+
+
+def test_only_fit_finds_a_dispersion():
+    with pytest.raises(ValueError, match="dispersion must be a number here, only fit finds it"):
+        fs.path(np.eye(3), [1, 2, 3], family="negative-binomial(auto)", l2s=[1.0])
+
+
 def test_a_sure_label_has_a_loss_of_all_digits():
     logits = np.array([[40.0], [-40.0]])
     loss, _, _ = fs.loss_grad(logits, [1.0, 0.0], [[1.0]], [0.0], family="bernoulli")

@@ -32,7 +32,8 @@ def fit_regression(
     W, b = result.W, result.b
     if scale is not None and shift is not None:
         W, b = W * scale, b + W @ shift
-    return result, RegressionModel(W, b, family, table.feature_names)
+    assert isinstance(result.family, OutputsFamily)
+    return result, RegressionModel(W, b, result.family, table.feature_names)
 
 
 def quality_of(model: RegressionModel, table: Table, threads: int | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from ..families import OutputsFamily
 from ..fitting.fit import fit
 from ..fitting.goodness import explained_deviance
 from ..fitting.passes import decision_function, predict_mean
+from ..fitting.result import FitResult
 from ..fitting.solving import SOLVERS
 from ..runtime.arrays import FloatArray
 from .base import LinearEstimator, dtype_of, shortfall
@@ -82,7 +83,8 @@ class GeneralizedLinearModel(LinearEstimator):
         )
         if line is not None:
             line.close(f"{result.status}: {result.message}")
-        self.result_ = result
+        assert isinstance(result.family, OutputsFamily)
+        self.result_, self._fitted_family = result, result.family
         dtype = dtype_of(X)
         self._is_single = y.ndim == 1
         self.coef_, self.intercept_ = result.W.astype(dtype), result.b.astype(dtype)
@@ -121,7 +123,7 @@ class GeneralizedLinearModel(LinearEstimator):
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
         options = {"offset": _as_columns(offset), "num_threads": self._num_threads()}
-        return predict_mean(X, *self._coefficients(), family=self._family(), **options)
+        return predict_mean(X, *self._coefficients(), family=self._fitted_family, **options)
 
     def _checked_weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
         refuse_masked("sample_weight", sample_weight)
@@ -197,10 +199,13 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         self._validate_params()
         X = self._validate_X(X, reset=True)
         self._fit_targets(X, self._as_targets(y), self._checked_weights(sample_weight, X), offset)
-        if self._family().has_dispersion:
-            dispersion = self.result_.dispersion
-            self.dispersion_ = dispersion[0] if self._is_single and dispersion is not None else dispersion
+        self._set_dispersion(self.result_)
         return self
+
+    def _set_dispersion(self, result: FitResult) -> None:
+        if self._family().has_dispersion:
+            dispersion = result.dispersion
+            self.dispersion_ = dispersion[0] if self._is_single and dispersion is not None else dispersion
 
     def predict(self, X: Any, offset: Any = None) -> np.ndarray:
         """Return the mean of y for every sample, of the shape of the y that was fitted."""
@@ -214,7 +219,7 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         """
         logits = self._logits(X, offset)
         weights = self._checked_weights(sample_weight, logits)
-        return explained_deviance(self._family(), self._as_targets(y), logits, weights)
+        return explained_deviance(self._fitted_family, self._as_targets(y), logits, weights)
 
     def _as_targets(self, y: Any) -> np.ndarray:
         refuse_masked("y", y)

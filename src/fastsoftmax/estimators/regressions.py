@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..families import Gamma, Gaussian, NegativeBinomial, OutputsFamily, Poisson, Tweedie
+from ..fitting.result import FitResult
 from .generalized_linear import GeneralizedLinearRegression
 
 OF_BASE = GeneralizedLinearRegression._parameter_constraints
@@ -49,17 +50,24 @@ class TweedieRegression(GeneralizedLinearRegression):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class NegativeBinomialRegression(GeneralizedLinearRegression):
-    """Counts of variance m + dispersion · m², by the negative binomial family with the log link."""
+    """Counts of variance m + dispersion · m², by the negative binomial family with the log link.
 
-    dispersion: float = 1.0
+    dispersion="auto" finds the likeliest dispersion together with the coefficients; dispersion_ tells it.
+    """
+
+    dispersion: float | str = 1.0
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **OF_BASE,
-        "dispersion": [Interval(Real, 0, None, closed="neither")],
+        "dispersion": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     }
 
     def _family(self) -> OutputsFamily:
         return NegativeBinomial(self.dispersion)
+
+    def _set_dispersion(self, result: FitResult) -> None:
+        assert isinstance(result.family, NegativeBinomial)
+        self.dispersion_ = result.family.parameter
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -32,3 +32,7 @@ class Gaussian(OutputsFamily):
     @override
     def curvature(self, mean: FloatArray) -> FloatArray:
         return np.ones_like(mean) if self.link == "identity" else power_of(mean, 2)
+
+    @override
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray:
+        return np.ones_like(mean) if self.link == "identity" else (2 * mean - y) * mean

@@ -61,6 +61,8 @@ def _named(text: object) -> Family:
     if not isinstance(family, Tweedie | NegativeBinomial):
         raise ValueError(f"family={match[1]!r} has no parameter, found {text!r}")
     try:
+        if isinstance(family, NegativeBinomial) and match[2] == "auto":
+            return NegativeBinomial("auto")
         return type(family)(float(match[2]))
     except ValueError as error:
         raise ValueError(f"family={text!r}: {error}") from None

@@ -18,11 +18,12 @@ class NegativeBinomial(OutputsFamily):
 
     Parameters
     ----------
-    dispersion : float
-        Positive; statsmodels' alpha, and 1/theta of R's glm.nb.
+    dispersion : float or "auto"
+        Positive; statsmodels' alpha, and 1/theta of R's glm.nb. "auto" lets `fit`, and nothing else, find the
+        likeliest one, which is the same for all outputs.
     """
 
-    dispersion: float = 1.0
+    dispersion: float | str = 1.0
 
     name: ClassVar[str] = "negative-binomial"
     links: ClassVar[dict[str, str]] = {"log": "negative_binomial"}
@@ -30,11 +31,19 @@ class NegativeBinomial(OutputsFamily):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_number("dispersion", self.dispersion, positive=True)
+        if not self.is_auto:
+            as_number("dispersion", self.dispersion, positive=True)
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the dispersion is to be found."""
+        return self.dispersion == "auto"
 
     @property
     @override
     def parameter(self) -> float:
+        if self.is_auto:
+            raise ValueError('dispersion must be a number here, only fit finds it, found "auto"')
         return float(self.dispersion)
 
     @override
@@ -48,3 +57,7 @@ class NegativeBinomial(OutputsFamily):
     @override
     def curvature(self, mean: FloatArray) -> FloatArray:
         return mean / (1 + self.parameter * mean)
+
+    @override
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray:
+        return self.curvature(mean) * ((1 + self.parameter * y) / (1 + self.parameter * mean))

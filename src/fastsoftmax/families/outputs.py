@@ -154,3 +154,8 @@ class PowerFamily(OutputsFamily):
     @override
     def curvature(self, mean: FloatArray) -> FloatArray:
         return power_of(mean, 2 - self.variance_power)
+
+    @override
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray:
+        a, c = 2 - self.variance_power, 1 - self.variance_power
+        return a * power_of(mean, a) - c * y * power_of(mean, c)

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..data.features import AnyMatrix
-from ..families import Family
+from ..families import Family, NegativeBinomial, as_family
 from ..penalties import Bounds, as_penalty
+from ..problem.loss import Loss
 from ..problem.objective import Objective
+from ..runtime.arrays import Float64Array
 from ..solvers import SGD
 from .binding import Init, bind, start
 from .goodness import pearson_dispersion
+from .profile import fit_dispersion
 from .result import FitResult, FitState
 from .solving import Settings, solve
 
@@ -62,7 +65,8 @@ def fit(
     family : str or value of `fastsoftmax.families`
         The distribution of y: "softmax", "bernoulli", "binomial", "poisson", "gaussian", "gamma", "inverse-gaussian",
         "tweedie", "negative-binomial". The last two have a parameter, "tweedie(1.5)" or
-        `families.Tweedie(power=1.5)`, "negative-binomial(0.5)" or `families.NegativeBinomial(dispersion=0.5)`.
+        `families.Tweedie(power=1.5)`, "negative-binomial(0.5)" or `families.NegativeBinomial(dispersion=0.5)`;
+        "negative-binomial(auto)" finds the likeliest dispersion, by some fits in turn.
     link : str, optional
         What a logit is of the mean: "log" for counts and positive numbers, "logit" for softmax, bernoulli and binomial,
         "identity", the default, or "log" for gaussian.
@@ -126,11 +130,12 @@ def fit(
     KeyboardInterrupt
         On Ctrl-C before the loss at the start is known, when there are no best parameters yet.
     """
+    of = as_family(family, link)
+    is_auto = isinstance(of, NegativeBinomial) and of.is_auto
     loss = bind(
         X,
         y,
-        family=family,
-        link=link,
+        family=NegativeBinomial() if is_auto else of,
         sample_weight=sample_weight,
         offset=offset,
         fit_intercept=fit_intercept,
@@ -140,10 +145,16 @@ def fit(
     )
     shape = loss.n_outputs, loss.X.shape[1]
     penalty = as_penalty(l2, l1, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
-    objective = Objective(loss, penalty)
     settings = Settings(solver, learning_rate, tol, max_iter, callback, random_state, bool(certify))
-    result = solve(objective, start(init, loss), settings)
-    if not np.isfinite(result.loss):
-        return result
-    dispersion = pearson_dispersion(loss, start((result.W, result.b), loss))
-    return replace(result, dispersion=dispersion, n_passes=objective.n_passes)
+
+    def solved(loss: Loss, theta: Float64Array) -> tuple[FitResult, Float64Array]:
+        result = solve(Objective(loss, penalty), theta, settings)
+        return result, start((result.W, result.b), loss)
+
+    theta = start(init, loss)
+    if is_auto:
+        result, theta, loss = fit_dispersion(loss, theta, solved)
+    else:
+        result, theta = solved(loss, theta)
+    dispersion = pearson_dispersion(loss, theta) if np.isfinite(result.loss) else None
+    return replace(result, dispersion=dispersion, family=loss.family, n_passes=loss.ledger.n_passes)

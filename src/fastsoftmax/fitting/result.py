@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..families import Family
 from ..runtime.arrays import Float64Array
 
 
@@ -51,6 +52,8 @@ class FitResult:
         For families that have one, Pearson's estimate Σ_i s_i (y_ik − m_ik)²/V(m_ik)/(n − p_k), V being the variance
         function, p_k the parameters that are not zero, and the weights s_i scaled to a mean of one. `path` leaves it
         out.
+    family : Family
+        What was fitted; its dispersion is a number where it was "auto".
     """
 
     W: Float64Array
@@ -65,3 +68,4 @@ class FitResult:
     duality_gap: float = np.nan
     distance: float = np.nan
     dispersion: Float64Array | None = None
+    family: Family | None = None

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
+from .curvature import Cholesky
 from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal
 from .loss import Loss
 from .products import gram
-from .sample import CHOICE, MOST_ROWS, Importance, Sample, draw_part, sample_rows, unsaturated
+from .sample import CHOICE, MOST_ROWS, Importance, Sample, curvatures, draw_part, sample_rows, unsaturated
 
 # A matrix has at most 3,000 rows (72 MB), and its Gram matrices for all pairs of classes 6,000 (144 MB of float32).
 MOST_ENTRIES, MOST_PAIRED = 3_000, 6_000
@@ -100,9 +101,8 @@ def hessian_of_entries(
         n_rows = sample_rows(len(loss))
         chosen = theta.any() and len(loss) > CHOICE * n_rows
         part, mass = draw_part(loss, Importance.at(loss, theta, None) if chosen else None, n_rows)
-    categorical = loss.family.is_categorical
     means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
-    probabilities = np.asarray(means if categorical else loss.family.curvature(means), np.float64)
+    probabilities, observed = curvatures(part, means)
     X = part.X if len(features) == n_features else part.X.columns(features)
     if damping:
         l2 = l2 + damping * np.append(X.squares(mass[:, None]), mass.sum())[columns]
@@ -122,8 +122,8 @@ def hessian_of_entries(
         Z = np.hstack([Z, np.ones((len(Z), 1), Z.dtype)])
     Z = np.ascontiguousarray(Z)
     n_inputs, n_outputs = Z.shape[1], loss.n_outputs
-    sample = Sample(Z, probabilities, mass, spread, precision=loss.X.dtype, left_out=0.0)
-    blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
+    sample = Sample(Z, probabilities, mass, spread, precision=loss.X.dtype, left_out=0.0, observed=observed)
+    blocks = (_blocks if loss.family.is_categorical else _blocks_of_outputs)(sample, loss.num_threads)
     place = outputs * n_inputs + columns
     matrix: Float64Array = blocks.reshape(n_outputs * n_inputs, -1)[np.ix_(place, place)].astype(np.float64)
     own_entries = np.arange(len(entries))
@@ -159,6 +159,10 @@ def _blocks_of_outputs(sample: Sample, num_threads: int) -> FloatArray:
     Z, n_outputs = sample.X, sample.probabilities.shape[1]
     blocks = np.zeros((n_outputs, Z.shape[1], n_outputs, Z.shape[1]), Z.dtype)
     for k, curvature in enumerate(sample.probabilities.T):
+        if sample.observed is not None:
+            blocks[k, :, k] = gram(Z, (sample.weights * sample.observed[:, k])[None], num_threads)[0]
+            if Cholesky.of(blocks[k, :, k].copy()) is not None:
+                continue
         blocks[k, :, k] = gram(Z, (sample.weights * curvature)[None], num_threads)[0]
     return blocks
 

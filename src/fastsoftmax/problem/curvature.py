@@ -156,12 +156,15 @@ class OutputsCurvature(PrincipalCurvature):
         self, sample: Sample, classes: Float64Array | None, Y: FloatArray, own: Iterable[FloatArray]
     ) -> bool:
         self.factors: list[Cholesky] = []
-        weights = (sample.weights[:, None] * sample.probabilities).T
-        # Rows that the sample lacks may have more curvature than those that it has.
-        weights += DAMPING * sample.left_out * weights.mean(axis=1, keepdims=True)
-        for of_output, alone in zip(weights, own, strict=True):
-            hessian = gram(Y, of_output[None], self.num_threads)[0]
-            factor = Cholesky.of(hessian + alone)
+        for k, alone in enumerate(own):
+            factor = None
+            # What y has shown is nearer to H than its mean, but far from the minimum it need not be positive definite.
+            for curvature in (sample.observed, sample.probabilities):
+                if factor is None and curvature is not None:
+                    weights = sample.weights * curvature[:, k]
+                    # Rows that the sample lacks may have more curvature than those that it has.
+                    weights += DAMPING * sample.left_out * weights.mean()
+                    factor = Cholesky.of(gram(Y, weights[None], self.num_threads)[0] + alone)
             if factor is None:
                 return False
             self.factors.append(factor)

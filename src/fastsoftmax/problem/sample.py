@@ -38,6 +38,7 @@ class Sample:
     spread: Float64Array  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
     precision: np.dtype[np.floating]  # what the gradient is computed in, where X is more exact
     left_out: float  # share of the rows that are not in it
+    observed: Float64Array | None = None  # (n_rows, n_outputs), where C_ik is a mean over y, that of the y at hand
     is_guess: bool = False  # whether they are those of logits of zero, because the model is sure of all rows
 
 
@@ -122,6 +123,14 @@ def draw_part(loss: Loss, importance: Importance | None, n_rows: int) -> tuple[L
     return part, np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / len(loss)
 
 
+def curvatures(part: Loss, means: Float64Array) -> tuple[Float64Array, Float64Array | None]:
+    """Return the probabilities and observed curvatures of a `Sample` whose means are these."""
+    family, y = part.family, part.samples.targets
+    if family.is_categorical or y is None:
+        return means, None
+    return np.asarray(family.curvature(means)), np.asarray(family.observed(means, y))
+
+
 def draw_sample(
     loss: Loss, theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
 ) -> Sample:
@@ -129,14 +138,15 @@ def draw_sample(
     part, mass = draw_part(loss, importance, n_rows)
     means = part.mean(theta).astype(np.float64)
     unsure, traces = unsaturated(loss.family, means, mass)
-    of_outputs = unsure if loss.family.is_categorical else loss.family.curvature(unsure)
+    of_outputs, observed = curvatures(part, unsure)
     X = np.ascontiguousarray(part.X.finite_values(), dtype)
     return Sample(
         X,
-        np.asarray(of_outputs, np.float64),
+        of_outputs,
         mass,
         traces / traces.sum(),
         precision=loss.X.dtype,
         left_out=1 - len(part) / len(loss),
+        observed=observed,
         is_guess=unsure is not means,
     )
