@@ -28,9 +28,8 @@ MAX_BLOCK, LEADING_STEP = 1_008, 8
 SMALL_BLOCK = 300
 
 
-# Where outputs are independent, their matrices have at most 32 million numbers together (256 MB of float64). They are
-# computed anew after as many passes as they cost, and this many times more.
-MOST_MATRICES, AGAIN = 32_000_000, 2
+# Where outputs are independent, their matrices have at most 32 million numbers together (256 MB of float64).
+MOST_MATRICES = 32_000_000
 
 
 class Plan(NamedTuple):
@@ -84,7 +83,10 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
 
 
 def plan_outputs(n_samples: int, n_inputs: int, n_outputs: int, pass_work: float, n_passes: int) -> Plan:
-    """Return the plan for independent outputs: a matrix of all components for each of them, or none."""
+    """Return the plan for independent outputs: a matrix of all components for each of them, or none.
+
+    It is of all rows where that costs no more than the passes so far, and made anew after as many passes as it costs.
+    """
     iteration = pass_work + CALL_WORK
 
     def work_of(n_rows: int) -> float:
@@ -93,11 +95,11 @@ def plan_outputs(n_samples: int, n_inputs: int, n_outputs: int, pass_work: float
 
     least = sample_rows(n_samples)
     n_rows = min(n_samples, max(least, min(ROWS * n_inputs, MOST_NUMBERS // n_inputs)))
-    if work_of(n_samples) <= BLOCK_PASSES * iteration or n_samples <= FEWEST_ROWS:
+    if work_of(n_samples) <= max(n_passes, BLOCK_PASSES) * iteration or n_samples <= FEWEST_ROWS:
         n_rows = n_samples
     price = work_of(n_rows) / iteration
     if n_outputs * n_inputs**2 > MOST_MATRICES:
         return Plan(0, least, 0.0, False)
     if price > max(n_passes, BLOCK_PASSES):
         return Plan(0, least, 0.0, False, price)
-    return Plan(n_inputs, n_rows, price, n_rows == n_samples, n_passes + max(1.0, AGAIN * price))
+    return Plan(n_inputs, n_rows, price, n_rows == n_samples, n_passes + max(1.0, price))
