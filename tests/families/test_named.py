@@ -147,6 +147,12 @@ def test_an_overflow_is_a_status(dtype):
     assert np.isfinite(counts.loss)
 
 
+def test_a_variance_that_underflows():
+    offset = np.array([[-250.0], [-250.0], [0.0]])
+    result = fs.fit(np.ones((3, 1)), [1.0, 2.0, 1.0], family="inverse-gaussian", offset=offset, max_iter=0)
+    assert not result.dispersion[0] <= 1e300
+
+
 def test_solvers_that_need_a_bound_of_the_curvature():
     X, y = np.random.default_rng(0).standard_normal((100, 2)), np.ones(100)
     with pytest.raises(ValueError, match="curvature of family='poisson' has no bound; pass learning_rate"):

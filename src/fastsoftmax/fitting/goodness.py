@@ -29,7 +29,8 @@ def pearson_dispersion(loss: Loss, theta: Float64Array) -> Float64Array | None:
     sums = np.zeros(loss.n_outputs)
     for rows, block in loss.means(theta):
         mean = block.astype(np.float64)
-        squares = (samples.targets[rows] - mean) ** 2 / family.variance(mean)
+        with np.errstate(divide="ignore"):  # a variance may underflow
+            squares = (samples.targets[rows] - mean) ** 2 / family.variance(mean)
         sums += squares.sum(axis=0) if samples.weight is None else samples.weight[rows] @ squares
     freedom = len(loss) - np.count_nonzero(loss.split(theta).W, axis=1) - float(loss.fit_intercept)
     return np.where(freedom > 0, sums / np.maximum(freedom, 1), np.nan)

@@ -19,6 +19,9 @@ from .sample import CHOICE, MOST_ROWS, Importance, Sample, curvatures, draw_part
 # A matrix has at most 3,000 rows (72 MB), and its Gram matrices for all pairs of classes 6,000 (144 MB of float32).
 MOST_ENTRIES, MOST_PAIRED = 3_000, 6_000
 
+# Of several independent outputs it has at most 1,000 rows: it is nearly all zeros, which sweeps read too.
+MOST_INDEPENDENT = 1_000
+
 # The rows that a solver reads have at most 2e7 values (160 MB).
 MOST_VALUES = 2e7
 
@@ -75,7 +78,8 @@ def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     cheap = n_samples * work <= max(CHEAP_PASSES * loss.pass_work, CHEAP_WORK)
     n_rows = n_samples if cheap else min(n_samples, MOST_ROWS)
     as_matrix = BlockPlan(True, cheap, n_rows == n_samples)
-    fits = n_entries <= MOST_ENTRIES and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
+    most = MOST_ENTRIES if categorical or n_outputs == 1 else MOST_INDEPENDENT
+    fits = n_entries <= most and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
     fits = fits and n_rows * work <= max(MATRIX_PASSES * loss.pass_work, MATRIX_WORK)
     per_column = loss.X.n_entries / loss.X.shape[1]
     if not categorical or per_column > MOST_ROWS or max(per_column * n_inputs, n_outputs * n_samples) > MOST_VALUES:
