@@ -31,6 +31,8 @@ EXPORT = 1e-6
 # The same where float32 rounds what the classifier does not round alike: a float64 classifier exported in float32, and
 # bytes, whose logits are sums of up to 140.
 EXPORT_ROUNDED = 2e-6
+# For half of a deviance, relative to it.
+FAMILY = {np.float64: 1e-13, np.float32: 1e-5}
 # For float64 quantities that differ only in the order of their sums.
 SAME = 1e-12
 

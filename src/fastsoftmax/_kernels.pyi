@@ -19,6 +19,8 @@ class _Samples(Protocol):
     def weight(self) -> _Float64 | None: ...
     @property
     def offset(self) -> _Real | None: ...
+    @property
+    def parameter(self) -> float: ...
 
 class _CrossEntropy(Protocol):
     def __call__(
@@ -60,6 +62,7 @@ class _HessVec(Protocol):
         v: _Real,
         mass: _Float64 | None,
         offset: _Real | None,
+        of_family: float,
         family: int,
         precision: int,
         num_threads: int,
@@ -128,6 +131,7 @@ class _CsrHessVec(Protocol):
         v: _Float64,
         mass: _Float64 | None,
         offset: _Real | None,
+        of_family: float,
         family: int,
         num_threads: int,
     ) -> None: ...

@@ -170,7 +170,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[:
     """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
 
     samples has the attributes labels (n_samples,), targets (n_samples, n_outputs), weight (n_samples,) and offset
-    (n_samples, n_outputs), any of which may be None, but one of the first two.
+    (n_samples, n_outputs), any of which may be None, but one of the first two; and parameter, the family's.
     """
     cdef:
         Features x = features_of[real](X, center)
@@ -185,15 +185,16 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[:
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::1] center, const real[:, :] W,
              const real[:] b, const real[:, :] V, const real[:] v, const double[::1] mass, const real[:, :] offset,
-             int family, int precision, int num_threads):
+             double of_family, int family, int precision, int num_threads):
     """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
-    mass, (n_samples,) or None, is the factor of each sample: what its weight and its targets leave of them.
+    mass, (n_samples,) or None, is the factor of each sample: what its weight and its targets leave of them; of_family
+    is the parameter of the family.
     """
     cdef:
         Features x = features_of[real](X, center)
         Parameters at = parameters_of[real](W, b), direction = parameters_of[real](V, v)
-        Samples parts = parts_of[real](None, None, mass, offset)
+        Samples parts = parts_of[real](None, None, mass, offset, of_family)
         double loss = 0
     with nogil:
         check(gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &x, &at, &direction, &parts, family, precision,
@@ -255,12 +256,12 @@ def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const re
 def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[::1] values, indices,
                  const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[::1] scale,
                  const double[:, ::1] W, const double[::1] b, const double[:, ::1] V, const double[::1] v,
-                 const double[::1] mass, const real[:, :] offset, int family, int num_threads):
+                 const double[::1] mass, const real[:, :] offset, double of_family, int family, int num_threads):
     """`hess_vec` of sparse samples, in the direction (V, v)."""
     cdef:
         Csr X = csr_of[real](values, indices, indptr, bounds, scale, W.shape[1])
         CsrParameters at = csr_parameters_of(W, b), direction = csr_parameters_of(V, v)
-        Samples parts = parts_of[real](None, None, mass, offset)
+        Samples parts = parts_of[real](None, None, mass, offset, of_family)
         double loss = 0
     with nogil:
         check(csr_gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &X, &at, &direction, &parts, family,

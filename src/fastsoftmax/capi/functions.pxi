@@ -137,7 +137,8 @@ cdef int hess_vec_of(double* hess_W_out, double* hess_b_out, const fastsoftmax_f
         double* mass = <double*> round_up(<Py_ssize_t> room.memory, CACHE_LINE)
         double loss
     parts.kind = FS_DIRECTION
-    if samples.targets != NULL:
+    # Of a family that serves labels, the targets are counts of these.
+    if samples.targets != NULL and family_of(dtype, model.family).residual[<int> FS_LABELS] != NULL:
         if room.size < mass_bytes(X.n_samples):
             return FS_SHORT_ROOM
         write_mass(mass, samples, X.n_samples, model.n_outputs, dtype)

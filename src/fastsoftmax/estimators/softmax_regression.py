@@ -18,14 +18,13 @@ from ..fitting.result import FitState
 from ..fitting.stream import fit_chunk
 from ..runtime.vectors import project
 from ..solvers import SGD, Walk
+from .base import dtype_of, shortfall
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
     bounds_of,
-    dtype_of,
     fitted_attributes,
     penalty_of,
     rows_of,
-    shortfall,
     total_of,
 )
 from .exporting import ExportableClassifier

@@ -39,7 +39,7 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
     if not penalty.penalizes_all:
         return np.nan
     W, b = at.W, at.b
-    labels, targets, n_classes, _, sample_weight, offset = samples
+    labels, targets, n_classes, _, sample_weight, offset, _ = samples
     # Samples are columns here: NumPy adds up few long rows much faster than many short ones.
     if targets is None:
         rows = np.zeros((n_classes, len(X)))

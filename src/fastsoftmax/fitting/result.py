@@ -47,6 +47,10 @@ class FitResult:
     duality_gap : float
         With an L1 penalty, or `certify`, a bound of F at (W, b) over its minimum, computed in float64 at the end; NaN
         without, and where penalty_factor leaves a feature free.
+    dispersion : ndarray of shape (n_outputs,), float64, or None
+        For families that have one, Pearson's estimate Σ_i s_i (y_ik − m_ik)²/V(m_ik)/(n − p_k), V being the variance
+        function, p_k the parameters that are not zero, and the weights s_i scaled to a mean of one. `path` leaves it
+        out.
     """
 
     W: Float64Array
@@ -60,3 +64,4 @@ class FitResult:
     history: NDArray[np.void]
     duality_gap: float = np.nan
     distance: float = np.nan
+    dispersion: Float64Array | None = None

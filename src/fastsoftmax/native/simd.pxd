@@ -38,6 +38,7 @@ cdef extern from "simd.h" nogil:
         const Py_ssize_t* labels
         void* y
         const double* weight
+        double parameter
         const void* fetch
         Py_ssize_t fetch_size
         bint fetch_all
@@ -49,6 +50,7 @@ cdef extern from "simd.h" nogil:
         fs_residual* residual
         void (*mean)(const fs_tile* tile) noexcept nogil
         fs_row_mean row_mean
+        bint has_parameter
 
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
     int direct_kinds "fs_direct" (...) noexcept

@@ -82,6 +82,7 @@ cdef inline double loss_and_residual(fs_tile* tile, real* y, fs_residual functio
 
     Without targets, the logits of a direction stand there, r is the curvature's, and 0 returns.
     """
+    tile.parameter = samples.parameter
     if samples.weight != NULL:
         tile.weight = samples.weight + tile.start
     if samples.kind == FS_LABELS:

@@ -101,7 +101,7 @@ def hessian_of_entries(
         n_rows = sample_rows(len(loss))
         chosen = theta.any() and len(loss) > CHOICE * n_rows
         part, mass = draw_part(loss, Importance.at(loss, theta, None) if chosen else None, n_rows)
-    probabilities, spread = unsaturated(part.mean(theta).astype(np.float64), mass)
+    probabilities, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
     X = part.X if len(features) == n_features else part.X.columns(features)
     if damping:
         l2 = l2 + damping * np.append(X.squares(mass[:, None]), mass.sum())[columns]

@@ -5,19 +5,22 @@
 `PrincipalCurvature` works in the principal components of the features. On the leading components it forms H itself, for
 all classes. On the others it takes the Kronecker product A ⊗ diag(γ) of the second moments of classes and features
 (Martens & Grosse, ICML 2015), which equals H at W = 0. `DiagonalCurvature`, the diagonal of H, needs no components.
+
+Where outputs are independent, H has a block for each of them, Σ_i w_i C_ik z_i z_iᵀ + J: `OutputsCurvature`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray
+from ..runtime.override import override
 from .basis import INTERCEPT_UNIT, Basis
-from .hessian import RESOLUTION, class_directions, hessian_block
+from .hessian import DAMPING, RESOLUTION, class_directions, hessian_block
 from .plan import Plan
-from .products import product
+from .products import gram, product
 from .sample import Sample
 
 # Rows used for the moments of trailing components.
@@ -49,9 +52,8 @@ class PrincipalCurvature:
         self.num_threads = num_threads
         self.unit = basis.unit[: self.n_features]
         self.components, self.components_T = basis.components, np.ascontiguousarray(basis.components.T)
-        spread, classes = class_directions(sample)
+        spread, classes = self._directions(sample)
         self.n_classes = sample.probabilities.shape[1]
-        self.shared_inverse = self.unit**2 / self.n_classes
         self.dtype = sample.X.dtype
         self.classes_T: FloatArray | None = None
         if classes is not None:
@@ -70,16 +72,47 @@ class PrincipalCurvature:
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
 
-        self.leading_factor: Cholesky | None = None
-        if n_leading and classes is not None:
+        self.has_factors = False
+        if n_leading:
             leading = self.components_T[-n_leading:]
-            hessian = hessian_block(sample, classes, product(Z, leading, num_threads), num_threads)
             alone = (leading * basis.l2) @ leading.T
             alone[np.diag_indices(n_leading)] += flat[-n_leading:] * moments.max() * spread.max()
             unseen = (leading * basis.unseen) @ leading.T
-            for c in range(len(spread)):
-                hessian[c, :, c] += alone + unseen * self.dtype.type(spread[c])
-            self.leading_factor = Cholesky.of(hessian.reshape(len(spread) * n_leading, -1))
+            own = (alone + unseen * self.dtype.type(of_direction) for of_direction in spread)
+            self.has_factors = self._factorize(sample, classes, product(Z, leading, num_threads), own)
+
+    def _directions(self, sample: Sample) -> tuple[Float64Array, Float64Array | None]:
+        """Return as `class_directions` does: the moments of directions of outputs, and these, None for the outputs."""
+        return class_directions(sample)
+
+    def _factorize(
+        self, sample: Sample, classes: Float64Array | None, Y: FloatArray, own: Iterable[FloatArray]
+    ) -> bool:
+        """Factorise H on the leading components, in which the rows are Y; own is added for each direction of outputs.
+
+        Returns false where that is not worth its cost, or not positive definite.
+        """
+        if classes is None:
+            return False
+        hessian = hessian_block(sample, classes, Y, self.num_threads)
+        for c, of_direction in enumerate(own):
+            hessian[c, :, c] += of_direction
+        factor = Cholesky.of(hessian.reshape(len(hessian) * self.n_leading, -1))
+        if factor is not None:
+            self.factor = factor
+        return factor is not None
+
+    def _solve_leading(self, leading: FloatArray) -> FloatArray:
+        """Solve with the factors, (n_directions, n_leading)."""
+        return self.factor.solve(leading.reshape(-1)).reshape(leading.shape)
+
+    def _add_shared(self, W_out: Float64Array, W: Float64Array) -> None:
+        """Add what a shift of all outputs alike is solved to.
+
+        It changes only the penalty, and is 0 at the optimum. Rounding gives the gradient such a part, which must not be
+        divided by a small l2.
+        """
+        W_out += W.sum(axis=0) * (self.unit**2 / self.n_classes)
 
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
@@ -95,22 +128,52 @@ class PrincipalCurvature:
         if self.classes_T is not None:
             rotated = product(rotated, self.classes_T, threads)
         solved: FloatArray = rotated * self.inverse
-        if self.leading_factor is not None:
-            leading = rotated[-self.n_leading :].T
-            solved[-self.n_leading :] = self.leading_factor.solve(leading.reshape(-1)).reshape(leading.shape).T
+        if self.has_factors:
+            solved[-self.n_leading :] = self._solve_leading(rotated[-self.n_leading :].T).T
         if self.classes_T is not None:
             solved = product(solved, self.classes, threads)
         out = np.empty_like(v)
         W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
         found = product(self.components, solved.T, threads).T
         np.multiply(found[:, : self.n_features], unit, out=W_out)
-        # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the gradient
-        # such a part, which must not be divided by a small l2.
-        W_out += W.sum(axis=0) * self.shared_inverse
+        self._add_shared(W_out, W)
         if b.size:
             np.multiply(found[:, self.n_features :], INTERCEPT_UNIT, out=b_out)
             b_out -= (W_out @ self.basis.mean)[:, None]
         return out
+
+
+class OutputsCurvature(PrincipalCurvature):
+    """The same where the outputs are independent: a matrix for each output, on all components or on none."""
+
+    @override
+    def _directions(self, sample: Sample) -> tuple[Float64Array, Float64Array | None]:
+        moments = sample.weights @ sample.probabilities
+        return np.maximum(moments, RESOLUTION * moments.max()), None
+
+    @override
+    def _factorize(
+        self, sample: Sample, classes: Float64Array | None, Y: FloatArray, own: Iterable[FloatArray]
+    ) -> bool:
+        self.factors: list[Cholesky] = []
+        weights = (sample.weights[:, None] * sample.probabilities).T
+        # Rows that the sample lacks may have more curvature than those that it has.
+        weights += DAMPING * sample.left_out * weights.mean(axis=1, keepdims=True)
+        for of_output, alone in zip(weights, own, strict=True):
+            hessian = gram(Y, of_output[None], self.num_threads)[0]
+            factor = Cholesky.of(hessian + alone)
+            if factor is None:
+                return False
+            self.factors.append(factor)
+        return True
+
+    @override
+    def _solve_leading(self, leading: FloatArray) -> FloatArray:
+        return np.stack([factor.solve(row) for factor, row in zip(self.factors, leading, strict=True)])
+
+    @override
+    def _add_shared(self, W_out: Float64Array, W: Float64Array) -> None:
+        """Add nothing: a shift of all outputs is as any other."""
 
 
 class DiagonalCurvature:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ..families import SOFTMAX
 from ..runtime.arrays import Float64Array, FloatArray
 from .loss import Loss
 from .products import gram
-from .sample import SATURATED, Sample, trace
+from .sample import SATURATED, Sample
 
 # Above this K, one Gram matrix over all classes is faster than one for each pair of class directions.
 PAIRED_CLASSES = 20
@@ -83,13 +84,13 @@ def _damping(sample: Sample, n_directions: int) -> float:
     return (
         DAMPING
         * sample.left_out
-        * float(sample.weights @ trace(sample.probabilities) / sample.weights.sum())
+        * float(sample.weights @ SOFTMAX.trace(sample.probabilities) / sample.weights.sum())
         / n_directions
     )
 
 
 def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
-    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; and whether it is that of a guess, 1/K for all.
+    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; and whether it is that of a guess, logits of zero.
 
     Two passes over X. A model that is sure of all samples has no curvature to tell: it gets that of the guess.
 
@@ -99,16 +100,15 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
         If a square overflows float64.
     """
     mass = np.ones(len(loss)) if loss.mass is None else loss.mass
-    diagonal, traces, is_categorical = np.zeros_like(theta), 0.0, loss.family.is_categorical
+    diagonal, traces, family = np.zeros_like(theta), 0.0, loss.family
     for rows, mean in loss.means(theta):
         _add_diagonal(diagonal, loss, rows, mean, mass)
-        if is_categorical:
-            traces += float((mass[rows] * trace(mean)).sum())
-    is_guess = is_categorical and not traces > SATURATED * mass.sum()
+        traces += float((mass[rows] * family.trace(mean)).sum())
+    is_guess = not traces > SATURATED * mass.sum()
     if is_guess:
         diagonal[:] = 0
         for rows, mean in loss.means(theta):
-            _add_diagonal(diagonal, loss, rows, np.full_like(mean, 1 / loss.n_outputs), mass)
+            _add_diagonal(diagonal, loss, rows, np.full_like(mean, family.mean_at_zero(loss.n_outputs)), mass)
     loss.count_pass()
     if not np.isfinite(diagonal.sum()):
         loss.X.check_finite("X")
@@ -119,7 +119,7 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
 def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:
     """Add what some rows contribute."""
     of_W, of_b = loss.split(diagonal_inout)
-    weights = loss.family.variance(mean) * (mass[rows] / len(loss))[:, None]
+    weights = loss.family.curvature(mean) * (mass[rows] / len(loss))[:, None]
     whole = len(mean) == len(loss)
     of_W += (loss.X if whole else loss.X.rows(rows)).squares(weights)
     of_b += weights.sum(axis=0)

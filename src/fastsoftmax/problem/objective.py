@@ -20,10 +20,10 @@ from ..runtime.precision import Precision
 from .basis import EIGEN_WORK, Basis
 from .block import BlockPlan, RowsHessian, hessian_of_entries, plan_block
 from .bound import half_gram_bound
-from .curvature import DiagonalCurvature, PrincipalCurvature
+from .curvature import DiagonalCurvature, OutputsCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
 from .loss import Loss, Phi
-from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan
+from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
 from .sample import CHOICE, MOST_ROWS, Importance, Sample, draw_sample, sample_rows
 
 # The principal components may cost this many passes over the data.
@@ -76,7 +76,7 @@ class Objective:
     @property
     def floor(self) -> float:
         """A lower bound of F; −∞ where none is known."""
-        return self.loss.family.floor
+        return self.loss.floor
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -172,6 +172,8 @@ class Objective:
         """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with; grad is ∂F/∂theta."""
         if not self.has_components:
             return self._diagonal(theta)
+        if not self.loss.family.is_categorical:
+            return self._outputs_curvature(theta, grad)
         loss, bases, threads, n_whole = self.loss, self.bases, self.loss.num_threads, self._n_whole
         # Where classes are nearly separated, H has eigenvalues that float32 does not tell from zero.
         dtype = np.dtype(np.float64) if n_whole <= SMALL_BLOCK else self.X.dtype
@@ -191,6 +193,15 @@ class Objective:
                 bought = self._plan(importance.n_weighty)
         return PrincipalCurvature(draw_sample(loss, theta, importance, bought.n_rows, dtype), basis, bought, threads)
 
+    def _outputs_curvature(self, theta: Float64Array, grad: Float64Array) -> OutputsCurvature:
+        loss = self.loss
+        bought = plan_outputs(len(loss), self._n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
+        dtype = np.dtype(np.float64) if self._n_whole <= SMALL_BLOCK else self.X.dtype
+        chosen = self.split(theta).W.any() and len(loss) > CHOICE * bought.n_rows
+        importance = Importance.at(loss, theta, None) if chosen else None
+        sample = draw_sample(loss, theta, importance, bought.n_rows, dtype)
+        return OutputsCurvature(sample, self._basis_of(sample, grad), bought, loss.num_threads)
+
     def _plan(self, n_weighty: int) -> Plan:
         loss = self.loss
         return plan(n_weighty, len(loss), self._n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
@@ -202,8 +213,8 @@ class Objective:
 
     @property
     def _n_whole(self) -> int:
-        """Rows of H, but for the direction in which all classes move alike."""
-        return self._n_inputs * (self.loss.n_outputs - 1)
+        """Rows of H, but for the direction in which all classes move alike; of one block where H has one an output."""
+        return self._n_inputs * (self.loss.n_outputs - 1 if self.loss.family.is_categorical else 1)
 
     def _first_rows(self) -> int:
         """Rows of a sample of which nothing is known: more than usual if they are few for so many parameters."""
@@ -233,15 +244,11 @@ class Objective:
         """What `curvature` is, in words."""
         if self.has_components:
             return "the principal components of the features"
-        if not self.loss.family.is_categorical:
-            return "the Hessian's diagonal"
         return "the Hessian's diagonal, for the features are too many to have components"
 
     @property
     def has_components(self) -> bool:
         """Whether the principal components of X are worth their cost, beside that of a fit's passes."""
-        if not self.loss.family.is_categorical:
-            return False
         return self._n_whole <= SMALL_BLOCK or EIGEN_WORK * self._n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
 
     def _basis_of(self, sample: Sample, grad: Float64Array) -> Basis:

@@ -11,6 +11,7 @@
 #include "products.h"
 #include "rows.h"
 #include "row.h"
+#include "outputs.h"
 #include "families/table.h"
 #include "dual.h"
 #define INDEX int32_t
@@ -31,6 +32,7 @@
 #include "products.h"
 #include "rows.h"
 #include "row.h"
+#include "outputs.h"
 #include "families/table.h"
 #include "dual.h"
 #define INDEX int32_t

@@ -61,6 +61,9 @@ typedef struct {
     void *y;
     const double *weight;
 
+    /* The parameter of the family, such as the power of a Tweedie family; without meaning for one that has none. */
+    double parameter;
+
     /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of
      * elements of fetch_size bytes from there into the cache while it computes; tile_logits with fetch_all, because no
      * gradient follows, all of it. */
@@ -84,6 +87,7 @@ typedef struct {
     fs_residual residual[FS_N_TARGETS]; /* by the kind of targets; NULL where the family has none of it */
     void (*mean)(const fs_tile *tile);  /* makes the means of the targets of logits */
     fs_row_mean row_mean;               /* the same of one sample, whose logits are contiguous */
+    int has_parameter;                  /* whether the first two ask for that of the tile */
 } fs_family;
 
 /* FS_softmax, ...: the numbers of the families. */
