@@ -38,6 +38,7 @@ class Sample:
     spread: Float64Array  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
     precision: np.dtype[np.floating]  # what the gradient is computed in, where X is more exact
     left_out: float  # share of the rows that are not in it
+    is_categorical: bool = True  # whether C_i is that of categories; if not, the outputs are independent
     is_guess: bool = False  # whether they are those of logits of zero, because the model is sure of all rows
 
 
@@ -138,5 +139,6 @@ def draw_sample(
         traces / traces.sum(),
         precision=loss.X.dtype,
         left_out=1 - len(part) / len(loss),
+        is_categorical=loss.family.is_categorical,
         is_guess=unsure is not means,
     )
