@@ -99,7 +99,9 @@ def test_the_curvature_is_the_slope_of_the_residual_where_y_is_the_mean(case):
     # That of any y, which y has a part in where the link is not the canonical one.
     y = np.asarray(case.draw(rng, mean), np.float64)
     above, below = (of_logits(case, y, z + t)[1] for t in (step, -step))
-    np.testing.assert_allclose(case.family.observed(mean, y), (above - below) / (2 * step), rtol=1e-5, atol=1e-6)
+    observed = case.family.observed(mean, y)
+    observed = case.family.curvature(mean) if observed is None else observed
+    np.testing.assert_allclose(observed, (above - below) / (2 * step), rtol=1e-5, atol=1e-6)
     # The mean by hess_vec, in the direction of one intercept, whose gradient is Σ_i C_ik / n.
     X = np.zeros((60, 1))
     loss = Loss(bind_features(X), case.family.samples(mean, 60, np.float64, offset=z), case.family)

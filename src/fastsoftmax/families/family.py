@@ -120,9 +120,9 @@ class Family(ABC):
     def curvature(self, mean: FloatArray) -> FloatArray:
         """Return the diagonal of every C_i / Σ_k y_ik, (n_samples, n_outputs), from the mean."""
 
-    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray:
-        """Return ∂²L_i/∂z_i² as `curvature` does, which is its mean over y; where y has a part in it, of any sign."""
-        return self.curvature(mean)
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray | None:
+        """Return ∂²L_i/∂z_i² as `curvature` does, which is its mean over y; None where y has no part in it."""
+        return None
 
     def trace(self, mean: FloatArray) -> FloatArray:
         """Return the trace of every C_i / Σ_k y_ik, (n_samples,), from the mean."""

@@ -34,5 +34,5 @@ class Gaussian(OutputsFamily):
         return np.ones_like(mean) if self.link == "identity" else power_of(mean, 2)
 
     @override
-    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray:
-        return np.ones_like(mean) if self.link == "identity" else (2 * mean - y) * mean
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray | None:
+        return None if self.link == "identity" else (2 * mean - y) * mean

@@ -156,6 +156,8 @@ class PowerFamily(OutputsFamily):
         return power_of(mean, 2 - self.variance_power)
 
     @override
-    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray:
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray | None:
         a, c = 2 - self.variance_power, 1 - self.variance_power
+        if c == 0:
+            return None
         return a * power_of(mean, a) - c * y * power_of(mean, c)

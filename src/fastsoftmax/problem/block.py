@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
-from .curvature import Cholesky
-from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal
+from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal, output_hessians
 from .loss import Loss
 from .products import gram
 from .sample import CHOICE, MOST_ROWS, Importance, Sample, curvatures, draw_part, sample_rows, unsaturated
@@ -126,8 +125,9 @@ def hessian_of_entries(
         Z = np.hstack([Z, np.ones((len(Z), 1), Z.dtype)])
     Z = np.ascontiguousarray(Z)
     n_inputs, n_outputs = Z.shape[1], loss.n_outputs
-    sample = Sample(Z, probabilities, mass, spread, precision=loss.X.dtype, left_out=0.0, observed=observed)
-    blocks = (_blocks if loss.family.is_categorical else _blocks_of_outputs)(sample, loss.num_threads)
+    categorical = loss.family.is_categorical
+    sample = Sample(Z, probabilities, mass, spread, loss.X.dtype, 0.0, categorical, observed)
+    blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
     place = outputs * n_inputs + columns
     matrix: Float64Array = blocks.reshape(n_outputs * n_inputs, -1)[np.ix_(place, place)].astype(np.float64)
     own_entries = np.arange(len(entries))
@@ -162,12 +162,8 @@ def _blocks_of_outputs(sample: Sample, num_threads: int) -> FloatArray:
     """Σ_i m_i diag(C_i) ⊗ z_i z_iᵀ, of the same shape."""
     Z, n_outputs = sample.X, sample.probabilities.shape[1]
     blocks = np.zeros((n_outputs, Z.shape[1], n_outputs, Z.shape[1]), Z.dtype)
-    for k, curvature in enumerate(sample.probabilities.T):
-        if sample.observed is not None:
-            blocks[k, :, k] = gram(Z, (sample.weights * sample.observed[:, k])[None], num_threads)[0]
-            if Cholesky.of(blocks[k, :, k].copy()) is not None:
-                continue
-        blocks[k, :, k] = gram(Z, (sample.weights * curvature)[None], num_threads)[0]
+    each = np.arange(n_outputs)
+    blocks[each, :, each] = output_hessians(sample, Z, num_threads)
     return blocks
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..families import SOFTMAX
 from ..runtime.arrays import Float64Array, FloatArray
+from .cholesky import Cholesky
 from .loss import Loss
 from .products import gram
 from .sample import SATURATED, Sample
@@ -25,18 +26,69 @@ DAMPING = 0.03
 RESOLUTION = 1e-6
 
 
-def class_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None]:
+def output_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None]:
     """Eigenvalues, (K − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ), without the eigenvector 1.
 
-    Above MANY_CLASSES: the diagonal, (K,), and None.
+    Above MANY_CLASSES, and where outputs are independent: the diagonal, (K,), and None.
     """
     P, weights = sample.probabilities, sample.weights
+    if not sample.is_categorical:
+        moments = weights @ P
+        return np.maximum(moments, RESOLUTION * moments.max()), None
     if P.shape[1] > MANY_CLASSES:
         diagonal = weights @ (P * (1 - P))
         return np.maximum(diagonal, RESOLUTION * diagonal.max()), None
     moments = np.diag(weights @ P) - (P.T * weights) @ P
     values, vectors = np.linalg.eigh(moments + np.trace(moments))
     return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
+
+
+def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_threads: int) -> FloatArray:
+    """Return the Kronecker product of second moments of outputs and inputs, a block for each direction of outputs.
+
+    It equals H where all samples have the same probabilities, as at W = 0.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, 1, n_inputs, 1, n_inputs)
+    """
+    moments = gram(Z, sample.spread[None], num_threads)
+    return (spread.astype(Z.dtype)[:, None, None] * moments)[:, None, :, None]
+
+
+def hessian_blocks(sample: Sample, classes: Float64Array | None, Y: FloatArray, num_threads: int) -> FloatArray | None:
+    """Lower triangles of H without penalty, in directions of outputs × leading components, a block for each output.
+
+    Categories are one block, as of `hessian_block`, of all directions; None where these are too many.
+
+    Returns
+    -------
+    ndarray of shape (n_blocks, m, n_leading, m, n_leading)
+    """
+    if sample.is_categorical:
+        return None if classes is None else hessian_block(sample, classes, Y, num_threads)[None]
+    return output_hessians(sample, Y, num_threads)[:, None, :, None]
+
+
+def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArray:
+    """Σ_i w_i C_ik y_i y_iᵀ of each of independent outputs, (n_outputs, n_columns, n_columns).
+
+    What y has shown of C is nearer to H than its mean, but far from the minimum it need not be positive definite.
+    """
+
+    def of(curvature: Float64Array) -> FloatArray:
+        weights = (sample.weights[:, None] * curvature).T
+        # Rows that the sample lacks may have more curvature than those that it has.
+        weights += DAMPING * sample.left_out * weights.mean(axis=1, keepdims=True)
+        return gram(Y, weights, num_threads)
+
+    if sample.observed is None:
+        return of(sample.probabilities)
+    hessians = of(sample.observed)
+    wrong = [k for k, hessian in enumerate(hessians) if Cholesky.of(hessian.copy()) is None]
+    if wrong:
+        hessians[wrong] = of(sample.probabilities[:, wrong])
+    return hessians
 
 
 def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:

@@ -38,6 +38,7 @@ class Sample:
     spread: Float64Array  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
     precision: np.dtype[np.floating]  # what the gradient is computed in, where X is more exact
     left_out: float  # share of the rows that are not in it
+    is_categorical: bool = True  # whether C_i is that of categories; if not, the outputs are independent
     observed: Float64Array | None = None  # (n_rows, n_outputs), where C_ik is a mean over y, that of the y at hand
     is_guess: bool = False  # whether they are those of logits of zero, because the model is sure of all rows
 
@@ -128,7 +129,8 @@ def curvatures(part: Loss, means: Float64Array) -> tuple[Float64Array, Float64Ar
     family, y = part.family, part.samples.targets
     if family.is_categorical or y is None:
         return means, None
-    return np.asarray(family.curvature(means)), np.asarray(family.observed(means, y))
+    observed = family.observed(means, y)
+    return np.asarray(family.curvature(means)), None if observed is None else np.asarray(observed, np.float64)
 
 
 def draw_sample(
@@ -147,6 +149,7 @@ def draw_sample(
         traces / traces.sum(),
         precision=loss.X.dtype,
         left_out=1 - len(part) / len(loss),
+        is_categorical=loss.family.is_categorical,
         observed=observed,
         is_guess=unsure is not means,
     )
