@@ -147,6 +147,17 @@ def test_an_overflow_is_a_status(dtype):
     assert np.isfinite(counts.loss)
 
 
+def test_an_output_without_curvature():
+    """Of a mean of 1e-200 the square is zero."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))
+    y = np.column_stack([rng.gamma(3, 1, 30), np.full(30, 1e-200)])
+    both = fs.fit(X, y, family="gaussian", link="log", l2=0.1, tol=1e-8)
+    alone = fs.fit(X, y[:, 0], family="gaussian", link="log", l2=0.1, tol=1e-8)
+    assert both.status == "converged"
+    np.testing.assert_allclose(both.W[0], alone.W[0], atol=1e-7)
+
+
 def test_a_variance_that_underflows():
     offset = np.array([[-250.0], [-250.0], [0.0]])
     result = fs.fit(np.ones((3, 1)), [1.0, 2.0, 1.0], family="inverse-gaussian", offset=offset, max_iter=0)

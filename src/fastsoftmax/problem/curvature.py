@@ -87,15 +87,20 @@ class InputCurvature(DirectionsCurvature):
         super().__init__(sample, inputs, plan, num_threads)
         Z = inputs.of_rows(sample.X)
         blocks = hessian_blocks(sample, self.classes, Z, num_threads) if plan.n_leading else None
-        if blocks is None:
-            blocks = kronecker_blocks(sample, self.spread, Z, num_threads)
+        self.factors = None if blocks is None else self._factorized(blocks, sample)
+        if self.factors is None:
+            # Also where an output has no curvature of its own: here it has a small share of the others'.
+            self.factors = self._factorized(kronecker_blocks(sample, self.spread, Z, num_threads), sample)
+
+    def _factorized(self, blocks: FloatArray, sample: Sample) -> Factors | None:
+        inputs = self.inputs
         add_alone(blocks, np.diag(inputs.l2), np.diag(inputs.unseen), self.spread)
         of_inputs = np.einsum("bcjcj->j", blocks)
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         flat = of_inputs <= np.finfo(sample.precision).eps * of_inputs.max()
         if flat.any():
             add_alone(blocks, np.diag(flat * (of_inputs.max() or 1.0)), np.zeros_like(blocks[0, 0, :, 0]), self.spread)
-        self.factors = Factors.of(blocks)
+        return Factors.of(blocks)
 
     @override
     def _solve_inputs(self, inputs: FloatArray) -> FloatArray:
