@@ -47,6 +47,11 @@ class CrossEntropy(NamedTuple):
     total: float
     ignored: NDArray[np.bool_] | None
 
+    def rows(self, rows: slice) -> "CrossEntropy":
+        """Return some of the samples; the mean is still that of all."""
+        ignored = None if self.ignored is None else self.ignored[rows]
+        return self._replace(samples=self.samples.rows(rows), ignored=ignored)
+
     def plain_samples(self) -> Samples:
         """Return samples whose targets are kept_k y_ik + share_k themselves, or whose labels have that weight."""
         samples, kept, share = self.samples, self.kept, self.share
@@ -63,42 +68,49 @@ class CrossEntropy(NamedTuple):
         return samples._replace(labels=None, targets=smooth)
 
 
-def cross_entropy_of(logits: FloatArray, y: ArrayLike, options: CrossEntropyOptions) -> CrossEntropy:
-    """Check y and the options, and return what they mean together; errors as of `cross_entropy`."""
+def cross_entropy_of(
+    shape: tuple[int, int], dtype: np.dtype[Any], y: ArrayLike, options: CrossEntropyOptions
+) -> CrossEntropy:
+    """Check y and the options of logits, and return what they mean together; errors as of `cross_entropy`."""
     check_reduction(options.reduction, REDUCTIONS)
-    n_samples, n_classes = logits.shape
+    n_samples, n_classes = shape
     smoothing = as_number("label_smoothing", options.label_smoothing)
     if smoothing > 1:
         raise ValueError(f"label_smoothing must be between 0 and 1, found {options.label_smoothing!r}")
-    class_weight = _as_class_weight(options.class_weight, n_classes, logits)
+    class_weight = as_class_weight("class_weight", options.class_weight, n_classes, dtype)
     labels, ignored = _without_ignored(as_array("y", y), options.ignore_index)
-    samples = weighted_samples(SOFTMAX, logits, labels, options.sample_weight, options.reduction)
+    samples = weighted_samples(SOFTMAX, shape, dtype, labels, options.sample_weight, options.reduction)
     weight = samples.weight
     if ignored is not None:
         weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
         samples = samples.weighted(weight)
     total = 1.0
     if options.reduction == "mean":
-        factor = class_weight[samples.labels] if samples.labels is not None else np.ones(1, logits.dtype)
+        factor = class_weight[samples.labels] if samples.labels is not None else np.ones(1, dtype)
         total = _total(weight, factor, n_samples)
         if total == 0:
             raise ValueError(
                 "the mean is over samples of a positive weight, and y has none that ignore_index, sample_weight and "
                 "class_weight leave"
             )
-    kept, share = class_weight * logits.dtype.type(1 - smoothing), None
+    kept, share = class_weight * dtype.type(1 - smoothing), None
     if smoothing or samples.targets is not None:
-        share = class_weight * logits.dtype.type(smoothing / n_classes)
+        share = class_weight * dtype.type(smoothing / n_classes)
     colder = 1 / as_number("temperature", options.temperature, positive=True)
     return CrossEntropy(samples, kept, share, colder, total, ignored)
 
 
 def weighted_samples(
-    family: Family, logits: FloatArray, y: ArrayLike, sample_weight: ArrayLike | None, reduction: str
+    family: Family,
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    reduction: str,
 ) -> Samples:
     """Return the samples of a loss whose sum over them uses weights as they are; the mean, relative ones."""
-    n_samples, n_outputs = logits.shape
-    samples = family.samples(y, n_samples, logits.dtype, n_outputs=n_outputs)
+    n_samples, n_outputs = shape
+    samples = family.samples(y, n_samples, dtype, n_outputs=n_outputs)
     if sample_weight is None:
         return samples
     as_used = as_sample_weight if reduction == "mean" else as_weights
@@ -130,15 +142,16 @@ def as_out(out: object, logits: FloatArray) -> FloatArray:
     return out
 
 
-def _as_class_weight(class_weight: ArrayLike | None, n_classes: int, logits: FloatArray) -> FloatArray:
+def as_class_weight(name: str, class_weight: ArrayLike | None, n_classes: int, dtype: np.dtype[Any]) -> FloatArray:
+    """Return the weights of the classes, ones for None."""
     if class_weight is None:
-        return np.ones(n_classes, logits.dtype)
-    weights = as_numbers("class_weight", class_weight, ndim=1, dtype=logits.dtype)
+        return np.ones(n_classes, dtype)
+    weights = as_numbers(name, class_weight, ndim=1, dtype=dtype)
     if weights.shape != (n_classes,):
-        raise ValueError(f"class_weight must have shape ({n_classes},), one entry a class, found {weights.shape}")
+        raise ValueError(f"{name} must have shape ({n_classes},), one entry a class, found {weights.shape}")
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
-        raise ValueError(f"class_weight must be finite and not negative, found {weights[bad[0]]} at class {bad[0]}")
+        raise ValueError(f"{name} must be finite and not negative, found {weights[bad[0]]} at class {bad[0]}")
     return weights
 
 

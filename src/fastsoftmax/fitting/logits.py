@@ -102,7 +102,7 @@ def cross_entropy(
         If an argument has the wrong shape, type or values; logits as of `softmax`. If no sample is left for the mean.
     """
     options = CrossEntropyOptions(sample_weight, class_weight, ignore_index, label_smoothing, temperature, reduction)
-    loss, _ = _cross_entropy(logits, y, options, num_threads, with_grad=False)
+    loss, _ = cross_entropy_of_options(logits, y, options, num_threads, with_grad=False)
     return loss
 
 
@@ -138,7 +138,7 @@ def cross_entropy_grad(
         out, where it is given.
     """
     options = CrossEntropyOptions(sample_weight, class_weight, ignore_index, label_smoothing, temperature, reduction)
-    loss, grad = _cross_entropy(logits, y, options, num_threads, with_grad=True, out=out)
+    loss, grad = cross_entropy_of_options(logits, y, options, num_threads, with_grad=True, out=out)
     return loss, cast(FloatArray, grad)
 
 
@@ -184,10 +184,10 @@ def loss_grad_logits(
     check_reduction(reduction, ("mean", "sum"))
     if of is SOFTMAX:
         options = CrossEntropyOptions(sample_weight, reduction=reduction)
-        of_softmax = _cross_entropy(logits, y, options, num_threads, with_grad=True, out=out)
+        of_softmax = cross_entropy_of_options(logits, y, options, num_threads, with_grad=True, out=out)
         return cast(tuple[float, FloatArray], of_softmax)
     logits = as_matrix("logits", logits)
-    samples = weighted_samples(of, logits, y, sample_weight, reduction)
+    samples = weighted_samples(of, logits.shape, logits.dtype, y, sample_weight, reduction)
     grad = as_out(out, logits)
     if samples.weight is not None:
         check_finite("logits", logits[samples.weight == 0])
@@ -211,7 +211,7 @@ def _softmax(logits: ArrayLike, *, log: bool) -> FloatArray:
 
 
 @overflow_shows
-def _cross_entropy(
+def cross_entropy_of_options(
     logits: ArrayLike,
     y: ArrayLike,
     options: CrossEntropyOptions,
@@ -220,14 +220,19 @@ def _cross_entropy(
     with_grad: bool,
     out: FloatArray | None = None,
 ) -> tuple[float | Float64Array, FloatArray | None]:
+    """Return the loss, and its gradient or None; arguments and errors as of `cross_entropy_grad`."""
     logits = as_matrix("logits", logits)
-    of = cross_entropy_of(logits, y, options)
+    of = cross_entropy_of(logits.shape, logits.dtype, y, options)
     grad = as_out(out, logits) if with_grad else None
     if options.sample_weight is not None:
         # They have no share in the loss, and are not read.
         _check_logits(logits, np.flatnonzero(np.asarray(options.sample_weight) == 0))
     if logits.shape[1] >= MANY_CLASSES or options.reduction == "none" or of.inverse_temperature != 1:
-        losses = _by_rows(grad, logits, of, num_threads)
+        losses = by_rows(grad, logits, of, num_threads)
+        bad = np.flatnonzero(np.isnan(losses))
+        if len(bad):
+            _check_logits(logits, bad)
+            raise ValueError(TOO_LARGE.format(logits.dtype))
         return losses if options.reduction == "none" else float(losses.sum() / of.total), grad
     samples = of.plain_samples()
     loss = _by_tiles(grad, logits, samples, of.total, SOFTMAX, num_threads)
@@ -241,18 +246,12 @@ def _cross_entropy(
     return loss, grad
 
 
-def _by_rows(
-    grad_out: FloatArray | None, logits: FloatArray, of: CrossEntropy, num_threads: int | None
-) -> Float64Array:
-    """Return s_i L_i of every sample, and write its gradient over of.total."""
+def by_rows(grad_out: FloatArray | None, logits: FloatArray, of: CrossEntropy, num_threads: int | None) -> Float64Array:
+    """Return s_i L_i of every sample, NaN where it or its gradient overflows, and write its gradient over of.total."""
     losses = np.empty(len(logits))
     kernel = _kernels.cross_entropy_rows[C_TYPE[logits.dtype]]
     threads = resolve_num_threads(num_threads, logits.size * EXP_WORK)
     kernel(losses, grad_out, logits, of.samples, of.kept, of.share, of.inverse_temperature, 1 / of.total, threads)
-    bad = np.flatnonzero(np.isnan(losses))
-    if len(bad):
-        _check_logits(logits, bad)
-        raise ValueError(TOO_LARGE.format(logits.dtype))
     return losses
 
 
