@@ -28,6 +28,8 @@ ULPS = 8
 LOGITS = {np.float64: 1e-13, np.float32: 5e-6}
 # For a derivative by central differences of steps of 1e-6, in float64.
 DIFFERENCES = 1e-7
+# For an estimate, of another package or by another method.
+ESTIMATE = 1e-6
 # For the sum of a row of probabilities of any number of classes, in roundings (eps) of 1.
 SUM_TO_ONE = 4
 # For a probability of an exported model, computed in the dtype of the classifier.
