@@ -11,7 +11,7 @@ from . import families
 from ._build_config import version as __version__
 from .capi import get_include
 from .fitting.fit import fit
-from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
+from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, loss_grad_logits, softmax
 from .fitting.passes import gram, loss_grad, predict_mean, predict_proba, standardization
 from .fitting.path import PathResult, path
 from .fitting.result import FitResult
@@ -51,6 +51,7 @@ __all__ = [
     "gram",
     "log_softmax",
     "loss_grad",
+    "loss_grad_logits",
     "path",
     "predict_mean",
     "predict_proba",

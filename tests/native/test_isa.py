@@ -32,6 +32,7 @@ def test_kernels_on(isa):
         for name in (
             "native/test_kernels.py",
             "native/test_logits.py",
+            "fitting/test_logits.py",
             "families/test_dual.py",
             "families/test_every_family.py",
             "capi/test_passes.py",

@@ -225,10 +225,10 @@ cdef api int c_cross_entropy_grad "fs_capi_cross_entropy_grad"(
     parts, room, threads = samples_at(samples, False), room_of(resources), threads_of(resources)
     line = Line(rows_of(logits, logits_stride), rows_of(NULL, 0), 0)
     if model.dtype == FASTSOFTMAX_F32:
-        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, n_samples,
+        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, 1, n_samples,
                                   model.n_outputs, model.family, threads, &room, <float*> NULL)
     else:
-        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, n_samples,
+        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, 1, n_samples,
                                   model.n_outputs, model.family, threads, &room, <double*> NULL)
     return code_of(code)
 

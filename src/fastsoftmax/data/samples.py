@@ -68,17 +68,22 @@ def as_sample_weight(sample_weight: ArrayLike | None, n_samples: int) -> Float64
     """Return weights (n_samples,) scaled to mean one, or None; the scale changes no result but avoids overflow."""
     if sample_weight is None:
         return None
+    weights = as_weights(sample_weight, n_samples)
+    relative = weights / weights.max()
+    return np.ascontiguousarray(relative / relative.mean())
+
+
+def as_weights(sample_weight: ArrayLike, n_samples: int) -> Float64Array:
+    """Return weights (n_samples,) as they are, not all of them zero."""
     weights = as_numbers("sample_weight", sample_weight, ndim=1, dtype=np.float64)
     if weights.shape != (n_samples,):
         raise ValueError(f"sample_weight must have shape ({n_samples},), found {weights.shape}")
     bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
         raise ValueError(f"sample_weight must be finite and not negative, found {weights[bad[0]]} at row {bad[0]}")
-    largest = weights.max()
-    if largest == 0:
+    if not weights.any():
         raise ValueError("sample_weight must not be zero for all samples")
-    relative = weights / largest
-    return np.ascontiguousarray(relative / relative.mean())
+    return np.ascontiguousarray(weights)
 
 
 def as_offset(offset: ArrayLike | None, shape: tuple[int, int], dtype: DTypeLike) -> FloatArray | None:
