@@ -291,3 +291,14 @@ def test_y_that_cannot_be(case):
             fs.fit(X, y[:, 1], family=case.family)
     with pytest.raises(ValueError, match=rf"link must be '.+' for family='{case.family.name}', found 'cube'"):
         fs.fit(X, y, family=case.family, link="cube")
+
+
+def test_the_gradient_by_the_logits_is_where_the_chain_rule_starts(case):
+    X, y, W, b = problem(case)
+    weight = np.random.default_rng(2).random(len(X))
+    of = {"family": str(case.family), "link": case.family.link, "sample_weight": weight}
+    loss, by_logits = fs.loss_grad_logits(X @ W.T + b, y, **of)
+    whole, grad_W, grad_b = fs.loss_grad(X, y, W, b, **of)
+    assert loss == pytest.approx(whole, rel=SAME)
+    np.testing.assert_allclose(by_logits.T @ X, grad_W, rtol=0, atol=SAME * np.abs(grad_W).max())
+    np.testing.assert_allclose(by_logits.sum(axis=0), grad_b, rtol=0, atol=SAME * np.abs(grad_b).max())

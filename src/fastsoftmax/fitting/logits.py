@@ -147,7 +147,8 @@ def loss_grad_logits(
     logits: ArrayLike,
     y: ArrayLike,
     *,
-    family: str = "softmax",
+    family: str | Family = "softmax",
+    link: str | None = None,
     sample_weight: ArrayLike | None = None,
     reduction: str = "mean",
     out: FloatArray | None = None,
@@ -161,7 +162,7 @@ def loss_grad_logits(
         What the family has its natural parameters from; finite for all families but softmax.
     y : array_like
         As of `fit` for the family.
-    family : str, default="softmax"
+    family, link
         As of `fit`.
     sample_weight : array_like of shape (n_samples,), optional
     reduction : {"mean", "sum"}, default="mean"
@@ -180,7 +181,7 @@ def loss_grad_logits(
     ValueError
         If an argument has the wrong shape, type or values.
     """
-    of = as_family(family)
+    of = as_family(family, link)
     check_reduction(reduction, ("mean", "sum"))
     if of is SOFTMAX:
         options = CrossEntropyOptions(sample_weight, reduction=reduction)
