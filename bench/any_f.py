@@ -1,4 +1,4 @@
-"""``python -m bench.any_f``: losses of many classes for PyTorch, with their gradients, beside its own; needs PyTorch."""
+"""``python -m bench.any_f``: losses of many classes for PyTorch, with gradients, beside its own; needs PyTorch."""
 
 import argparse
 import sys
