@@ -109,7 +109,7 @@ def measure(shape: str, calls: Calls, repeats: int) -> list[tuple[str, ...]]:
             began = process_time()
             seconds[name].append(time_once(call)[0])
             processor_seconds[name].append(process_time() - began)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in calls:
         ratio = median(a / b for a, b in zip(seconds[THEIRS], seconds[name], strict=True))
         peak = peaks[name]
