@@ -52,7 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts, load = describe(), OtherLoad()
     try:
         ceilings = Ceilings()
-        passes = dict(_measure(options, ceilings))
+        passes = {}
+        for case, times in _measure(options, ceilings):
+            passes[case] = times
+            ours = " ".join(f"{name} {milliseconds(times.median(name))}" for name in (NUMPY, *_variants(options.isa)))
+            print(f"{case.shape} {TYPES[case.dtype]} {case.threads}: {ours} ms", file=sys.stderr, flush=True)
         uses = [] if options.passes_only else list(_measure_uses(options.threads, options.repeats))
         stored = [] if options.passes_only else list(_measure_stored(options.data, options.threads, options.repeats))
     except (CeilingsError, DisagreementError) as error:

@@ -10,6 +10,8 @@ _Real = NDArray[np.floating[Any]]
 _Float64 = NDArray[np.float64]
 _Index = NDArray[np.intp]
 
+def gradient_tasks(n_samples: int, n_features: int, n_outputs: int, num_threads: int) -> list[list[int]]: ...
+
 class _Samples(Protocol):
     @property
     def labels(self) -> _Index | None: ...

@@ -22,8 +22,9 @@ vectorise for any number of outputs. X in 16 or 8 bits an element, or in Fortran
 at a time, never as a whole.
 
 The samples are cut into slots by the problem's shape alone. Each slot sums into its own memory, and the slots are added
-in order: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in float64, since a
-float32 sum of n terms loses what a solver needs to converge.
+in pairs, as a tree: the answer is the same, bit for bit, on any number of threads. Sums of many rows are kept in
+float64, since a float32 sum of n terms loses what a solver needs to converge.
+Of a large W there are no slots: native/blocks.pxd.
 
 precision says how exact the products must be at least; parts, which products of the instruction set serve it best.
 
@@ -38,6 +39,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from .native.arena cimport Arena, Room, arena_at, give, release
+from .native.blocks cimport feature_start, output_start
 from .native.border cimport features_of, matrix_of, parameters_of, parts_of, pointer_of, samples_of
 from .native.codes cimport FS_DONE, FS_NOT_SERVED, check
 from .native.cross_entropy cimport cross_entropy_rows_pass
@@ -47,67 +49,76 @@ from .native.csr cimport (
 from .native.csr_gradient cimport csr_gradient_pass
 from .native.csr_predict cimport csr_predict_pass
 from .native.dual cimport Ascent, dual_ascent
-from .native.gradient cimport Gradient, gradient_layout, gradient_scratch
+from .native.gradient cimport Gradient, gradient_layout, plan_gradient, residual_tile, slot_scratch
 from .native.gram cimport gram_pass
-from .native.layout cimport Features, Matrix, Parameters, Samples, cut, is_direct, pack_center, pack_parameters
+from .native.layout cimport Features, Matrix, Parameters, Samples, cut, is_direct, pack_center, pack_weights
 from .native.logits cimport Line, cross_entropy_pass, mean_pass
+from .native.partials cimport begin_slot, end_slot, store_mean
 from .native.predict cimport predict_pass
 from .native.simd cimport (
     FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_ROUGH, FS_ROWS, FS_softmax, family_of, fs_active_use,
-    fs_cross_entropy, fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient, tile_logits,
+    fs_cross_entropy, fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient,
 )
-from .native.slots cimport add_slots, flush
+from .native.slots cimport flush
 from .native.sums cimport sums_pass
-from .native.tile cimport add_rows, bring, loss_and_residual, upcoming
-
-cdef enum:
-    SUM_BLOCK = 4096    # entries of the slots that one thread adds at a time
+from .native.tile cimport bring, upcoming
+from .native.wide cimport wide_gradient
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One slot: the loop over tiles
 # ---------------------------------------------------------------------------------------------------------------------
 
-cdef double slot_gradient(double* grad_W_out, double* grad_b_out, Gradient* g, void* scratch, const real* W,
-                          Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """Sum s_i r_i x_iᵀ and s_i r_i of the samples [start, stop) and return Σ_i s_i L_i."""
+cdef void slot_gradient(Gradient* g, Py_ssize_t slot, void* scratch, const real* W) noexcept nogil:
+    """Sum s_i r_i x_iᵀ, s_i r_i and s_i L_i of the samples of a slot."""
     cdef:
         Arena arena = arena_at(scratch)
         fs_tile tile
         real* sums
         real* room
         real* z
+        double* grad_W = begin_slot(&g.partials)
+        double* grad_b = grad_W + g.shape.n_outputs * g.shape.n_features
         double loss = 0
-        Py_ssize_t tiles = 0
-    gradient_scratch(&tile, &sums, &room, &arena, g)
+        Py_ssize_t start = slot * g.shape.slot_rows, stop = min(start + g.shape.slot_rows, g.X.n_samples)
+        Py_ssize_t following, tiles = 0
+    slot_scratch(&tile, &sums, &room, &arena, g)
     z = <real*> tile.z
-    memset(grad_b_out, 0, tile.n_outputs * sizeof(double))
+    memset(grad_b, 0, tile.n_outputs * sizeof(double))
     memset(sums, 0, tile.n_outputs * g.shape.width * sizeof(real))
     while start < stop:
         bring(&tile, room, &g.X, start, stop, &g.shape)
         start += tile.rows
 
-        # logits: z_i = W x_i + b + o_i
-        tile.fetch = upcoming(&g.X, start, stop)
-        tile_logits(&tile, W, <const real*> g.b)
-        if g.samples.offset.data != NULL:
-            add_rows(z, &tile, g.samples.offset, <real> 1)
-
-        # loss and residual: z_i becomes s_i r_i, for softmax s_i (softmax(z_i) Σ_k y_ik − y_i)
-        loss += loss_and_residual(&tile, <real*> tile.y, g.residual, &g.samples)
+        # logits, loss and residual: z_i = W x_i + b + o_i becomes s_i r_i
+        following = start if start < stop else start + (g.threads - 1) * g.shape.slot_rows  # the likely next slot
+        tile.fetch = upcoming(&g.X, following)
+        loss += residual_tile(&tile, g, W)
 
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
-        tile.fetch = upcoming(&g.X, start + tile.rows // 2, stop)
+        tile.fetch = upcoming(&g.X, following + tile.rows // 2)
         tile_gradient(sums, &tile)
-        sum_samples(grad_b_out, z, tile.rows, tile.n_outputs, tile.ldz)
+        sum_samples(grad_b, z, tile.rows, tile.n_outputs, tile.ldz)
 
         tiles += 1
-        flush(grad_W_out, sums, tiles, start >= stop, &g.shape)
-    return loss
+        flush(grad_W, sums, tiles, start >= stop, &g.shape)
+    grad_b[tile.n_outputs] = loss
+    end_slot(&g.partials, slot, grad_W)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The slots, over the threads
 # ---------------------------------------------------------------------------------------------------------------------
+
+cdef void slots_gradient(double* loss_out, double* grad_W_out, double* grad_b_out, Gradient* g,
+                         const real* W) noexcept nogil:
+    """Write the means of s_i L_i, s_i r_i x_iᵀ and s_i r_i, by slots."""
+    cdef Py_ssize_t n_outputs = g.shape.n_outputs, n_weights = n_outputs * g.X.n_features, s
+    for s in prange(g.shape.n_slots, schedule="dynamic", num_threads=g.threads):
+        slot_gradient(g, s, g.scratch + threadid() * g.scratch_size, W)
+    store_mean(grad_W_out, &g.partials, 0, n_weights, g.X.n_samples)
+    store_mean(grad_b_out, &g.partials, n_weights, n_outputs, g.X.n_samples)
+    store_mean(loss_out, &g.partials, n_weights + n_outputs, 1, g.X.n_samples)
+
 
 cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out, Features* X, Parameters* at,
                        Parameters* direction, Samples* samples, int family, int precision, int num_threads, Room* room,
@@ -119,37 +130,31 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
     cdef:
         Gradient g
         Arena arena = arena_at(NULL)
-        Py_ssize_t n_outputs = at.n_logits, n_weights = n_outputs * X.n_features, n_samples = X.n_samples, s, j
+        Py_ssize_t n_outputs = at.n_logits
         int code
-        double* slot
     g.X = X[0]
     g.samples = samples[0]
     g.residual = family_of(dtype, family).residual[samples.kind]
     if g.residual == NULL:
         return FS_NOT_SERVED
     g.n_logits = n_outputs if direction == NULL else 2 * n_outputs
-    g.shape = cut(n_samples, X.n_features, n_outputs, lanes_of(dtype), sizeof(real),
+    g.shape = cut(X.n_samples, X.n_features, n_outputs, g.n_logits, lanes_of(dtype), sizeof(real),
                   is_direct(X, g.n_logits, dtype))
     g.parts = fs_parts(fs_active_use.in_pass, precision, n_outputs)
-    g.threads = min(num_threads, <int> g.shape.n_slots)     # each slot is one task
+    plan_gradient(&g, num_threads, dtype)
     gradient_layout(&g, &arena, dtype)
     code = give(&arena, room)
     if code != FS_DONE:
         return code
     gradient_layout(&g, &arena, dtype)
-    pack_parameters(<real*> g.W, <real*> g.b, at, &g.shape)
+    pack_weights(<real*> g.W, <real*> g.b, at, 0, g.n_logits, &g.shape, g.threads)
     if direction != NULL:
-        pack_parameters(<real*> g.W + n_outputs * g.shape.width, <real*> g.b + n_outputs, direction, &g.shape)
+        pack_weights(<real*> g.W, <real*> g.b, direction, n_outputs, g.n_logits, &g.shape, g.threads)
     pack_center(&g.X, <real*> g.zeros)
-    for s in prange(g.shape.n_slots, schedule="dynamic", num_threads=g.threads):
-        slot = g.slots + s * g.slot_size
-        slot[n_weights + n_outputs] = slot_gradient(
-            slot, slot + n_weights, &g, g.scratch + threadid() * g.scratch_size, <const real*> g.W,
-            s * g.shape.slot_rows, min((s + 1) * g.shape.slot_rows, n_samples))
-    for j in prange(0, n_weights, SUM_BLOCK, schedule="static", num_threads=g.threads):
-        add_slots(grad_W_out, g.slots, g.slot_size, g.shape.n_slots, j, min(j + SUM_BLOCK, n_weights), n_samples)
-    add_slots(grad_b_out, g.slots + n_weights, g.slot_size, g.shape.n_slots, 0, n_outputs, n_samples)
-    add_slots(loss_out, g.slots + n_weights + n_outputs, g.slot_size, g.shape.n_slots, 0, 1, n_samples)
+    if g.wide:
+        loss_out[0] = wide_gradient(grad_W_out, grad_b_out, &g, <const real*> g.W, dtype)
+    else:
+        slots_gradient(loss_out, grad_W_out, grad_b_out, &g, <const real*> g.W)
     release(&arena)
     return FS_DONE
 
@@ -182,6 +187,35 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[:
         check(gradient_pass(&loss, &grad_W_out[0, 0], &grad_b_out[0], &x, &at, NULL, &parts, family, precision,
                             num_threads, NULL, <real*> NULL))
     return loss
+
+
+def gradient_tasks(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_outputs, int num_threads):
+    """Return how `loss_grad` of float32 and labels is cut for so many threads: a list of phases, each of which is
+    shared by the threads and ends before the next begins, as the multiply-adds of its tasks in their order."""
+    cdef Gradient g
+    cdef Py_ssize_t task, block, stop, across, down
+    memset(&g, 0, sizeof(g))
+    g.X.n_samples = n_samples
+    g.X.n_features = n_features
+    g.samples.kind = FS_LABELS
+    g.n_logits = n_outputs
+    g.shape = cut(n_samples, n_features, n_outputs, n_outputs, lanes_of(<float*> NULL), sizeof(float), True)
+    plan_gradient(&g, num_threads, <float*> NULL)
+    if not g.wide:
+        rows = g.shape.slot_rows
+        return [[2 * n_features * n_outputs * (min((task + 1) * rows, n_samples) - task * rows)
+                 for task in range(g.shape.n_slots)]]
+    phases = []
+    for block in range(0, n_samples, g.blocks.block_rows):
+        stop = min(block + g.blocks.block_rows, n_samples)
+        phases.append([n_features * n_outputs * (min(task + g.shape.tile_rows, stop) - task)
+                       for task in range(block, stop, g.shape.tile_rows)])
+        phases.append([(stop - block)
+                       * (feature_start(&g.blocks, across + 1, n_features)
+                          - feature_start(&g.blocks, across, n_features))
+                       * (output_start(&g.blocks, down + 1, n_outputs) - output_start(&g.blocks, down, n_outputs))
+                       for across in range(g.blocks.feature_stripes) for down in range(g.blocks.output_stripes)])
+    return phases
 
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::1] center, const real[:, :] W,

@@ -51,7 +51,7 @@ cdef inline int check_model(const fastsoftmax_model* model, bint with_parameters
 cdef inline int check_sizes(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_outputs,
                             int num_threads) noexcept nogil:
     """Whether all sizes of a pass fit, those of its workspace too: slots and threads hold gradients, tiles samples."""
-    cdef double width = n_features + 64.0, outputs = n_outputs + 64.0, copies = num_threads + 64.0
+    cdef double width = n_features + 64.0, outputs = n_outputs + 64.0, copies = num_threads + 320.0
     if n_samples < 1 or n_features < 1 or n_outputs < 1:
         return FASTSOFTMAX_BAD_SHAPE
     if outputs * width * copies > FS_MOST_BYTES or (n_samples + 64.0) * (width + outputs) > FS_MOST_BYTES:

@@ -20,7 +20,7 @@ cdef struct Scorer:
 
 
 cdef inline Shape scorer_shape(Py_ssize_t n_outputs, Py_ssize_t n_features, real* dtype) noexcept nogil:
-    return cut(1, n_features, n_outputs, lanes_of(dtype), sizeof(real), True)
+    return cut(1, n_features, n_outputs, n_outputs, lanes_of(dtype), sizeof(real), True)
 
 
 cdef inline Py_ssize_t scorer_bytes(Py_ssize_t n_outputs, Py_ssize_t n_features, real* dtype) noexcept nogil:

@@ -12,7 +12,7 @@ from .csr cimport (
 )
 from .layout cimport Samples, Shape
 from .simd cimport csr_gradient, csr_logits, family_of, fs_residual, fs_tile, real, sum_samples
-from .tile cimport add_rows, loss_and_residual, take_tile
+from .tile cimport add_rows, add_tiles, loss_and_residual, take_tile
 
 cdef struct CsrGradient:        # a pass
     Csr X
@@ -105,22 +105,17 @@ cdef inline void csr_stripe(parameter* grad_W_out, CsrGradient* g, const real* d
     store_stripe(grad_W_out, sums, first, last, block > 0, &g.X, g.shape.n_outputs, g.plan.ldr)
 
 
-cdef inline double csr_block(parameter* grad_W_inout, double* grad_b_inout, CsrGradient* g, const real* T,
+cdef inline double csr_block(double loss, parameter* grad_W_inout, double* grad_b_inout, CsrGradient* g, const real* T,
                              Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """Add the share of the samples [start, stop) to the gradient, which the first block overwrites, and return that of
-    the loss."""
+    """Add the share of the samples [start, stop) to the gradient, which the first block overwrites, and return the loss
+    with theirs."""
     cdef:
-        Py_ssize_t n_tiles = (stop - start + g.shape.tile_rows - 1) // g.shape.tile_rows, t, k, s
-        double loss = 0
+        Py_ssize_t n_tiles = (stop - start + g.shape.tile_rows - 1) // g.shape.tile_rows, t, s
     for t in prange(n_tiles, schedule="dynamic", num_threads=g.threads):
         csr_tile(g, T, g.scratch + threadid() * g.scratch_size, start, t, stop)
-    for t in range(n_tiles):
-        for k in range(g.shape.n_outputs):
-            grad_b_inout[k] += g.tiles[t * g.tile_size + k] / g.X.n_samples
-        loss += g.tiles[t * g.tile_size + g.shape.n_outputs] / g.X.n_samples
     for s in prange(g.plan.n_stripes, schedule="dynamic", num_threads=g.threads):
         csr_stripe(grad_W_inout, g, T, g.scratch + threadid() * g.scratch_size, start, stop, s)
-    return loss
+    return add_tiles(loss, grad_b_inout, g.tiles, n_tiles, g.tile_size, g.shape.n_outputs, g.X.n_samples)
 
 
 cdef inline int csr_gradient_pass(double* loss_out, parameter* grad_W_out, double* grad_b_out, Csr* X,
@@ -156,7 +151,7 @@ cdef inline int csr_gradient_pass(double* loss_out, parameter* grad_W_out, doubl
     memset(grad_b_out, 0, n_outputs * sizeof(double))
     while start < X.n_samples:
         stop = min(start + g.plan.block_rows, X.n_samples)
-        loss += csr_block(grad_W_out, grad_b_out, &g, T, start, stop)
+        loss = csr_block(loss, grad_W_out, grad_b_out, &g, T, start, stop)
         start = stop
     release(&arena)
     loss_out[0] = loss

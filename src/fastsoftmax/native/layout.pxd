@@ -1,17 +1,22 @@
 """How a problem lies in memory: X as it is stored, its samples' targets, parameters, tiles and slots."""
 
+from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from .arena cimport round_up
-from .simd cimport FS_F32, FS_F64, FS_MANY_CLASSES, FS_MAX_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, real
+from .simd cimport (
+    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, many_width_of, real,
+)
 
 cdef enum:
+    PACK_FEATURES = 64          # features of W that a thread packs at a time
     TILE_BYTES = 512 * 1024     # samples of a tile at most: they fit the second-level cache
     TILE_ROWS = 64              # samples of a tile at most: their logits fit the first-level cache
-    SLOT_ROWS = 512             # samples of a slot at least
-    MAX_SLOTS = 32              # as many threads have work
-    SLOT_BYTES = 32 * 1024 * 1024       # of all slots; if W is so large that 32 slots need more, there are fewer,
-    MIN_SLOTS = 8                       # but at least 8
+    SLOT_ROWS = 256             # samples of a slot at least, if there are that many: adding its sums costs little then
+    LARGE_SLOT_ROWS = 960       # the same if there are many outputs: the sums of a slot are large
+    MANY_ROWS = 96              # samples of a tile of many outputs
+    WIDE = 1 << 18              # numbers in W from which on it is large, and is not multiplied by slots
+    SLOTS = 128                 # this many, or a few less, if the samples suffice: 64 threads have two each
 
 cdef struct Shape:
     Py_ssize_t n_features
@@ -51,25 +56,35 @@ cdef struct Samples:
     double parameter                # the family's
 
 
-cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_outputs, Py_ssize_t lanes,
-                      Py_ssize_t itemsize, bint in_place) noexcept nogil:
-    """Cut the samples into tiles and slots: by the problem's shape and nothing else."""
+cdef inline bint is_wide(Py_ssize_t n_outputs, Py_ssize_t n_features) noexcept nogil:
+    return n_outputs >= FS_MANY_CLASSES and n_outputs * n_features >= WIDE
+
+
+cdef inline Shape shape_of(Py_ssize_t n_features, Py_ssize_t n_outputs, Py_ssize_t lanes, bint in_place) noexcept nogil:
+    """How features and outputs lie in memory, for any number of samples."""
     cdef Shape shape
-    cdef Py_ssize_t rows, slot_bytes = n_outputs * (n_features + 1) * sizeof(double)
+    memset(&shape, 0, sizeof(shape))
     shape.n_features = n_features
     shape.lanes = lanes
     shape.n_outputs = n_outputs
     shape.in_place = in_place and n_features >= lanes
     shape.tile_features = max(n_features, lanes)
     shape.width = round_up(shape.tile_features, lanes)
-    if n_outputs >= FS_MANY_CLASSES:    # adding the sums of a tile to memory takes long: have few tiles, large ones
-        rows = FS_MAX_TILE_ROWS
+    return shape
+
+
+cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_outputs, Py_ssize_t n_logits,
+                      Py_ssize_t lanes, Py_ssize_t itemsize, bint in_place) noexcept nogil:
+    """Cut the samples into tiles and slots: by the problem's shape and nothing else."""
+    cdef Shape shape = shape_of(n_features, n_outputs, lanes, in_place)
+    cdef Py_ssize_t rows
+    if n_logits >= FS_MANY_CLASSES:
+        rows = FS_MANY_TILE_ROWS if is_wide(n_outputs, n_features) else MANY_ROWS
     else:
         rows = min(TILE_ROWS, TILE_BYTES // (itemsize * shape.width) // FS_ROW_ALIGN * FS_ROW_ALIGN)
     rows = min(rows, round_up(n_samples, FS_ROW_ALIGN))
     shape.tile_rows = max(rows, FS_ROW_ALIGN)
-    shape.n_slots = min(MAX_SLOTS, max(MIN_SLOTS, SLOT_BYTES // slot_bytes))
-    rows = max((n_samples + shape.n_slots - 1) // shape.n_slots, SLOT_ROWS)
+    rows = max((n_samples + SLOTS - 1) // SLOTS, LARGE_SLOT_ROWS if n_outputs >= FS_MANY_CLASSES else SLOT_ROWS)
     shape.slot_rows = round_up(rows, shape.tile_rows)
     shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows
     return shape
@@ -117,6 +132,47 @@ cdef inline void pack_parameters(real* W_out, real* b_out, Parameters* at, Shape
             for j in range(shape.n_features):
                 row[packed_feature(j, shape)] = W_k[j * at.W.column]
         b_out[k] = (<const real*> at.b.data)[k * at.b.row]
+
+
+cdef inline Py_ssize_t weights_size(Py_ssize_t n_logits, Shape* shape) noexcept nogil:
+    """Elements of W as the products of a tile have it."""
+    if n_logits < FS_MANY_CLASSES:
+        return n_logits * shape.width
+    return round_up(n_logits, shape.lanes) * shape.tile_features
+
+
+cdef inline void pack_panels(real* W_out, Parameters* at, Py_ssize_t first, Py_ssize_t n_logits, Py_ssize_t start,
+                             Shape* shape) noexcept nogil:
+    """PACK_FEATURES features of W, from start on, in panels of a few of n_logits outputs, the first of which is first.
+    """
+    cdef Py_ssize_t stop = min(start + PACK_FEATURES, shape.n_features), panel_width = many_width_of(W_out), width, j, k
+    cdef real* panel
+    cdef const real* W_k
+    for k in range(first, first + at.n_logits):
+        width = min(panel_width, round_up(n_logits, shape.lanes) - k // panel_width * panel_width)
+        panel = W_out + k // panel_width * panel_width * shape.tile_features + k % panel_width
+        W_k = <const real*> at.W.data + (k - first) * at.W.row
+        for j in range(start, stop):
+            panel[j * width] = W_k[j * at.W.column]
+
+
+cdef inline void pack_weights(real* W_out, real* b_out, Parameters* at, Py_ssize_t first, Py_ssize_t n_logits,
+                              Shape* shape, int num_threads) noexcept nogil:
+    """W and b as the products of a tile have them: those of the outputs from first on, of n_logits."""
+    cdef Py_ssize_t panel_width = many_width_of(W_out), last, j, k
+    if n_logits < FS_MANY_CLASSES:
+        pack_parameters(W_out + first * shape.width, b_out + first, at, shape)
+        return
+    if first == 0 and shape.tile_features > shape.n_features:
+        memset(W_out, 0, weights_size(n_logits, shape) * sizeof(real))
+    elif first == 0 and n_logits % shape.lanes:     # of the last panel not all lanes have an output
+        last = n_logits // panel_width * panel_width
+        memset(W_out + last * shape.tile_features, 0,
+               (round_up(n_logits, shape.lanes) - last) * shape.tile_features * sizeof(real))
+    for j in prange(0, shape.n_features, PACK_FEATURES, schedule="static", num_threads=num_threads):
+        pack_panels(W_out, at, first, n_logits, j, shape)
+    for k in range(at.n_logits):
+        b_out[first + k] = (<const real*> at.b.data)[k * at.b.row]
 
 
 cdef inline void pack_center(Features* X, real* zeros_out) noexcept nogil:

@@ -2,15 +2,12 @@
 
 from cython.parallel cimport prange, threadid
 
-from .arena cimport CACHE_LINE, Arena, Room, arena_at, give, release, take
+from .arena cimport Arena, Room, arena_at, give, release, take
 from .codes cimport FS_DONE, FS_NOT_SERVED
 from .layout cimport Matrix, Samples, Shape, cut
+from .partials cimport Partials, begin_slot, end_slot, partials_of, store_mean, take_partials
 from .simd cimport family_of, fs_family, fs_residual, fs_tile, log_softmax, real
-from .slots cimport add_slots
 from .tile cimport add_rows, load_rows, loss_and_residual, store_rows, take_tile
-
-cdef enum:
-    SLOT_DOUBLES = CACHE_LINE // 8      # of which a slot needs two, the loss and the slope
 
 cdef struct Line:               # logits z + t d, or z where there is no direction d
     Matrix logits
@@ -24,8 +21,9 @@ cdef struct LogitsPass:         # what its tiles have in common
     Samples samples
     fs_residual residual
     Shape shape
+    Py_ssize_t n_samples
     int threads
-    double* slots
+    Partials partials           # of each slot the loss and the slope
     char* scratch               # of each thread
     Py_ssize_t scratch_size
 
@@ -35,16 +33,18 @@ cdef inline void logits_layout(LogitsPass* p, Arena* arena, real* dtype) noexcep
     cdef fs_tile tile
     take_tile(&tile, &own, &p.shape, p.shape.n_outputs, sizeof(real))
     p.scratch_size = own.size
-    p.slots = <double*> take(arena, p.shape.n_slots * SLOT_DOUBLES * sizeof(double))
     p.scratch = <char*> take(arena, p.threads * p.scratch_size)
+    take_partials(&p.partials, arena)
 
 
 cdef inline int begin_logits(LogitsPass* p, Arena* arena, Py_ssize_t n_samples, Py_ssize_t n_outputs, int num_threads,
                              Room* room, real* dtype) noexcept nogil:
     """Cut the samples, and give the pass its memory."""
     cdef int code
-    p.shape = cut(n_samples, 1, n_outputs, 1, sizeof(real), True)
+    p.n_samples = n_samples
+    p.shape = cut(n_samples, 1, n_outputs, n_outputs, 1, sizeof(real), True)
     p.threads = min(num_threads, <int> p.shape.n_slots)     # each slot is one task
+    p.partials = partials_of(p.shape.n_slots, 2, p.threads)
     arena[0] = arena_at(NULL)
     logits_layout(p, arena, dtype)
     code = give(arena, room)
@@ -104,15 +104,16 @@ cdef inline double add_slopes(double slope, const real* z, fs_tile* tile, Matrix
     return slope
 
 
-cdef inline void slot_cross_entropy(double* slot_out, LogitsPass* p, void* scratch, Py_ssize_t start, Py_ssize_t stop,
-                                    real* dtype) noexcept nogil:
-    """Write Σ_i s_i L_i and the slope Σ_i s_i ⟨r_i, d_i⟩, zero without a direction; s_i r_i, times the factor, where it
+cdef inline void slot_cross_entropy(LogitsPass* p, Py_ssize_t slot, void* scratch, real* dtype) noexcept nogil:
+    """Sum s_i L_i and the slope Σ_i s_i ⟨r_i, d_i⟩, zero without a direction; write s_i r_i, times the factor, where it
     is asked for."""
     cdef:
         Arena arena = arena_at(scratch)
         fs_tile tile
         real* z
+        double* sums = begin_slot(&p.partials)
         double loss = 0, slope = 0
+        Py_ssize_t start = slot * p.shape.slot_rows, stop = min(start + p.shape.slot_rows, p.n_samples)
     take_tile(&tile, &arena, &p.shape, p.shape.n_outputs, sizeof(real))
     z = <real*> tile.z
     while start < stop:
@@ -127,8 +128,9 @@ cdef inline void slot_cross_entropy(double* slot_out, LogitsPass* p, void* scrat
         if p.out.data != NULL:
             store_rows(p.out, z, &tile, <real> p.factor)
         start += tile.rows
-    slot_out[0] = loss
-    slot_out[1] = slope
+    sums[0] = loss
+    sums[1] = slope
+    end_slot(&p.partials, slot, sums)
 
 
 cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix residual_out, Line line,
@@ -151,9 +153,8 @@ cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix r
     p.line = line
     p.samples = samples[0]
     for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
-        slot_cross_entropy(p.slots + s * SLOT_DOUBLES, &p, p.scratch + threadid() * p.scratch_size,
-                           s * p.shape.slot_rows, min((s + 1) * p.shape.slot_rows, n_samples), dtype)
-    add_slots(loss_out, p.slots, SLOT_DOUBLES, p.shape.n_slots, 0, 1, n_samples)
-    add_slots(slope_out, p.slots + 1, SLOT_DOUBLES, p.shape.n_slots, 0, 1, n_samples)
+        slot_cross_entropy(&p, s, p.scratch + threadid() * p.scratch_size, dtype)
+    store_mean(loss_out, &p.partials, 0, 1, n_samples)
+    store_mean(slope_out, &p.partials, 1, 1, n_samples)
     release(&arena)
     return FS_DONE

@@ -4,9 +4,9 @@ from cython.parallel cimport prange, threadid
 
 from .arena cimport Arena, Room, arena_at, give, release, take
 from .codes cimport FS_DONE
-from .layout cimport Features, Matrix, Parameters, Shape, cut, is_direct, pack_center, pack_parameters
+from .layout cimport Features, Matrix, Parameters, Shape, cut, is_direct, pack_center, pack_weights, weights_size
 from .simd cimport family_of, fs_active_use, fs_family, fs_parts, fs_tile, lanes_of, real, tile_logits
-from .tile cimport bring, finish_prediction, take_tile, upcoming
+from .tile cimport bring, finish_prediction, take_samples, take_tile, upcoming
 
 cdef struct Prediction:         # a pass: what its tiles have in common
     Matrix out
@@ -26,7 +26,7 @@ cdef struct Prediction:         # a pass: what its tiles have in common
 cdef inline void prediction_scratch(fs_tile* tile_out, real** room_out, Arena* arena, Prediction* p) noexcept nogil:
     """A thread's own memory: a tile, and room for its samples."""
     take_tile(tile_out, arena, &p.shape, p.shape.n_outputs, sizeof(real))
-    room_out[0] = <real*> take(arena, p.shape.tile_features * p.shape.tile_rows * sizeof(real))
+    take_samples(tile_out, room_out, arena, &p.shape)
     tile_out.parts = p.parts
     tile_out.fetch_all = True
 
@@ -36,7 +36,7 @@ cdef inline void prediction_layout(Prediction* p, Arena* arena, real* dtype) noe
     cdef fs_tile tile
     prediction_scratch(&tile, &dtype, &own, p)
     p.scratch_size = own.size
-    p.W = take(arena, p.shape.n_outputs * p.shape.width * sizeof(real))
+    p.W = take(arena, weights_size(p.shape.n_outputs, &p.shape) * sizeof(real))
     p.b = take(arena, p.shape.n_outputs * sizeof(real))
     p.zeros = take(arena, p.X.n_features * sizeof(real))
     p.scratch = <char*> take(arena, p.threads * p.scratch_size)
@@ -54,7 +54,7 @@ cdef inline double slot_predict(Prediction* p, void* scratch, const real* W, Py_
     while start < stop:
         bring(&tile, room, &p.X, start, stop, &p.shape)
         start += tile.rows
-        tile.fetch = upcoming(&p.X, start, stop)
+        tile.fetch = upcoming(&p.X, start)
         tile_logits(&tile, W, <const real*> p.b)
         total += finish_prediction(p.out, &tile, p.family, p.mean, <real*> tile.z)
     return total
@@ -71,7 +71,7 @@ cdef inline int predict_pass(double* total_out, Matrix out, Features* X, Paramet
         double total = 0
     p.out = out
     p.X = X[0]
-    p.shape = cut(X.n_samples, X.n_features, at.n_logits, lanes_of(dtype), sizeof(real),
+    p.shape = cut(X.n_samples, X.n_features, at.n_logits, at.n_logits, lanes_of(dtype), sizeof(real),
                   is_direct(X, at.n_logits, dtype))
     p.family = family_of(dtype, family)
     p.mean = mean
@@ -82,7 +82,7 @@ cdef inline int predict_pass(double* total_out, Matrix out, Features* X, Paramet
     if code != FS_DONE:
         return code
     prediction_layout(&p, &arena, dtype)
-    pack_parameters(<real*> p.W, <real*> p.b, at, &p.shape)
+    pack_weights(<real*> p.W, <real*> p.b, at, 0, at.n_logits, &p.shape, p.threads)
     pack_center(&p.X, <real*> p.zeros)
     for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
         total += slot_predict(&p, p.scratch + threadid() * p.scratch_size, <const real*> p.W, s * p.shape.slot_rows,

@@ -6,8 +6,9 @@ checks the arguments.
 
 cdef extern from "simd.h" nogil:
     const Py_ssize_t FS_ROW_ALIGN
-    const Py_ssize_t FS_MAX_TILE_ROWS
+    const Py_ssize_t FS_PANEL_DEPTH
     const Py_ssize_t FS_MANY_CLASSES
+    const Py_ssize_t FS_MANY_TILE_ROWS
     enum:
         FS_F32
         FS_F64
@@ -39,6 +40,7 @@ cdef extern from "simd.h" nogil:
         void* y
         const double* weight
         double parameter
+        void* work
         const void* fetch
         Py_ssize_t fetch_size
         bint fetch_all
@@ -69,6 +71,9 @@ cdef extern from "simd.h" nogil:
     fs_row_logits row_logits_of "fs_row_logits_of" (...) noexcept
     fs_cross_entropy_row cross_entropy_row_of "fs_cross_entropy_row_of" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
+    Py_ssize_t many_width_of "fs_many_width" (...) noexcept
+    Py_ssize_t many_depth_of "fs_many_depth" (...) noexcept
+    Py_ssize_t work_bytes_of "fs_work_bytes" (...) noexcept
     void csr_logits "fs_csr_logits" (...) noexcept
     void csr_gradient "fs_csr_gradient" (...) noexcept
     void csr_dual_step "fs_csr_dual_step" (...) noexcept

@@ -1,4 +1,4 @@
-"""The sums of a slot. Up to FLUSH_TILES tiles are added in the data's precision, then in float64; slots in order."""
+"""The sums of a slot. Up to FLUSH_TILES tiles are added in the data's precision, then in float64."""
 
 from libc.string cimport memset
 
@@ -20,32 +20,19 @@ cdef inline void add_sums(double* sum_inout, const real* sums, bint first, Py_ss
             sum_inout[j] += sums[j]
 
 
+cdef inline void add_run(double* grad_inout, Py_ssize_t ldg, const real* sums, bint first, Shape* shape) noexcept nogil:
+    """Add the packed sums of a shape to its gradient, rows of which are ldg apart."""
+    cdef Py_ssize_t head = shape.width - shape.lanes, k
+    for k in range(shape.n_outputs):
+        add_sums(grad_inout + k * ldg, sums + k * shape.width, first, head)
+        add_sums(grad_inout + k * ldg + head, sums + k * shape.width + packed_feature(head, shape), first,
+                 shape.n_features - head)
+
+
 cdef inline void flush(double* grad_inout, real* sums_inout, Py_ssize_t tiles, bint last, Shape* shape) noexcept nogil:
     """After every FLUSH_TILES tiles, and after the last, add the sums to the slot's, in float64, and zero them.
     The first time they overwrite the slot's."""
-    cdef Py_ssize_t head = shape.width - shape.lanes, k
-    cdef bint first = tiles <= FLUSH_TILES
-    cdef const real* sums
-    cdef double* grad
     if tiles % FLUSH_TILES and not last:
         return
-    for k in range(shape.n_outputs):
-        sums = sums_inout + k * shape.width
-        grad = grad_inout + k * shape.n_features
-        add_sums(grad, sums, first, head)
-        add_sums(grad + head, sums + packed_feature(head, shape), first, shape.n_features - head)
+    add_run(grad_inout, shape.n_features, sums_inout, tiles <= FLUSH_TILES, shape)
     memset(sums_inout, 0, shape.n_outputs * shape.width * sizeof(real))
-
-
-cdef inline void add_slots(double* mean_out, const double* slots, Py_ssize_t slot_size, Py_ssize_t n_slots,
-                           Py_ssize_t start, Py_ssize_t stop, Py_ssize_t n_samples) noexcept nogil:
-    """Entries [start, stop) of the sum of the slots, slot_size apart, in their order, over n_samples."""
-    cdef const double* slot
-    cdef Py_ssize_t s, j
-    memset(mean_out + start, 0, (stop - start) * sizeof(double))
-    for s in range(n_slots):
-        slot = slots + s * slot_size
-        for j in range(start, stop):
-            mean_out[j] += slot[j]
-    for j in range(start, stop):
-        mean_out[j] /= n_samples

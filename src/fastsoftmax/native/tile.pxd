@@ -4,21 +4,33 @@ from libc.string cimport memset
 
 from .arena cimport Arena, take
 from .layout cimport Features, Matrix, Samples, Shape, own_storage
-from .simd cimport FS_LABELS, FS_ROWS, fs_family, fs_residual, fs_tile, real, sum_samples, widen
+from .simd cimport (
+    FS_LABELS, FS_MANY_CLASSES, FS_ROWS, fs_family, fs_residual, fs_tile, real, sum_samples, widen, work_bytes_of,
+)
 
 
-cdef inline void take_tile(fs_tile* tile_out, Arena* arena, Shape* shape, Py_ssize_t n_logits,
-                           Py_ssize_t itemsize) noexcept nogil:
-    """Set what all tiles of a pass have in common, and take room for logits, and behind them for targets or for the
-    logits of a direction."""
+cdef inline void begin_tile(fs_tile* tile_out, Shape* shape, Py_ssize_t n_logits, Py_ssize_t ldz) noexcept nogil:
+    """Set what all tiles of a pass have in common."""
     memset(tile_out, 0, sizeof(fs_tile))
     tile_out.n_outputs = shape.n_outputs
     tile_out.n_logits = n_logits
     tile_out.n_features = shape.tile_features
-    tile_out.ldz = shape.tile_rows
+    tile_out.ldz = ldz
+
+
+cdef inline void take_tile(fs_tile* tile_out, Arena* arena, Shape* shape, Py_ssize_t n_logits,
+                           Py_ssize_t itemsize) noexcept nogil:
+    """Begin a tile, and take room for logits, and behind them for targets or for the logits of a direction."""
+    begin_tile(tile_out, shape, n_logits, shape.tile_rows)
     tile_out.z = take(arena, 2 * shape.n_outputs * shape.tile_rows * itemsize)
     if tile_out.z != NULL:
         tile_out.y = <char*> tile_out.z + shape.n_outputs * shape.tile_rows * itemsize
+
+
+cdef inline void take_samples(fs_tile* tile_out, real** room_out, Arena* arena, Shape* shape) noexcept nogil:
+    """Take room for samples that are not read in place, and for the products of many classes."""
+    room_out[0] = <real*> take(arena, 0 if shape.in_place else shape.tile_features * shape.tile_rows * sizeof(real))
+    tile_out.work = take(arena, work_bytes_of(room_out[0]) if tile_out.n_logits >= FS_MANY_CLASSES else 0)
 
 
 cdef inline void make_block(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,
@@ -32,23 +44,29 @@ cdef inline void make_block(real* x_out, Features* X, Py_ssize_t start, Py_ssize
 cdef inline void bring(fs_tile* tile, real* room, Features* X, Py_ssize_t start, Py_ssize_t stop,
                        Shape* shape) noexcept nogil:
     """Set the tile's samples, from sample start on: in place, or converted and written to room."""
-    tile.start = start
-    tile.rows = min(shape.tile_rows, stop - start)
     tile.fetch_size = X.itemsize
+    bring_part(tile, room, X, start, min(start + shape.tile_rows, stop), 0, shape)
+
+
+cdef inline void bring_part(fs_tile* tile, real* room, Features* X, Py_ssize_t start, Py_ssize_t stop,
+                            Py_ssize_t first, Shape* shape) noexcept nogil:
+    """Set the samples [start, stop), and of these the features of a shape, from first on."""
+    tile.start = start
+    tile.rows = stop - start
     if shape.in_place:
-        tile.x = <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
+        tile.x = <const char*> X.matrix.data + (start * X.matrix.row + first) * X.itemsize
         tile.ldx = X.matrix.row
         tile.storage = X.storage
     else:
-        make_block(room, X, start, 0, tile.rows, shape.n_features, shape.tile_features)
+        make_block(room, X, start, first, tile.rows, shape.n_features, shape.tile_features)
         tile.x = room
         tile.ldx = shape.tile_features
         tile.storage = own_storage(room)
 
 
-cdef inline const void* upcoming(Features* X, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef inline const void* upcoming(Features* X, Py_ssize_t start) noexcept nogil:
     """Memory to be fetched, from sample start on; NULL past the last sample, or if rows of X do not adjoin."""
-    if start >= stop or X.matrix.column != 1 or X.matrix.row != X.n_features:
+    if start >= X.n_samples or X.matrix.column != 1 or X.matrix.row != X.n_features:
         return NULL
     return <const char*> X.matrix.data + start * X.matrix.row * X.itemsize
 
@@ -90,6 +108,18 @@ cdef inline double loss_and_residual(fs_tile* tile, real* y, fs_residual functio
     elif samples.kind == FS_ROWS:
         load_rows(y, tile, samples.rows)
     return function(tile)
+
+
+cdef inline double add_tiles(double loss, double* grad_b_inout, const double* tiles, Py_ssize_t n_tiles,
+                             Py_ssize_t tile_size, Py_ssize_t n_outputs, Py_ssize_t n_samples) noexcept nogil:
+    """Add the tiles' sums of residuals, tile_size apart, over n_samples, one after the other, and return the sum of
+    loss and of their losses, which follow."""
+    cdef Py_ssize_t t, k
+    for t in range(n_tiles):
+        for k in range(n_outputs):
+            grad_b_inout[k] += tiles[t * tile_size + k] / n_samples
+        loss += tiles[t * tile_size + n_outputs] / n_samples
+    return loss
 
 
 cdef inline double finish_prediction(Matrix out, fs_tile* tile, const fs_family* family, bint mean,

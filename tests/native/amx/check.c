@@ -35,6 +35,21 @@ static double relative(const float *actual, const double *expected, size_t rows,
     return sqrt(error / norm);
 }
 
+/* W as tile_logits has it, in panels. */
+static float *pack(const float *W, ptrdiff_t n_features, ptrdiff_t n_classes, ptrdiff_t panel_width) {
+    const ptrdiff_t padded = (n_classes + 15) / 16 * 16;
+    float *panels = aligned_alloc(64, padded * n_features * sizeof(float));
+    memset(panels, 0, padded * n_features * sizeof(float));
+    for (ptrdiff_t k = 0; k < n_classes; k++) {
+        const ptrdiff_t first = k / panel_width * panel_width;
+        const ptrdiff_t width = padded - first < panel_width ? padded - first : panel_width;
+        for (ptrdiff_t j = 0; j < n_features; j++) {
+            panels[first * n_features + j * width + k - first] = W[k * n_features + j];
+        }
+    }
+    return panels;
+}
+
 /* n_features is a multiple of 16, so that no vector overlaps another. Samples are random floats, or whole numbers: below
    256, which one bfloat16 holds, or below 2048, which two do. */
 static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes, int below) {
@@ -63,20 +78,23 @@ static void check(ptrdiff_t rows, ptrdiff_t n_features, ptrdiff_t n_classes, int
     } products[] = {{"vector", &fs_simd_avx512.f32, FS_VECTORS}, {"exact", &amx.f32, FS_SIX_PARTS},
                     {"fast", &amx.f32, FS_THREE_PARTS}, {"rough", &amx.f32, FS_ONE_PART}};
     for (int p = 0; p < 4; p++) {
+        float *panels = pack(W, n_features, n_classes, products[p].ops->many_width);
+        void *work = aligned_alloc(64, (products[p].ops->work_bytes + 63) / 64 * 64);
         fs_tile tile = {.rows = rows, .n_outputs = n_classes, .n_logits = n_classes, .x = x, .ldx = n_features,
-                        .n_features = n_features, .storage = FS_F32, .parts = products[p].parts, .z = z, .ldz = ldz};
-        products[p].ops->tile_logits(&tile, W, b);
+                        .n_features = n_features, .storage = FS_F32, .parts = products[p].parts, .z = z, .ldz = ldz, .work = work};
+        products[p].ops->tile_logits(&tile, panels, b);
         memset(grad, 0, n_classes * n_features * sizeof(float));
         tile.z = residual;
         products[p].ops->tile_gradient(grad, &tile);
         printf("%td %td %td %d %s %.3e %.3e\n", rows, n_features, n_classes, below, products[p].name,
                relative(z, logits, n_classes, rows, ldz), relative(grad, sums, n_classes, n_features, n_features));
+        free(panels), free(work);
     }
     free(x), free(W), free(b), free(residual), free(z), free(grad), free(logits), free(sums);
 }
 
 static void check_gram(ptrdiff_t rows) {
-    enum { WIDTH = 64, DEPTH = FS_MAX_TILE_ROWS };
+    enum { WIDTH = 64, DEPTH = FS_PANEL_DEPTH };
     static float columns[WIDTH * DEPTH], panel[WIDTH * DEPTH], out[WIDTH * WIDTH];
     static double sums[WIDTH * WIDTH];
     float *x = random_floats(rows * WIDTH), *weight = random_floats(rows);

@@ -28,15 +28,17 @@ INLINE void amx_split(__m256i parts_out[AMX_PARTS], __m512 v) {
     }
 }
 
-/* The panel, (inner, WIDTH), as pairs of rows: (AMX_PARTS, steps, WIDTH). Returns how many parts are not all zero. */
-INLINE int amx_split_panel(int32_t *pairs_out, const float *x, ptrdiff_t inner, ptrdiff_t steps, ptrdiff_t width) {
+/* The panel, (inner, columns), as pairs of rows: (AMX_PARTS, steps, width), zeros past the columns. Returns how many parts
+ * are not all zero. */
+INLINE int amx_split_panel(int32_t *pairs_out, const float *x, ptrdiff_t inner, ptrdiff_t columns, ptrdiff_t steps,
+                           ptrdiff_t width) {
     __m512i bits[AMX_PARTS] = {0};
     for (ptrdiff_t s = 0; s < steps; s++) {
         for (ptrdiff_t j = 0; j < width; j += AMX_SIDE) {
             __m256i even[AMX_PARTS], odd[AMX_PARTS];
             const __m512 zero = _mm512_setzero_ps();
-            amx_split(even, 2 * s < inner ? _mm512_loadu_ps(x + 2 * s * width + j) : zero);
-            amx_split(odd, 2 * s + 1 < inner ? _mm512_loadu_ps(x + (2 * s + 1) * width + j) : zero);
+            amx_split(even, 2 * s < inner && j < columns ? _mm512_loadu_ps(x + 2 * s * columns + j) : zero);
+            amx_split(odd, 2 * s + 1 < inner && j < columns ? _mm512_loadu_ps(x + (2 * s + 1) * columns + j) : zero);
             UNROLL for (int part = 0; part < AMX_PARTS; part++) {
                 const __m512i low = _mm512_cvtepu16_epi32(even[part]), high = _mm512_cvtepu16_epi32(odd[part]);
                 const __m512i pairs = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
@@ -127,7 +129,7 @@ static void amx_panel(float *out, const float *a, const float *x, int terms, ptr
     int16_t a_parts[AMX_PARTS * AMX_ROWS * 2 * AMX_STEPS] __attribute__((aligned(64)));
     /* Pairs, in whole tiles. */
     const ptrdiff_t steps = (inner + 2 * AMX_SIDE - 1) / (2 * AMX_SIDE) * AMX_SIDE;
-    const int parts = amx_split_panel(x_parts, x, inner, steps, width);
+    const int parts = amx_split_panel(x_parts, x, inner, vectors * AMX_SIDE, steps, width);
     amx_configure();
     for (ptrdiff_t k = 0; k < n_classes; k += AMX_ROWS) {
         const ptrdiff_t rows = n_classes - k < AMX_ROWS ? n_classes - k : AMX_ROWS;

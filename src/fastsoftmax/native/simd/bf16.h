@@ -31,12 +31,13 @@ INLINE __m512i bf16_row(const float *a, ptrdiff_t count) {
 static void bf16_rounded_panel(float *out, const float *a, const float *x, ptrdiff_t n_classes, ptrdiff_t vectors,
                                ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
     enum { STEPS = PANEL_DEPTH / 2 };
+    const ptrdiff_t ldx = vectors * LANES;
     int32_t x_pairs[STEPS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     int32_t a_pairs[BF16_ROWS * STEPS] __attribute__((aligned(VECTOR_BYTES)));
     for (ptrdiff_t i = 0; i < inner; i += 2) {
         for (ptrdiff_t j = 0; j < vectors * LANES; j += LANES) {
-            const __m512 second = _mm512_maskz_loadu_ps(i + 1 < inner ? 0xffff : 0, x + (i + 1) * WIDTH + j);
-            _mm512_store_si512(x_pairs + i / 2 * WIDTH + j, bf16_pairs(load(x + i * WIDTH + j), second));
+            const __m512 second = _mm512_maskz_loadu_ps(i + 1 < inner ? 0xffff : 0, x + (i + 1) * ldx + j);
+            _mm512_store_si512(x_pairs + i / 2 * WIDTH + j, bf16_pairs(load(x + i * ldx + j), second));
         }
     }
     fs_fetch none = fs_fetch_start(NULL, 0, 0);

@@ -57,7 +57,9 @@
 #define OP(operation, dtype) .operation = PASTE(operation, dtype, ISA)
 #define OPS(dtype, size)                                                                                              \
     {                                                                                                                 \
-        .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
+        .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size,                                \
+        .many_width = MANY_VECTORS * VECTOR_BYTES / size, .many_depth = MANY_DEPTH, .work_bytes = PASTE(WORK_BYTES, dtype, ISA),  \
+        OP(tile_logits, dtype),     \
         OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(log_softmax, dtype),                \
         OP(row_logits, dtype), OP(cross_entropy_row, dtype),                                                          \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), PASTE(gram_pack, dtype, ISA)},                                    \

@@ -23,13 +23,22 @@
 
 #if defined(__AVX512F__) || defined(__aarch64__) /* 32 registers */
 #define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums and ROW_BLOCK samples */
+#define MANY_ROWS 8     /* MANY_ROWS x MANY_VECTORS sums; the rows divide FS_MANY_TILE_ROWS */
+#define MANY_VECTORS 3
+#define MANY_DEPTH 128  /* inner dimension of a panel of many classes: it stays in the first-level cache */
 #define PANEL_CLASSES 5 /* PANEL_CLASSES x PANEL_VECTORS sums, PANEL_VECTORS vectors of the panel, one factor */
 #define PANEL_VECTORS 4
 #else /* 16 */
 #define CLASS_BLOCK 3
+#define MANY_ROWS 6
+#define MANY_VECTORS 2
+#define MANY_DEPTH 192
 #define PANEL_CLASSES 4
 #define PANEL_VECTORS 3
 #endif
+
+#define MANY_GROUP_BYTES 960 /* logits of a sample that are summed before the next are, as many residuals */
+#define MANY_STRIP_BYTES 576 /* features of a sample that are packed together for the gradient */
 
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
@@ -39,7 +48,7 @@
 #define CSR_VECTORS 4    /* vectors of classes whose logits are summed together */
 #define CSR_FOURS 6      /* times four classes whose gradients are */
 /* Inner dimension of a panel: what of it is packed stays in the first-level cache. */
-#define PANEL_DEPTH FS_MAX_TILE_ROWS
+#define PANEL_DEPTH FS_PANEL_DEPTH
 
 #define PASTE_(a, b, c) a##_##b##_##c
 #define PASTE(a, b, c) PASTE_(a, b, c)
@@ -47,6 +56,7 @@
 #define TABLE_(table, isa) table##_##isa
 #define TABLE(table, isa) TABLE_(table, isa)
 #define INLINE static inline __attribute__((always_inline))
+#define APART static __attribute__((noinline))
 
 /* Keeps a loaded vector in its register: some compilers would rather load it again for each of its uses. */
 #if defined(__AVX512F__)
@@ -88,6 +98,39 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
     __builtin_prefetch(fetch->at + fetch->second);
     fetch->at += fetch->step;
 }
+
+/* Memory on its way to the second-level cache, in equal parts with every block of a product: rows, of which a whole
+ * number of cache lines is fetched. */
+typedef struct {
+    const char *at;
+    ptrdiff_t row_bytes, rows, stride;
+} fs_ahead;
+
+/* rows of row_bytes, stride bytes apart; one row is cut into lines. */
+INLINE fs_ahead fs_ahead_start(const void *at, ptrdiff_t row_bytes, ptrdiff_t rows, ptrdiff_t stride) {
+    if (at == NULL) return (fs_ahead){NULL, 0, 0, 0};
+    if (rows == 1) return (fs_ahead){at, 64, row_bytes / 64, 64};
+    return (fs_ahead){at, row_bytes, rows, stride};
+}
+
+/* Fetch the part that belongs to one of so many steps. */
+INLINE void fs_ahead_step(const fs_ahead *ahead, ptrdiff_t step, ptrdiff_t n_steps) {
+    const ptrdiff_t stop = (step + 1) * ahead->rows / n_steps;
+    for (ptrdiff_t r = step * ahead->rows / n_steps; r < stop; r++) {
+        for (ptrdiff_t byte = 0; byte < ahead->row_bytes; byte += 64) {
+            __builtin_prefetch(ahead->at + r * ahead->stride + byte, 0, 2);
+        }
+    }
+}
+
+/* One of so many parts. */
+INLINE fs_ahead fs_ahead_part(const fs_ahead *ahead, ptrdiff_t part, ptrdiff_t n_parts) {
+    const ptrdiff_t start = part * ahead->rows / n_parts, stop = (part + 1) * ahead->rows / n_parts;
+    return (fs_ahead){ahead->at + start * ahead->stride, ahead->row_bytes, stop - start, ahead->stride};
+}
+
+/* Whether rows so many bytes apart share few sets of the first-level cache, so that they drive each other out. */
+INLINE int fs_crowded(ptrdiff_t stride) { return stride % 2048 == 0; }
 
 /* The halves of float32's width are stored as integers: no compiler has arithmetic for them on every processor. */
 typedef uint16_t fs_half, fs_bfloat;

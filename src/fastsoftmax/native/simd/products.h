@@ -64,46 +64,7 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
 #include "few.h"
 #endif
 
-/* A packed panel, (inner, WIDTH), times the rows of many classes. */
-INLINE void NAME(packed_panel)(real *out, const real *a, const real *x, fs_fetch *fetch, int parts,
-                               ptrdiff_t n_classes, ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
-#if DTYPE_IS_F32
-    if (parts != FS_VECTORS) {
-        fs_active->f32.rounded_panel(out, a, x, parts, n_classes, vectors, inner, ldo, lda);
-        return;
-    }
-#endif
-    (void)parts;
-    NAME(panel)(out, a, x, fetch, n_classes, vectors, (vectors - 1) * LANES, inner, ldo, lda, WIDTH);
-}
-
-/* z = W x + b for many classes: PANEL_VECTORS vectors of samples and PANEL_DEPTH features at a time, transposed. */
-static void NAME(many_logits)(const fs_tile *tile, const real *W, fs_fetch *fetch) {
-    real *const z_inout = tile->z;
-    const real *const x = tile->x;
-    const ptrdiff_t rows = tile->rows, n_features = tile->n_features, ldx = tile->ldx;
-    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
-    real packed[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
-    for (ptrdiff_t i = 0; i < rows; i += WIDTH) {
-        const ptrdiff_t vectors = rows - i < WIDTH ? (rows - i + LANES - 1) / LANES : PANEL_VECTORS;
-        for (ptrdiff_t j = 0; j < width; j += PANEL_DEPTH) {
-            const ptrdiff_t inner = width - j < PANEL_DEPTH ? width - j : PANEL_DEPTH;
-            for (ptrdiff_t v = 0; v < vectors; v++) {
-                for (ptrdiff_t jj = 0; jj < inner; jj += LANES) {
-                    const ptrdiff_t at = j + jj < width - LANES ? j + jj : n_features - LANES;
-                    const real *row[LANES];
-                    for (int l = 0; l < LANES; l++) {
-                        const ptrdiff_t sample = i + v * LANES + l;
-                        row[l] = x + (sample < rows ? sample : rows - 1) * ldx + at;
-                    }
-                    NAME(transpose)(packed + jj * WIDTH + v * LANES, row, WIDTH);
-                }
-            }
-            NAME(packed_panel)(z_inout + i, W + j, packed, fetch, tile->parts, tile->n_logits, vectors, inner,
-                               tile->ldz, width);
-        }
-    }
-}
+#include "many.h"
 
 /* The products of few classes by what the samples are stored as. */
 #if DTYPE_IS_F32 && FS_DIRECT
@@ -116,47 +77,27 @@ static void NAME(many_logits)(const fs_tile *tile, const real *W, fs_fetch *fetc
 
 static void NAME(tile_logits)(const fs_tile *tile, const real *W, const real *b) {
     static void (*const few_logits[FS_N_STORAGE])(const fs_tile *, const real *, fs_fetch *) = BY_STORAGE(few_logits);
+    if (tile->n_logits >= FS_MANY_CLASSES) {
+        NAME(many_logits)(tile, W, b);
+        return;
+    }
     real *const z_out = tile->z;
     const ptrdiff_t n_classes = tile->n_logits, ldz = tile->ldz, padded_rows = (tile->rows + LANES - 1) / LANES * LANES;
     for (ptrdiff_t k = 0; k < n_classes; k++) {
         for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
     }
     fs_fetch ahead = fs_fetch_start(tile->fetch, LANES * tile->fetch_size, tile->fetch_all || n_classes <= CLASS_BLOCK);
-    if (n_classes >= FS_MANY_CLASSES) {
-        NAME(many_logits)(tile, W, &ahead);
-    } else {
-        few_logits[tile->storage](tile, W, &ahead);
-    }
-}
-
-/* gradient += residual xᵀ for many classes, which read the samples many times: from contiguous memory. */
-static void NAME(many_gradient)(real *grad_inout, const fs_tile *tile, fs_fetch *fetch) {
-    const real *const x = tile->x, *const residual = tile->z;
-    const ptrdiff_t rows = tile->rows, n_features = tile->n_features, ldx = tile->ldx;
-    const ptrdiff_t n_vectors = (n_features + LANES - 1) / LANES, width = n_vectors * LANES;
-    real packed[FS_MAX_TILE_ROWS * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
-    for (ptrdiff_t v = 0; v < n_vectors; v += PANEL_VECTORS) {
-        const ptrdiff_t vectors = n_vectors - v < PANEL_VECTORS ? n_vectors - v : PANEL_VECTORS, j = v * LANES;
-        const ptrdiff_t last = v + vectors < n_vectors ? (vectors - 1) * LANES : n_features - LANES - j;
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            const real *sample = x + i * ldx + j;
-            for (ptrdiff_t f = 0; f < vectors; f++) {
-                store(packed + i * WIDTH + f * LANES, load(sample + (f < vectors - 1 ? f * LANES : last)));
-            }
-        }
-        NAME(packed_panel)(grad_inout + j, residual, packed, fetch, tile->parts, tile->n_outputs, vectors, rows, width,
-                           tile->ldz);
-    }
+    few_logits[tile->storage](tile, W, &ahead);
 }
 
 static void NAME(tile_gradient)(real *grad_inout, const fs_tile *tile) {
     static void (*const few_gradient[FS_N_STORAGE])(real *, const fs_tile *, fs_fetch *) = BY_STORAGE(few_gradient);
+    if (tile->n_outputs >= FS_MANY_CLASSES) {
+        NAME(many_gradient)(grad_inout, tile);
+        return;
+    }
     const ptrdiff_t fetch_bytes = LANES * tile->fetch_size * PANEL_VECTORS / ROW_BLOCK;
     fs_fetch ahead = fs_fetch_start(tile->fetch, fetch_bytes, tile->n_outputs <= PANEL_CLASSES);
-    if (tile->n_outputs >= FS_MANY_CLASSES) {
-        NAME(many_gradient)(grad_inout, tile, &ahead);
-    } else {
-        few_gradient[tile->storage](grad_inout, tile, &ahead);
-    }
+    few_gradient[tile->storage](grad_inout, tile, &ahead);
 }
 #undef BY_STORAGE

@@ -12,10 +12,14 @@
 #define FS_ROW_ALIGN 16
 
 /* No tile has more samples. */
-#define FS_MAX_TILE_ROWS 128
+#define FS_MAX_TILE_ROWS 192
 
-/* From this many classes on, a tile is copied to panels that many blocks of classes read. */
+/* Samples that a Gram matrix is multiplied from at a time. */
+#define FS_PANEL_DEPTH 128
+
+/* From this many classes on, W is packed into panels that all tiles read, and tiles have so many samples. */
 #define FS_MANY_CLASSES 32
+#define FS_MANY_TILE_ROWS 192
 
 /* How exact products must be at least: the dtype's own, a relative error of some 1e-5, that of factors of eight
  * significant bits. */
@@ -63,6 +67,8 @@ typedef struct {
 
     /* The parameter of the family, such as the power of a Tweedie family; without meaning for one that has none. */
     double parameter;
+    /* Room for the products of many classes: work_bytes of the instruction set. */
+    void *work;
 
     /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of
      * elements of fetch_size bytes from there into the cache while it computes; tile_logits with fetch_all, because no
@@ -119,15 +125,20 @@ enum {
         ptrdiff_t lanes;                                                                                              \
         /* Features of a panel. */                                                                                    \
         ptrdiff_t panel_width;                                                                                        \
-        /* z_ik = Σ_j W_kj x_ij + b_k. W, and grad below, are contiguous, (n_logits, width): width is n_features      \
-         * rounded up to whole vectors of `lanes` elements. The last vector stands for the last `lanes` features,     \
-         * whole, and so may overlap the one before: W is zero there, and what grad holds there has no meaning. Samples \
-         * are so read where they lie, and no vector is ever a partial one. */                                        \
+        /* Of many classes: how many share a panel, the inner dimension that is summed before a sum goes to memory, \
+         * and the memory that the products of a tile want. */                                                        \
+        ptrdiff_t many_width, many_depth, work_bytes;                                                                 \
+        /* z_ik = Σ_j W_kj x_ij + b_k. For fewer than FS_MANY_CLASSES logits W, as grad below for any number, is      \
+         * contiguous, (n_logits, width): width is n_features rounded up to whole vectors of `lanes` elements. The last\
+         * vector stands for the last `lanes` features, whole, and so may overlap the one before: W is zero there, and\
+         * what grad holds there has no meaning. Samples are so read where they lie, and no vector is ever a partial  \
+         * one. For more logits W is in panels (n_features, many_width), one for so many classes; the last is as many \
+         * vectors wide as there are classes left, with zeros past them. */                                           \
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
-        /* What a tile of many classes is made of by products of bfloat16 parts; NULL where the set has none: out     \
-         * (n_classes, vectors · lanes) += a (n_classes, inner) times a panel x of `vectors` vectors. */              \
+        /* What the products of many classes are made of by bfloat16 parts; NULL where the set has none: out (rows,   \
+         * vectors · lanes) += a (rows, inner) times a panel x (inner, vectors · lanes), inner at most FS_PANEL_DEPTH. */\
         void (*rounded_panel)(real *out, const real *a, const real *x, int parts, ptrdiff_t n_classes,                \
                               ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                      \
         /* By their numbers. */                                                                                       \
@@ -135,8 +146,8 @@ enum {
         /* sum_k += Σ_i z_ik */                                                                                       \
         void (*sum_samples)(double *sum_inout, const real *z, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);    \
         /* For weighted Gram matrices, by precision: 0 the data's own, 1 the fastest. gram_pack copies up to          \
-         * panel_width features of up to FS_MAX_TILE_ROWS samples to columns and to a panel, each of panel_width *    \
-         * FS_MAX_TILE_ROWS elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i \
+         * panel_width features of up to FS_PANEL_DEPTH samples to columns and to a panel, each of panel_width *    \
+         * FS_PANEL_DEPTH elements with zeros where there is no feature or sample; gram_block adds Σ_i w_i column_i \
          * panel_iᵀ to the rows of out of up to panel_width features, for these and all features after them, n_features \
          * in panels next to each other: to the upper triangle, and to some of the elements below it. */              \
         void (*gram_pack[2])(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows, ptrdiff_t n_features, \
@@ -222,6 +233,9 @@ static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int 
 #define fs_family_of(pointer, number) (FS_ACTIVE(pointer)->families[number])
 #define fs_sum_samples(sum_inout, z, ...) (FS_ACTIVE(z)->sum_samples(sum_inout, z, __VA_ARGS__))
 #define fs_panel_width(pointer) (FS_ACTIVE(pointer)->panel_width)
+#define fs_many_width(pointer) (FS_ACTIVE(pointer)->many_width)
+#define fs_many_depth(pointer) (FS_ACTIVE(pointer)->many_depth)
+#define fs_work_bytes(pointer) (FS_ACTIVE(pointer)->work_bytes)
 #define fs_gram_pack(columns_out, fast, ...) (FS_ACTIVE(columns_out)->gram_pack[fast](columns_out, __VA_ARGS__))
 #define fs_gram_block(out_inout, fast, ...) (FS_ACTIVE(out_inout)->gram_block[fast](out_inout, __VA_ARGS__))
 #define fs_csr_logits(tile, wide, values, ...) (FS_ACTIVE(values)->csr_logits[wide](tile, values, __VA_ARGS__))

@@ -1,0 +1,223 @@
+/* The two matrix products of a tile for many classes. A block of sums has MANY_ROWS rows of one factor, read as they lie,
+ * and MANY_VECTORS vectors of the other, from a panel that is packed: for the logits samples times a panel of W, for the
+ * gradient residuals of classes times a panel of samples.
+ *
+ *     depth     MANY_DEPTH steps of the inner dimension, after which the sums of a block are added to memory:
+ *               a panel of so many stays in the first-level cache while all rows pass by
+ *     group     classes whose logits are summed, sample by sample, in a part of the second-level cache
+ *
+ * These are constants of the instruction set: on every machine that has it a sum has the same order. */
+
+#define BLOCK_NAME(operation) NAME(many_##operation)
+#define BLOCK_ROWS MANY_ROWS
+#define BLOCK_VECTORS MANY_VECTORS
+#define BLOCK_ELEMENT real
+#define BLOCK_SAMPLE real
+#define BLOCK_VECTOR vec
+#define BLOCK_LOAD(p) load(p)
+#define BLOCK_MULTIPLY_ADD(sum, a, x) ((sum) + (a) * (x))
+#define BLOCK_STEP(fetch)
+#define BLOCK_SCOPE APART
+#include "block.h"
+
+enum {
+    NAME(MANY_WIDTH) = MANY_VECTORS * LANES,
+    NAME(GROUP) = MANY_GROUP_BYTES / sizeof(real),
+    NAME(STRIP) = MANY_STRIP_BYTES / sizeof(real),
+    NAME(GROUP_LD) = NAME(GROUP) + LANES, /* rows start in different sets of the cache */
+    NAME(COPY_LD) = MANY_DEPTH + LANES,
+    NAME(LOGITS_WORK) = FS_MANY_TILE_ROWS * (NAME(GROUP_LD) + 2 * NAME(COPY_LD)),
+    NAME(GRADIENT_WORK) = 2 * MANY_DEPTH * (NAME(STRIP) + NAME(MANY_WIDTH)),
+    NAME(WORK_BYTES) =
+        sizeof(real) * (NAME(LOGITS_WORK) > NAME(GRADIENT_WORK) ? NAME(LOGITS_WORK) : NAME(GRADIENT_WORK)),
+};
+
+/* A piece of X that is copied, some rows with every block of the product before it: rows are on their way from memory while
+ * a block is computed. To rows, or, if panel_ld is not zero, to panels, where the last vector of a row ends with it and may
+ * overlap the one before. */
+typedef struct {
+    real *to;
+    const real *from;
+    ptrdiff_t rows, columns, ld, to_ld, panel_ld;
+} NAME(piece);
+
+INLINE void NAME(copy_row)(const NAME(piece) *piece, ptrdiff_t row) {
+    const real *from = piece->from + row * piece->ld;
+    const ptrdiff_t n_vectors = (piece->columns + LANES - 1) / LANES;
+    if (piece->panel_ld == 0) {
+        real *const to = piece->to + row * piece->to_ld;
+        ptrdiff_t j = 0;
+        for (; j + LANES <= piece->columns; j += LANES) store(to + j, load(from + j));
+        for (; j < piece->columns; j++) to[j] = from[j];
+        return;
+    }
+    for (ptrdiff_t v = 0; v < n_vectors; v += MANY_VECTORS) {
+        const ptrdiff_t left = n_vectors - v, width = left < MANY_VECTORS ? left : MANY_VECTORS;
+        real *const to = piece->to + v / MANY_VECTORS * piece->panel_ld + row * width * LANES;
+        for (ptrdiff_t f = 0; f < width; f++) {
+            store(to + f * LANES, load(from + (f < left - 1 ? (v + f) * LANES : piece->columns - LANES)));
+        }
+    }
+}
+
+/* Copy the part of one of so many steps, and fetch the next one's. */
+INLINE void NAME(copy_part)(const NAME(piece) *piece, ptrdiff_t step, ptrdiff_t n_steps) {
+    const ptrdiff_t stop = (step + 1) * piece->rows / n_steps, ahead = (step + 2) * piece->rows / n_steps;
+    for (ptrdiff_t r = stop; r < ahead && r < piece->rows; r++) {
+        for (ptrdiff_t j = 0; j < piece->columns; j += 64 / sizeof(real)) {
+            __builtin_prefetch(piece->from + r * piece->ld + j);
+        }
+    }
+    for (ptrdiff_t r = step * piece->rows / n_steps; r < stop; r++) NAME(copy_row)(piece, r);
+}
+
+INLINE void NAME(copy_piece)(const NAME(piece) *piece) {
+    for (ptrdiff_t step = 0; step < piece->rows; step++) NAME(copy_part)(piece, step, piece->rows);
+}
+
+/* A product, and what is done meanwhile: a part of the copying of the next piece, and memory that is fetched. */
+typedef struct {
+    const NAME(piece) *next;
+    ptrdiff_t step, n_steps;
+    fs_ahead near, far;
+    int parts; /* how the product itself is made */
+} NAME(meanwhile);
+
+/* out += a panel for `rows` rows of a. */
+INLINE void NAME(many_rows)(real *out, const real *a, const real *panel, NAME(meanwhile) *meanwhile, ptrdiff_t rows,
+                            ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
+    const ptrdiff_t n_blocks = (rows + MANY_ROWS - 1) / MANY_ROWS;
+#if DTYPE_IS_F32
+    if (meanwhile->parts != FS_VECTORS) {
+        fs_active->f32.rounded_panel(out, a, panel, meanwhile->parts, rows, vectors, inner, ldo, lda);
+        for (ptrdiff_t block = 0; block < n_blocks; block++, meanwhile->step++) {
+            NAME(copy_part)(meanwhile->next, meanwhile->step, meanwhile->n_steps);
+        }
+        return;
+    }
+#endif
+    for (ptrdiff_t block = 0; block < n_blocks; block++) {
+        const ptrdiff_t r = block * rows / n_blocks;
+        NAME(copy_part)(meanwhile->next, meanwhile->step, meanwhile->n_steps);
+        fs_ahead_step(&meanwhile->far, meanwhile->step++, meanwhile->n_steps);
+        fs_ahead_step(&meanwhile->near, block, n_blocks);
+        NAME(many_block)(out + r * ldo, a + r * lda, panel, NULL, (block + 1) * rows / n_blocks - r, vectors,
+                         (vectors - 1) * LANES, inner, ldo, lda, vectors * LANES);
+    }
+}
+
+/* z_ki = sum_ik for `classes` classes. */
+INLINE void NAME(store_logits)(real *z_out, const real *sums, ptrdiff_t rows, ptrdiff_t classes, ptrdiff_t ldz) {
+    real block[LANES * LANES] __attribute__((aligned(VECTOR_BYTES)));
+    for (ptrdiff_t k = 0; k < classes; k += LANES) {
+        const int whole = classes - k >= LANES;
+        for (ptrdiff_t i = 0; i < rows; i += LANES) {
+            const real *row[LANES];
+            for (int l = 0; l < LANES; l++) row[l] = sums + (i + l < rows ? i + l : rows - 1) * NAME(GROUP_LD) + k;
+            NAME(transpose)(whole ? z_out + k * ldz + i : block, row, whole ? ldz : LANES);
+            if (!whole) {
+                for (ptrdiff_t c = 0; c < classes - k; c++) {
+                    store(z_out + (k + c) * ldz + i, load(block + c * LANES));
+                }
+            }
+        }
+    }
+}
+
+/* z = W x + b, with W in panels. */
+static void NAME(many_logits)(const fs_tile *tile, const real *W, const real *b) {
+    const ptrdiff_t rows = tile->rows, n_features = tile->n_features;
+    real *const sums = tile->work, *copy = sums + FS_MANY_TILE_ROWS * NAME(GROUP_LD);
+    real *other = copy + FS_MANY_TILE_ROWS * NAME(COPY_LD);
+    const int crowded = fs_crowded(tile->ldx * sizeof(real));
+    const ptrdiff_t n_pieces = (tile->n_logits + NAME(GROUP) - 1) / NAME(GROUP) * ((n_features + MANY_DEPTH - 1) / MANY_DEPTH);
+    const ptrdiff_t fetch_bytes = rows * n_features * tile->fetch_size / (tile->fetch_all ? 1 : 2);
+    const fs_ahead fetch = fs_ahead_start(tile->fetch, fetch_bytes, 1, 0);
+    ptrdiff_t n_done = 0;
+    for (ptrdiff_t k = 0; k < tile->n_logits; k += NAME(GROUP)) {
+        const ptrdiff_t classes = tile->n_logits - k < NAME(GROUP) ? tile->n_logits - k : NAME(GROUP);
+        real bias[NAME(GROUP)] = {0};
+        memcpy(bias, b + k, classes * sizeof(real));
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            for (ptrdiff_t c = 0; c < classes; c += LANES) store(sums + i * NAME(GROUP_LD) + c, load(bias + c));
+        }
+        for (ptrdiff_t j = 0; j < n_features; j += MANY_DEPTH) {
+            const ptrdiff_t inner = n_features - j < MANY_DEPTH ? n_features - j : MANY_DEPTH;
+            const real *x = (const real *)tile->x + j;
+            ptrdiff_t ldx = tile->ldx;
+            NAME(piece) next = {0};
+            if (crowded) {
+                const ptrdiff_t left = n_features - j - inner, columns = left < MANY_DEPTH ? left : MANY_DEPTH;
+                const NAME(piece) first = {copy, x, rows, inner, ldx, NAME(COPY_LD), 0};
+                if (j == 0) NAME(copy_piece)(&first);
+                if (left > 0) next = (NAME(piece)){other, x + inner, rows, columns, ldx, NAME(COPY_LD), 0};
+                x = copy;
+                ldx = NAME(COPY_LD);
+            }
+            NAME(meanwhile) meanwhile = {.next = &next, .far = fs_ahead_part(&fetch, n_done++, n_pieces), .parts = tile->parts};
+            meanwhile.n_steps = (classes + NAME(MANY_WIDTH) - 1) / NAME(MANY_WIDTH) * ((rows + MANY_ROWS - 1) / MANY_ROWS);
+            for (ptrdiff_t c = 0; c < classes; c += NAME(MANY_WIDTH)) {
+                const ptrdiff_t left = (classes - c + LANES - 1) / LANES;
+                const ptrdiff_t vectors = left < MANY_VECTORS ? left : MANY_VECTORS;
+                const real *panel = W + (k + c) * n_features + j * vectors * LANES;
+                meanwhile.near = fs_ahead_start(panel + NAME(MANY_WIDTH) * n_features,
+                                                inner * vectors * LANES * sizeof(real), 1, 0);
+                NAME(many_rows)(sums + c, x, panel, &meanwhile, rows, vectors, inner, NAME(GROUP_LD), ldx);
+            }
+            if (crowded) {
+                real *const swap = copy;
+                copy = other;
+                other = swap;
+            }
+        }
+        NAME(store_logits)((real *)tile->z + k * tile->ldz, sums, rows, classes, tile->ldz);
+    }
+}
+
+/* The piece of the samples from sample i and feature j on. */
+INLINE NAME(piece) NAME(strip)(real *to, const fs_tile *tile, ptrdiff_t i, ptrdiff_t j) {
+    const ptrdiff_t rows = tile->rows - i < MANY_DEPTH ? tile->rows - i : MANY_DEPTH, left = tile->n_features - j;
+    /* What a whole vector needs is not left alone. */
+    const ptrdiff_t columns = left < NAME(STRIP) + LANES ? left : NAME(STRIP);
+    return (NAME(piece)){to, (const real *)tile->x + i * tile->ldx + j, rows, columns, tile->ldx, 0,
+                         MANY_DEPTH * NAME(MANY_WIDTH)};
+}
+
+/* grad += residual xᵀ: for a depth of samples, strip by strip of features, which are packed into panels. */
+static void NAME(many_gradient)(real *grad_inout, const fs_tile *tile) {
+    const ptrdiff_t width = (tile->n_features + LANES - 1) / LANES * LANES, n_outputs = tile->n_outputs;
+    const real *const residual = tile->z;
+    real *packed = tile->work, *other = packed + NAME(GRADIENT_WORK) / 2;
+    const fs_ahead fetch = fs_ahead_start(tile->fetch, tile->rows * tile->n_features * tile->fetch_size / 2, 1, 0);
+    const ptrdiff_t n_groups = (n_outputs + NAME(GROUP) - 1) / NAME(GROUP);
+    const ptrdiff_t n_blocks = (n_outputs + MANY_ROWS - 1) / MANY_ROWS;
+    const ptrdiff_t n_pieces =
+        (tile->rows + MANY_DEPTH - 1) / MANY_DEPTH * ((tile->n_features + NAME(STRIP) - 1) / NAME(STRIP));
+    ptrdiff_t n_done = 0;
+    NAME(piece) strip = NAME(strip)(packed, tile, 0, 0);
+    NAME(copy_piece)(&strip);
+    for (ptrdiff_t i = 0, j = 0; i < tile->rows;) {
+        const ptrdiff_t next_j = j + strip.columns < tile->n_features ? j + strip.columns : 0;
+        const ptrdiff_t next_i = next_j > 0 ? i : i + strip.rows, n_vectors = (strip.columns + LANES - 1) / LANES;
+        NAME(piece) next = {0};
+        if (next_i < tile->rows) next = NAME(strip)(other, tile, next_i, next_j);
+        NAME(meanwhile) meanwhile = {.next = &next, .far = fs_ahead_part(&fetch, n_done++, n_pieces), .parts = tile->parts};
+        meanwhile.n_steps = (n_vectors + MANY_VECTORS - 1) / MANY_VECTORS * (n_blocks + n_groups);
+        for (ptrdiff_t group = 0; group < n_groups; group++) {
+            const ptrdiff_t k = group * n_outputs / n_groups, outputs = (group + 1) * n_outputs / n_groups - k;
+            for (ptrdiff_t v = 0; v < n_vectors; v += MANY_VECTORS) {
+                const ptrdiff_t vectors = n_vectors - v < MANY_VECTORS ? n_vectors - v : MANY_VECTORS;
+                NAME(many_rows)(grad_inout + k * width + j + v * LANES, residual + k * tile->ldz + i,
+                                strip.to + v * LANES * MANY_DEPTH, &meanwhile, outputs, vectors, strip.rows, width,
+                                tile->ldz);
+            }
+        }
+        for (; meanwhile.step < meanwhile.n_steps; meanwhile.step++) {
+            NAME(copy_part)(&next, meanwhile.step, meanwhile.n_steps);
+        }
+        other = strip.to;
+        strip = next;
+        i = next_i;
+        j = next_j;
+    }
+}
