@@ -13,6 +13,7 @@ from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, soft
 from .fitting.passes import gram, loss_grad, predict_proba, standardization
 from .fitting.path import PathResult, path
 from .fitting.result import FitResult
+from .leaves import Chunks
 from .runtime.config import show_config
 from .solvers import SGD
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Chunks",
     "FitResult",
     "PathResult",
     "SoftmaxRegression",

@@ -15,7 +15,7 @@ from .solving import Settings, solve
 
 def fit(
     X: AnyMatrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     family: str = "softmax",
     solver: str | SGD = "auto",

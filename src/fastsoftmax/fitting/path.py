@@ -104,7 +104,7 @@ class FitOptions(TypedDict, total=False):
 
 def path(
     X: AnyMatrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     l2s: ArrayLike | None = None,
     l1s: ArrayLike | None = None,

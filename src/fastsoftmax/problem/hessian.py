@@ -1,5 +1,7 @@
 """Blocks of the Hessian of the data term: in directions of classes and of inputs, and its diagonal."""
 
+from functools import partial
+
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray
@@ -98,22 +100,27 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
     ValueError
         If a square overflows float64.
     """
-    mass = np.ones(len(loss)) if loss.mass is None else loss.mass
-    diagonal, traces, is_categorical = np.zeros_like(theta), 0.0, loss.family.is_categorical
-    for rows, mean in loss.means(theta):
-        _add_diagonal(diagonal, loss, rows, mean, mass)
-        if is_categorical:
-            traces += float((mass[rows] * trace(mean)).sum())
-    is_guess = is_categorical and not traces > SATURATED * mass.sum()
+    diagonal, traces, mass = loss.average(partial(_diagonal, theta=theta, guess=False))
+    is_guess = loss.family.is_categorical and not traces > SATURATED * mass
     if is_guess:
-        diagonal[:] = 0
-        for rows, mean in loss.means(theta):
-            _add_diagonal(diagonal, loss, rows, np.full_like(mean, 1 / loss.n_outputs), mass)
-    loss.count_pass()
+        diagonal, _, _ = loss.average(partial(_diagonal, theta=theta, guess=True))
     if not np.isfinite(diagonal.sum()):
         loss.X.check_finite("X")
         raise ValueError("X is so large that the squares of its features overflow float64; scale its features")
     return diagonal, is_guess
+
+
+def _diagonal(loss: Loss, theta: Float64Array, guess: bool) -> tuple[Float64Array, float, float]:
+    """Diagonal, that of a guess if so, and means of m_i (1 − ‖p_i‖²), of categorical families, and of the mass m_i."""
+    mass = np.ones(len(loss)) if loss.mass is None else loss.mass
+    diagonal, traces = np.zeros_like(theta), 0.0
+    for rows, mean in loss.means(theta):
+        _add_diagonal(diagonal, loss, rows, np.full_like(mean, 1 / loss.n_outputs) if guess else mean, mass)
+        if loss.family.is_categorical:
+            traces += float((mass[rows] * trace(mean)).sum())
+    if not guess:
+        loss.count_pass()
+    return diagonal, traces / len(loss), float(mass.sum()) / len(loss)
 
 
 def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:

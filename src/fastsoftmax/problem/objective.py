@@ -24,7 +24,7 @@ from .curvature import DiagonalCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
 from .loss import Loss, Phi
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan
-from .sample import CHOICE, MOST_ROWS, Importance, Sample, draw_sample, sample_rows
+from .sample import CHOICE, MOST_ROWS, Sample, draw_sample, sample_rows
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
@@ -132,8 +132,7 @@ class Objective:
         """Return what `line` does, of some samples: an estimate; None where that would save too little."""
         if len(self.loss) < LINE_SHARE * LINE_ROWS or self.loss.pass_work < LINE_WORK:
             return None
-        rows = np.random.default_rng(0).integers(len(self.loss), size=LINE_ROWS)
-        return self.batch(np.sort(rows)).line(theta, direction)
+        return Objective(self.loss.few(LINE_ROWS), self.penalty).line(theta, direction)
 
     def batch(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Objective":
         """Return the objective of some of the samples, with the same penalty; rows as of `Loss.part`."""
@@ -185,9 +184,10 @@ class Objective:
                 return PrincipalCurvature(sample, basis, Plan(0, len(sample.X), 0.0, False), threads)
         importance, bought = None, self._plan(len(loss))
         if bought.n_rows < len(loss):
-            spans = self._spans() if n_whole <= MAX_WHOLE and len(loss) <= MOST_SPANS else None
+            few = loss.rows_at_hand and len(loss) <= MOST_SPANS
+            spans = self._spans() if few and n_whole <= MAX_WHOLE else None
             if spans is not None or len(loss) > CHOICE * bought.n_rows:
-                importance = Importance.at(loss, theta, spans)
+                importance = loss.importance(theta, spans)
                 bought = self._plan(importance.n_weighty)
         return PrincipalCurvature(draw_sample(loss, theta, importance, bought.n_rows, dtype), basis, bought, threads)
 
@@ -254,9 +254,7 @@ class Objective:
                 # A feature without a gradient needs no curvature; those of zeros, which are many in images, have none.
                 if len(sample.X) == len(loss) or not moving[constant].any():
                     return np.zeros(len(center))
-                loss.count_pass()
-                mean_mass = 1.0 if loss.mass is None else float(loss.mass.mean())
-                return loss.X.second_moments(center, loss.mass, loss.num_threads) * moving / mean_mass
+                return loss.second_moments(center) * moving
 
             latest = Basis.of(sample, self.penalty, loss.fit_intercept, second_moments, loss.num_threads)
             self.bases.latest, self.bases.spans = latest, None
@@ -289,12 +287,7 @@ class Objective:
 
     def duality_gap(self, theta: Float64Array) -> float:
         """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""
-        loss = self.loss
-        gap = loss.family.duality_gap(loss.X, loss.samples, self.split(theta), self.penalty, loss.fit_intercept)
-        if not np.isnan(gap):
-            loss.count_pass()
-            loss.count_pass()
-        return gap
+        return self.loss.duality_gap(self.split(theta), self.penalty)
 
     def curvature_bound(self) -> float:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F."""
@@ -310,7 +303,7 @@ class Objective:
         """
         loss, family = self.loss, self.loss.family
         none = np.empty(0, np.intp)
-        if self.penalty or not family.tells_separated(loss.samples, len(loss), self._n_inputs):
+        if self.penalty or not loss.rows_at_hand or not family.tells_separated(loss.samples, len(loss), self._n_inputs):
             return none
         if not family.may_be_separated(loss.samples, loss.mean(theta)):
             return none
