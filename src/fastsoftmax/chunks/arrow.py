@@ -22,7 +22,7 @@ class ArrowChunks:
         return len(self.parts)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
-        return self.columns.of(self.name_of(index), _table(self.parts[index], self.columns))
+        return self.columns.of("dataset", _table(self.parts[index], self.columns))
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -83,7 +83,7 @@ def _fragments(dataset: Any) -> list[Any]:
     fragments: list[Any] = []
     for fragment in dataset.get_fragments():
         fragments += fragment.split_by_row_group() if hasattr(fragment, "split_by_row_group") else [fragment]
-    return fragments
+    return [fragment for fragment in fragments if fragment.count_rows()]
 
 
 def _table(part: Any, columns: Columns) -> Any:

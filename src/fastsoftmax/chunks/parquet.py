@@ -37,6 +37,11 @@ class ParquetChunks:
         return _read(source, range(first, end), n_rows, self.columns)
 
     @property
+    def n_samples(self) -> int:
+        """Rows of all chunks."""
+        return sum(groups.n_rows for groups in self.groups)
+
+    @property
     def feature_names(self) -> tuple[str, ...] | None:
         """Names of the columns of X, if it has any."""
         return self.columns.feature_names
@@ -90,9 +95,9 @@ def from_parquet(
         if others:
             raise ValueError(f"{file.path} has a column {others[0]!r}, which {sources[0].path} has not")
         found = {name: schema.field(name).type for name in columns.names}
-        kinds = kinds or found
+        kinds = kinds or (found if metadata.num_rows else None)
         for name, kind in found.items():
-            if kind != kinds[name]:
+            if kinds and metadata.num_rows and kind != kinds[name]:
                 raise ValueError(
                     f"column {name!r} of {file.path} must be of {kinds[name]}, as in {sources[0].path}, found {kind}"
                 )

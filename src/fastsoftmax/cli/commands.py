@@ -15,12 +15,15 @@ from scipy.sparse import issparse
 from typer.core import TyperGroup
 
 from .. import __version__, show_config
+from ..chunks import from_parquet
+from ..chunks.paths import is_many
 from ..estimators.softmax_regression import SoftmaxRegression
 from ..files.columns import shown
 from ..files.data_file import (
     PREDICTION,
     PREDICTIONS,
     PROBABILITY,
+    Table,
     check_table_suffix,
     read_table,
     write_csv,
@@ -33,7 +36,7 @@ from ..fitting.solving import SOLVERS
 from .entry import INTERRUPTED
 from .export import export_command
 from .metrics import Evaluation, evaluate
-from .options import DATA, FITTED, FORCE, TARGET, THREADS, check_choice, sources_of
+from .options import DATA, FITTED, FORCE, MANY_DATA, TARGET, THREADS, check_choice, sources_of
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -94,7 +97,7 @@ def demo(
 
 @app.command("fit")
 def fit_command(
-    data: DATA,
+    data: MANY_DATA,
     *,
     target: TARGET = None,
     out: Annotated[
@@ -121,18 +124,12 @@ def fit_command(
     ] = None,
     threads: THREADS = None,
 ) -> None:
-    """Fit a model to a table and write it to a file. Ctrl-C keeps the best model so far."""
+    """Fit a model to a table, or to many, and write it to a file. Ctrl-C keeps the best model so far."""
     check_output("--out", out, MODEL, sources=sources_of(data, target), force=force)
     check_choice("--solver", solver, SOLVERS)
     check_choice("--class-weight", class_weight, (None, "balanced"))
-    table = read_table(data, target)
-    classes = np.unique(np.asarray(table.y))
-    if len(classes) < 2:
-        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
-    n_samples, n_features = table.X.shape
     console = _console()
-    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
-    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {stored}")
+    table = _read_chunks(data, target, console) if is_many(data) else _read_whole(data, target, console)
     estimator = SoftmaxRegression(
         C=C,
         solver=solver,
@@ -148,7 +145,9 @@ def fit_command(
     result = _fit_until_interrupted(estimator, table.X, table.y)
     model = Model(result.W, result.b, estimator.classes_, table.feature_names)
     _save(out, model)
-    accuracy = float(np.mean(model.predict(table.X, num_threads=threads) == table.y))
+    chunks = ((table.X, table.y),) if table.y is not None else table.X
+    right = [model.predict(X, num_threads=threads) == y for X, y in chunks]
+    accuracy = float(np.mean(np.concatenate(right)))
     console.print(_fit_report(result, tol, accuracy, out))
     if result.status == "interrupted":
         _say("interrupted", f"{out} holds the best model so far", "bold yellow")
@@ -228,6 +227,28 @@ app.command("export")(export_command)
 def config() -> None:
     """Show the version, the compiler, the instruction sets and the threads in use."""
     show_config()
+
+
+def _read_whole(data: Path, target: str | None, console: Console) -> Table:
+    """Read a file, and say what it holds."""
+    table = read_table(data, target)
+    classes = np.unique(np.asarray(table.y))
+    if len(classes) < 2:
+        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
+    n_samples, n_features = table.X.shape
+    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
+    console.print(f"{n_samples} samples × {n_features} features × {len(classes)} classes, {stored}")
+    return table
+
+
+def _read_chunks(data: Path, target: str | None, console: Console) -> Table:
+    """Open a folder or a pattern of Parquet files, which may be larger than memory, and say what they are."""
+    if target is None:
+        raise ValueError(f"{data} needs a target, a column")
+    chunks = from_parquet(data, target)
+    n_files = len({groups.source.path for groups in chunks.groups})
+    console.print(f"{chunks.n_samples} samples × {chunks.n_features} features in {n_files} files, {len(chunks)} chunks")
+    return Table(chunks, chunks.feature_names)
 
 
 def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:

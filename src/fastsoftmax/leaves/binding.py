@@ -116,5 +116,7 @@ def encode(labels: NDArray[Any], classes: NDArray[Any]) -> IndexArray:
         unknown = classes[indices] != labels
     if unknown.any():
         row = int(np.argmax(unknown))
-        raise ValueError(f"y must hold the classes {classes.tolist()!r}, found {labels[row]!r} at row {row}")
+        raise ValueError(
+            f"y must hold the classes {classes.tolist()!r}, found {labels[row : row + 1].tolist()[0]!r} at row {row}"
+        )
     return indices

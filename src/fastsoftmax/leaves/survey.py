@@ -57,7 +57,7 @@ class Classes:
             classes, weight = known, np.zeros(len(known))
             weight[np.searchsorted(known, self.labels)] = self.weight
         if len(classes) < 2:
-            raise ValueError(f"y must hold at least two classes, found one class only: {classes[0]!r}")
+            raise ValueError(f"y must hold at least two classes, found one class only: {classes.tolist()[0]!r}")
         return classes, weight
 
 

@@ -86,10 +86,12 @@ class Objective:
     @cached_property
     def lacks(self) -> dict[str, str]:
         """What solvers may need and this problem has not, and why."""
-        family = self.loss.family
+        family, lacking = self.loss.family, {}
         if family.max_curvature is None:
-            return {"curvature_bound": f"the curvature of family={family.name!r} has no bound; pass learning_rate"}
-        return {}
+            lacking["curvature_bound"] = f"the curvature of family={family.name!r} has no bound; pass learning_rate"
+        if not self.loss.rows_at_hand:
+            lacking["batch"] = "rows in chunks are not drawn in random order; partial_fit takes chunks in turn"
+        return lacking
 
     @cached_property
     def _separated_below(self) -> float:
