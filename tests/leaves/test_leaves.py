@@ -5,6 +5,7 @@ import pytest
 
 from fastsoftmax.leaves.cut import FEWEST_ROWS, LEAF_NUMBERS, MOST_ROWS, cut, leaf_rows
 from fastsoftmax.leaves.draw import Drawn, uniform
+from fastsoftmax.leaves.exact import exact_sums, rounded
 from fastsoftmax.leaves.rows import Rows, join
 from fastsoftmax.leaves.tree import Tree
 
@@ -108,3 +109,17 @@ def test_joined_rows_are_those_that_were_cut():
     assert (joined.X != X).nnz == 0
     assert np.array_equal(joined.y, rows.y)
     assert joined.offset is None
+
+
+def test_exact_sums_depend_on_no_order_and_are_rounded_once():
+    import math
+
+    rng = np.random.default_rng(0)
+    values = rng.random(3000) * 10.0 ** rng.integers(-320, 300, 3000)
+    groups = rng.integers(0, 3, 3000)
+    sums = exact_sums(values, groups, 3)
+    parts = exact_sums(values[:17], groups[:17], 3) + exact_sums(values[17:], groups[17:], 3)
+    assert (sums == parts).all()
+    assert rounded(sums).tolist() == [math.fsum(values[groups == g]) for g in range(3)]
+    assert rounded(exact_sums(np.full(4, 1e308), np.zeros(4, int), 1)).tolist() == [np.inf]
+    assert rounded(exact_sums(None, groups, 3)).tolist() == np.bincount(groups).tolist()

@@ -49,12 +49,12 @@ def bound_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Bound:
     """Return chunks, with the estimator's weights and scale; two passes with standardize, one without."""
     chunks = as_chunks(X, y=y, sample_weight=sample_weight)
     names = getattr(chunks, "feature_names", None)
-    bound = bound_passes(estimator, LocalPasses(chunks))
+    bound = bound_passes(estimator, LocalPasses(chunks), None, estimator._num_threads())
     set_features(estimator, chunks.n_features, names)
     return bound
 
 
-def bound_passes(estimator: Any, passes: Passes, classes: np.ndarray | None = None) -> Bound:
+def bound_passes(estimator: Any, passes: Passes, classes: np.ndarray | None, num_threads: int | None) -> Bound:
     """Return rows that are read in passes, with the estimator's weights and scale."""
     class_weight = estimator.class_weight
     weights = None if class_weight is None else partial(_class_weights, class_weight)
@@ -64,7 +64,7 @@ def bound_passes(estimator: Any, passes: Passes, classes: np.ndarray | None = No
         labels=Labels(partial(check_labels, "y"), classes, weights),
         fit_intercept=estimator.fit_intercept,
         standardize=estimator.standardize,
-        num_threads=estimator._num_threads(),
+        num_threads=num_threads,
     )
     binding = loss.binding
     if binding.classes is None and class_weight is not None:

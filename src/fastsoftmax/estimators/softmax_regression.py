@@ -21,7 +21,7 @@ from ..penalties import as_penalty
 from ..problem.objective import Objective
 from ..runtime.vectors import project
 from ..solvers import SGD, Walk
-from .bound import bound_arrays, bound_chunks
+from .bound import Bound, bound_arrays, bound_chunks
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
     bounds_of,
@@ -184,8 +184,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             On Ctrl-C. The fitted attributes then hold the best coefficients so far.
         """
         self._validate_params()
-        bound = bound_chunks if is_chunks(X) else bound_arrays
-        loss, classes, total_weight, scale, shift = bound(self, X, y, sample_weight)
+        loss, classes, total_weight, scale, shift = self._bind(X, y, sample_weight)
         penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes), self.group)
         dtype, shape = dtype_of(loss.X), (len(classes), loss.X.shape[1])
         line = ProgressLine() if self.verbose else None
@@ -298,6 +297,10 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         if hasattr(self, "result_"):
             del self.result_
         return self
+
+    def _bind(self, X: Any, y: Any, sample_weight: Any) -> Bound:
+        """Check the data, and bind them for a fit."""
+        return (bound_chunks if is_chunks(X) else bound_arrays)(self, X, y, sample_weight)
 
     def _bounds(self, n_classes: int, n_features: int, scale: np.ndarray | None) -> Any:
         """Bounds of W for what is fitted; that of scaled features is coef_ over the scale, which is positive."""

@@ -12,6 +12,7 @@ from ..families.softmax import FEW_CLASSES, MOST_CLASSES
 from ..runtime.arrays import Float64Array
 from ..runtime.threads import resolve_num_threads
 from .binding import Binding
+from .exact import rounded
 from .loss import LeavesLoss
 from .moments import standardization_of
 from .reading import Passes
@@ -26,7 +27,7 @@ class Labels(NamedTuple):
     check : callable
         Raises ValueError for what cannot be labels; can be pickled.
     classes : (n_classes,), optional
-        All labels there may be, sorted; by default those that are found.
+        All labels there may be, sorted; any by default. Those that are found become the classes.
     weights : callable, optional
         Returns a weight for each class, (n_classes,), from the classes and the weight of the samples of each.
     """
@@ -69,7 +70,9 @@ def bind_passes(
     elif labels is None:
         n_outputs = _number_of(found)
     else:
-        classes, masses = found.classes.among(labels.classes)
+        classes, masses = found.classes.labels, rounded(found.classes.weight)
+        if len(classes) < 2:
+            raise ValueError(f"y must hold at least two classes, found one class only: {classes.tolist()[0]!r}")
         n_outputs = len(classes)
         weights = None if labels.weights is None else labels.weights(classes, masses)
         total_weight = total_weight if weights is None else float(weights @ masses)

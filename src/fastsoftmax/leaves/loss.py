@@ -205,7 +205,7 @@ class LeavesLoss(Loss):
 
     @override
     def duality_gap(self, at: Parameters, penalty: ElasticNet) -> float:
-        if not (penalty.penalizes_all and self.family.has_duality_gap):
+        if self.passes.failure or not (penalty.penalizes_all and self.family.has_duality_gap):
             return math.nan
         return duality_gap(self.average, at, penalty, self.fit_intercept)
 

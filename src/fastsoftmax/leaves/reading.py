@@ -23,6 +23,14 @@ class Passes(Protocol):
         """Say what rows there are, in all chunks or in one; `judge` raises ValueError for rows that are not right."""
 
     @property
+    def n_rows(self) -> int | None:
+        """Number of all rows, None before it is known."""
+
+    @property
+    def failure(self) -> str:
+        """Why no pass is possible any more; empty while passes are."""
+
+    @property
     def facts(self) -> Facts:
         """What is known of all rows, once there was a pass."""
 
@@ -57,6 +65,16 @@ class LocalPasses:
             if rows is not None:
                 return Facts.of(rows)
         raise ValueError(f"X must hold samples, found {len(self.chunks)} chunks, all of them empty")
+
+    @property
+    def n_rows(self) -> int | None:
+        """Number of all rows, None before the first pass."""
+        return self.facts.n_rows if self._seen else None
+
+    @property
+    def failure(self) -> str:
+        """Nothing: what fails here raises."""
+        return ""
 
     @property
     def facts(self) -> Facts:

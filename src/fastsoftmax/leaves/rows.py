@@ -55,7 +55,7 @@ def join(parts: list[Rows]) -> Rows:
     return Rows._make([joined, *(None if part[0] is None else np.concatenate(part) for part in others)])
 
 
-def as_rows(chunk: tuple[Any, ...], n_features: int) -> Rows | None:
+def as_rows(chunk: tuple[Any, ...], n_features: int | None = None) -> Rows | None:
     """Return what a chunk holds, None if it is empty.
 
     Raises
@@ -68,7 +68,7 @@ def as_rows(chunk: tuple[Any, ...], n_features: int) -> Rows | None:
     X, y, weight, offset = (*chunk, None, None)[:4]
     y = as_array("y", y)
     shape = np.shape(X)
-    if len(shape) == 2 and shape[1] != n_features:
+    if n_features is not None and len(shape) == 2 and shape[1] != n_features:
         raise ValueError(f"X must have {n_features} features, found shape {shape}")
     if shape[:1] == (0,) and not len(y):
         return None

@@ -15,6 +15,7 @@ from ..runtime.arrays import Float64Array
 from .binding import Binding
 from .cut import Leaf, leaf_rows
 from .draw import Drawn
+from .exact import exact_sums, rounded
 from .facts import Facts
 from .reading import Passes
 from .rows import Rows
@@ -31,34 +32,21 @@ class Classes:
     """The labels of some rows, and the weight that each has together."""
 
     labels: NDArray[Any]  # sorted
-    weight: Float64Array
+    weight: NDArray[np.object_]  # exact sums
 
     @classmethod
     def of(cls, labels: NDArray[Any], weight: Float64Array | None) -> "Classes":
         """Look at labels."""
         found, indices = np.unique(labels, return_inverse=True)
-        return cls(found, np.bincount(indices, weight, len(found)).astype(np.float64))
+        return cls(found, exact_sums(weight, indices, len(found)))
 
     def __add__(self, other: "Classes") -> "Classes":
         if np.array_equal(self.labels, other.labels):
             return Classes(self.labels, self.weight + other.weight)
-        return Classes.of(np.concatenate([self.labels, other.labels]), np.concatenate([self.weight, other.weight]))
-
-    def among(self, known: NDArray[Any] | None) -> tuple[NDArray[Any], Float64Array]:
-        """Return all classes, and the weight of each: those that are known, or else those that were found.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than two.
-        """
-        classes, weight = self.labels, self.weight
-        if known is not None:
-            classes, weight = known, np.zeros(len(known))
-            weight[np.searchsorted(known, self.labels)] = self.weight
-        if len(classes) < 2:
-            raise ValueError(f"y must hold at least two classes, found one class only: {classes.tolist()[0]!r}")
-        return classes, weight
+        found, indices = np.unique(np.concatenate([self.labels, other.labels]), return_inverse=True)
+        weight = np.zeros(len(found), dtype=object)
+        np.add.at(weight, indices, np.concatenate([self.weight, other.weight]))
+        return Classes(found, weight)
 
 
 class Survey(NamedTuple):
@@ -73,7 +61,7 @@ class Survey(NamedTuple):
 def survey(
     passes: Passes, family: Family, check: CheckLabels | None = None, classes: NDArray[Any] | None = None
 ) -> Survey:
-    """Read all rows once, and check them.
+    """Read all rows once, and check them; what is found does not depend on how they are cut into leaves.
 
     Parameters
     ----------
@@ -93,13 +81,13 @@ def survey(
     n_drawn = max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // form.n_features))
     counted = not form.y_columns and (check is not None or family.is_categorical)
     of_leaf = partial(_of_leaf, binding, check, counted=counted, n_drawn=n_drawn)
-    weight, *found, drawn = passes.total(of_leaf, leaf_rows(form.n_features, form.is_sparse))
-    facts = passes.facts
+    exact, *found, drawn = passes.total(of_leaf, leaf_rows(form.n_features, form.is_sparse, passes.n_rows))
+    facts, (weight,) = passes.facts, rounded(exact)
     if facts.largest_weight == 0:
         raise ValueError("sample_weight must not be zero for all samples")
     if not np.isfinite(weight):
         raise ValueError(f"sample_weight must have a finite sum, found weights of up to {facts.largest_weight}")
-    return Survey(facts, weight, found[0] if found else None, drawn)
+    return Survey(facts, float(weight), found[0] if found else None, drawn)
 
 
 def _checked(binding: Binding, check: CheckLabels | None, rows: Rows) -> Samples:
@@ -119,6 +107,5 @@ def _of_leaf(binding: Binding, check: CheckLabels | None, leaf: Leaf, *, counted
     rows = leaf.rows
     mass = _checked(binding, check, rows).mass
     drawn = Drawn.of(rows, leaf.start, np.ones(rows.n_rows) if mass is None else mass, n_drawn)
-    with np.errstate(over="ignore"):
-        total = float(rows.n_rows if rows.weight is None else rows.weight.sum())
+    total = exact_sums(rows.weight, np.zeros(rows.n_rows, np.intp), 1)
     return (total, Classes.of(rows.y, rows.weight), drawn) if counted else (total, drawn)

@@ -27,10 +27,11 @@ class Tree:
         self.nodes[level, index] = summands
 
     def merge(self, trees: "Iterable[Tree]") -> "Tree":
-        """Take over the nodes of other trees."""
+        """Add the nodes of other trees, which stay as they are."""
         for tree in trees:
             for (level, index), summands in tree.nodes.items():
-                self.add(index, summands, level)
+                copies = tuple(part.copy() if isinstance(part, np.ndarray) else part for part in summands)
+                self.add(index, copies, level)
         return self
 
     @property
