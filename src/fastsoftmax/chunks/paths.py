@@ -10,8 +10,9 @@ from ..files.atomic import check_source
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
-# A chunk has about so many bytes, unless its file is smaller.
-CHUNK_BYTES = 1 << 26
+# A chunk has about so many bytes, unless its file is smaller: memory of this size is used again and again, of much more
+# it is asked from the system each time.
+CHUNK_BYTES = 1 << 24
 
 
 class Source(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 
 from distributed import Client, Future, wait
 
-from ..leaves.cut import leaf_rows
+from ..leaves.cut import MANY_CLASSES, leaf_rows
 from ..leaves.facts import Facts, sum_of
 from ..leaves.reading import Judge, OfLeaf
 from ..leaves.tree import Summands, Tree
@@ -150,7 +150,8 @@ class DaskPasses:
         sizes = [0 if facts is None else facts.n_rows for facts in self._seen]
         ends = list(itertools.accumulate(sizes))
         form, n_rows = self.facts.form, ends[-1]
-        block = leaf_rows(form.n_features, form.is_sparse, n_rows)
+        # The leaves of many classes are the largest.
+        block = leaf_rows(form.n_features, form.is_sparse, n_rows, MANY_CLASSES)
         while 2 * block <= max(sizes):
             block *= 2
         blocks: list[Block] = [([], []) for _ in range(-(-n_rows // block))]

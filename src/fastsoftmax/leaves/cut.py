@@ -1,13 +1,15 @@
 """Cut rows into leaves, however the rows were divided before."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from .rows import Rows, join
 
-# A dense leaf has 2^23 numbers at most, 32 MiB of float32: enough for the threads of a large machine, and few beside
-# what memory holds.
-LEAF_NUMBERS = 1 << 23
+# A dense leaf has 2^21 numbers at most, 8 MiB of float32: of a chunk of 16 MiB, one leaf in two needs no copy. With
+# many classes a number is more work, and 2^24 of them keep many threads busy.
+LEAF_NUMBERS, MANY_CLASSES, MANY_CLASSES_NUMBERS = 1 << 21, 32, 1 << 24
 
 # A leaf has 1024 rows at least, so that its work is more than to add its gradient; and 2^17 at most.
 FEWEST_ROWS, MOST_ROWS = 1 << 10, 1 << 17
@@ -27,9 +29,10 @@ class Leaf(NamedTuple):
     rows: Rows
 
 
-def leaf_rows(n_features: int, is_sparse: bool, n_rows: int | None = None) -> int:
+def leaf_rows(n_features: int, is_sparse: bool, n_rows: int | None = None, n_outputs: int = 0) -> int:
     """Rows of a leaf, a power of two: by the shape alone. Without n_rows, which are not known yet, as of many."""
-    most = SPARSE_ROWS if is_sparse else LEAF_NUMBERS // n_features
+    numbers = LEAF_NUMBERS if n_outputs < MANY_CLASSES else MANY_CLASSES_NUMBERS
+    most = SPARSE_ROWS if is_sparse else numbers // n_features
     if n_rows is not None:
         most = min(most, n_rows // FEWEST_LEAVES)
     size = max(FEWEST_ROWS, min(MOST_ROWS, most))
@@ -41,23 +44,44 @@ def cut(parts: Iterable[tuple[int, Rows]], size: int) -> Iterator[Leaf]:
 
     What is no whole leaf is copied until the rest of it comes. The last leaf, which may be shorter, comes last.
     """
-    waiting: dict[int, list[tuple[int, Rows]]] = {}
+    waiting: dict[int, Gathered] = {}
     for start, rows in parts:
         end = start + rows.n_rows
-        for index in range(start // size, (end - 1) // size + 1):
-            first, last = max(start, index * size), min(end, (index + 1) * size)
+        for number in range(start // size, (end - 1) // size + 1):
+            first, last = max(start, number * size), min(end, (number + 1) * size)
             piece = rows.take(slice(first - start, last - start))
             if piece.n_rows == size:
-                yield Leaf(index, first, piece)
+                yield Leaf(number, first, piece)
                 continue
-            pieces = waiting.setdefault(index, [])
-            pieces.append((first, piece.copy()))
-            if sum(piece.n_rows for _, piece in pieces) == size:
-                yield _joined(index, size, waiting.pop(index))
-    for index in sorted(waiting):
-        yield _joined(index, size, waiting[index])
+            gathered = waiting.setdefault(number, Gathered())
+            gathered.add(piece, first - number * size, size)
+            if gathered.n_rows == size:
+                yield Leaf(number, number * size, waiting.pop(number).rows())
+    for number in sorted(waiting):
+        yield Leaf(number, number * size, waiting[number].rows())
 
 
-def _joined(index: int, size: int, pieces: list[tuple[int, Rows]]) -> Leaf:
-    pieces.sort(key=lambda piece: piece[0])
-    return Leaf(index, index * size, join([rows for _, rows in pieces]))
+class Gathered:
+    """The rows of a leaf that have come so far."""
+
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self._pieces: list[tuple[int, Rows]] = []
+        self._X: Any = None  # where dense rows go at once
+
+    def add(self, piece: Rows, place: int, size: int) -> None:
+        """Copy rows that belong at a place of a leaf of this size."""
+        self.n_rows += piece.n_rows
+        X = piece.X
+        if isinstance(X, np.ndarray):
+            if self._X is None:
+                self._X = np.empty((size, X.shape[1]), X.dtype)
+            self._X[place : place + len(X)] = X
+            X = X[:0]
+        self._pieces.append((place, Rows(X, *piece[1:]).copy()))
+
+    def rows(self) -> Rows:
+        """Return all rows in order."""
+        self._pieces.sort(key=lambda piece: piece[0])
+        rows = join([piece for _, piece in self._pieces])
+        return rows if self._X is None else rows._replace(X=self._X[: self.n_rows])

@@ -86,10 +86,11 @@ class LeavesLoss(Loss):
     def __init__(self, passes: Passes, binding: Binding, survey: Survey, ledger: Ledger | None = None) -> None:
         facts = survey.facts
         self.passes, self.binding, self.survey = passes, binding, survey
-        self.size = leaf_rows(facts.form.n_features, facts.form.is_sparse, facts.n_rows)
         few = binding.loss(survey.drawn.settled()[0])
+        form = facts.form
+        self.size = leaf_rows(form.n_features, form.is_sparse, facts.n_rows, few.n_outputs)
         n_features = few.X.shape[1]
-        n_entries = facts.n_entries * n_features // facts.form.n_features
+        n_entries = facts.n_entries * n_features // form.n_features
         description: Any = Description((facts.n_rows, n_features), few.X.dtype, n_entries, few)
         # What families prove by the samples, they prove by the smallest weight.
         least = None if few.samples.weight is None else np.array([facts.least_weight / binding.mean_weight])

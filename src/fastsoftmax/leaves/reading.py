@@ -1,9 +1,10 @@
 """Passes over chunks on this machine: a thread reads the next chunk while this one is computed with."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from contextlib import closing
+from typing import Protocol, TypeVar
 
 from ..runtime.threads import one_blas_thread
 from .cut import Leaf, cut
@@ -11,6 +12,8 @@ from .facts import Facts, sum_of
 from .protocol import Chunks, blamed_on, name_of
 from .rows import Rows, as_rows
 from .tree import Summands, Tree
+
+T = TypeVar("T")
 
 OfLeaf = Callable[[Leaf], Summands]
 Judge = Callable[[Rows], object]
@@ -84,29 +87,25 @@ class LocalPasses:
     def total(self, of_leaf: OfLeaf, size: int) -> Summands:
         """Return the sum of a function over leaves of this size, added in a tree; one pass."""
         tree = Tree()
-        with one_blas_thread:
-            for leaf in cut(self._parts(), size):
+        with one_blas_thread, closing(read_ahead(cut(self._parts(), size))) as leaves:
+            for leaf in leaves:
                 tree.add(leaf.number, of_leaf(leaf))
         return tree.total
 
     def _parts(self) -> Iterator[tuple[int, Rows]]:
-        """Yield the chunks with the number of their first row, each while a thread reads the next one."""
+        """Yield the chunks with the number of their first row."""
         order = list(range(len(self.chunks)))
         if self._backward:
             order.reverse()
         starts = self._starts()
         seen: dict[int, Facts | None] = {}
         n_read = 0
-        with ThreadPoolExecutor(1, "fastsoftmax-reader") as reader:
-            ahead = reader.submit(self._read, order[0])
-            for index, following in zip(order, [*order[1:], None], strict=True):
-                rows = ahead.result()
-                if following is not None:
-                    ahead = reader.submit(self._read, following)
-                seen[index] = self._look_at(index, rows, seen)
-                if rows is not None:
-                    yield starts[index] if starts else n_read, rows
-                    n_read += rows.n_rows
+        for index in order:
+            rows = self._read(index)
+            seen[index] = self._look_at(index, rows, seen)
+            if rows is not None:
+                yield starts[index] if starts else n_read, rows
+                n_read += rows.n_rows
         self._seen = [seen[index] for index in range(len(seen))]
         self._backward = not self._backward
 
@@ -117,7 +116,7 @@ class LocalPasses:
 
     def _read(self, index: int) -> Rows | None:
         with blamed_on(name_of(self.chunks, index)):
-            return as_rows(self.chunks[index], self.chunks.n_features)
+            return as_rows(self.chunks[index], self.chunks.n_features, known=bool(self._seen))
 
     def _look_at(self, index: int, rows: Rows | None, before: dict[int, Facts | None]) -> Facts | None:
         """Judge a chunk that is read for the first time, or compare it with what it was."""
@@ -132,6 +131,16 @@ class LocalPasses:
                 for first in filter(None, before.values()):
                     facts.check_like(first)
         return facts
+
+
+def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield the items of an iterator; a thread gets the next one meanwhile."""
+    end = object()
+    with ThreadPoolExecutor(1, "fastsoftmax-reader") as reader:
+        following = reader.submit(next, items, end)
+        while (item := following.result()) is not end:
+            following = reader.submit(next, items, end)
+            yield item  # type: ignore[misc]
 
 
 def _trust(rows: Rows) -> None:

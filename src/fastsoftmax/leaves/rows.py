@@ -55,8 +55,8 @@ def join(parts: list[Rows]) -> Rows:
     return Rows._make([joined, *(None if part[0] is None else np.concatenate(part) for part in others)])
 
 
-def as_rows(chunk: tuple[Any, ...], n_features: int | None = None) -> Rows | None:
-    """Return what a chunk holds, None if it is empty.
+def as_rows(chunk: tuple[Any, ...], n_features: int | None = None, *, known: bool = False) -> Rows | None:
+    """Return what a chunk holds, None if it is empty; X that is known has been found finite before.
 
     Raises
     ------
@@ -73,7 +73,8 @@ def as_rows(chunk: tuple[Any, ...], n_features: int | None = None) -> Rows | Non
     if shape[:1] == (0,) and not len(y):
         return None
     features = bind_features(X)
-    features.check_finite("X")
+    if not known:
+        features.check_finite("X")
     n_rows = len(features)
     if y.ndim not in (1, 2) or len(y) != n_rows:
         raise ValueError(f"y must have one row for each of the {n_rows} samples, found shape {y.shape}")
