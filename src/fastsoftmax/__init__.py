@@ -18,6 +18,7 @@ from .runtime.config import show_config
 from .solvers import SGD
 
 if TYPE_CHECKING:
+    from . import chunks
     from .estimators.softmax_regression import SoftmaxRegression
     from .estimators.softmax_regression_cv import SoftmaxRegressionCV
 
@@ -29,6 +30,7 @@ __all__ = [
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
     "__version__",
+    "chunks",
     "cross_entropy",
     "cross_entropy_grad",
     "fit",
@@ -53,6 +55,10 @@ def __getattr__(name: str) -> object:
         from .estimators.softmax_regression_cv import SoftmaxRegressionCV
 
         return SoftmaxRegressionCV
+    if name == "chunks":
+        from importlib import import_module
+
+        return import_module(".chunks", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

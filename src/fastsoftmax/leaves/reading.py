@@ -87,8 +87,8 @@ class LocalPasses:
     def total(self, of_leaf: OfLeaf, size: int) -> Summands:
         """Return the sum of a function over leaves of this size, added in a tree; one pass."""
         tree = Tree()
-        with one_blas_thread, closing(read_ahead(cut(self._parts(), size))) as leaves:
-            for leaf in leaves:
+        with one_blas_thread, closing(read_ahead(self._parts())) as parts:
+            for leaf in cut(parts, size):
                 tree.add(leaf.number, of_leaf(leaf))
         return tree.total
 
