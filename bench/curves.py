@@ -26,10 +26,10 @@ DECADES = tuple(10.0**-exponent for exponent in range(9))
 GRID = 1.03  # our fit is judged at iterations that grow by this ratio
 BISECTED = 1.1  # a peer's iterations are found to within this ratio: a smaller one would take more fits
 
-# A fit of 4 iterations chooses the number of threads. If it takes less than TRIAL_SECONDS, double its iterations, up to
-# 64; if it is still shorter, take the best of 5 fits.
+# A fit of 4 iterations chooses the number of threads. If it takes less than TRIAL_SHARE of the budget, and less than
+# TRIAL_SECONDS, double its iterations, up to 64; if it is still shorter, take the best of 5 fits.
 TRIAL, LONGEST_TRIAL, SHORT_TRIALS = 4, 64, 5
-TRIAL_SECONDS = 0.1
+TRIAL_SECONDS, TRIAL_SHARE = 0.1, 0.05
 
 # Repeat short fits and take the median, which hides disturbances; a long fit averages over them by itself.
 REPEATED_SHARE = 0.1  # all repetitions of one fit may take this share of the budget
@@ -172,7 +172,7 @@ def measure_peer(
     """
     judged = JUDGED if JUDGED in epsilons else min(epsilons)
     goal = best * (1 + min(epsilons))
-    blas_threads = _choose_blas_threads(fit)
+    blas_threads = _choose_blas_threads(fit, min(TRIAL_SECONDS, TRIAL_SHARE * budget))
     with threadpool_limits(blas_threads, user_api="blas"):
         runs = _Runs(problem, fit, budget, repeats)
         ending = _double(runs, goal)
@@ -181,14 +181,14 @@ def measure_peer(
     return runs.curve(ending, blas_threads)
 
 
-def _choose_blas_threads(fit: Callable[[int], Fit]) -> int:
+def _choose_blas_threads(fit: Callable[[int], Fit], enough: float) -> int:
     """Return 1 or all, whichever is faster: BLAS's threads, waiting in a busy loop, may slow OpenMP's."""
     if all_threads() == 1:
         return 1
     cap = TRIAL
-    while (seconds := time_once(partial(fit, cap))[0]) < TRIAL_SECONDS and cap < LONGEST_TRIAL:
+    while (seconds := time_once(partial(fit, cap))[0]) < enough and cap < LONGEST_TRIAL:
         cap *= 2
-    trials = 1 if seconds > TRIAL_SECONDS else SHORT_TRIALS
+    trials = 1 if seconds > enough else SHORT_TRIALS
     best: dict[int, float] = {}
     for threads in (all_threads(), 1):
         with threadpool_limits(threads, user_api="blas"):

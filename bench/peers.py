@@ -37,6 +37,7 @@ class Peer(NamedTuple):
 
     package: str  # must be installed
     fit: Callable[[FitProblem, int], Fit]  # (problem, largest number of iterations)
+    cuda: bool = False  # needs a GPU that PyTorch can use
     dense_only: bool = False
     l1: bool = False  # solves problems with an L1 penalty too
     l2: bool = True  # solves problems without an L1 penalty too
@@ -46,8 +47,8 @@ class Peer(NamedTuple):
 
     @property
     def installed(self) -> bool:
-        """Whether the package can be imported."""
-        return find_spec(self.package) is not None
+        """Whether the package can be imported, and has a GPU if it needs one."""
+        return find_spec(self.package) is not None and (not self.cuda or _has_gpu())
 
     def serves(self, problem: FitProblem) -> bool:
         """Whether the solver is installed and can solve the problem."""
@@ -128,13 +129,15 @@ def _fit_estimator(estimator: type, problem: FitProblem, cap: int, tol: float = 
     return Fit(*all_classes(model.coef_, model.intercept_), int(np.max(model.n_iter_)), None)
 
 
-def _torch(problem: FitProblem, cap: int) -> Fit:
+def _torch(problem: FitProblem, cap: int, *, device: str = "cpu", precision: str = "highest") -> Fit:
+    """Fit by PyTorch's L-BFGS; X is brought to the device, and W and b back from it."""
     import torch
 
     torch.set_num_threads(all_threads())
+    torch.set_float32_matmul_precision(precision)
     _, n_features, n_classes = problem.shape
-    X, y = _tensor(problem.X), torch.from_numpy(problem.y)
-    W, b = torch.zeros(n_classes, n_features, requires_grad=True), torch.zeros(n_classes, requires_grad=True)
+    X, y = _tensor(problem.X).to(device), torch.from_numpy(problem.y).to(device)
+    W, b = (torch.zeros(size, device=device, requires_grad=True) for size in ((n_classes, n_features), n_classes))
     optimizer = torch.optim.LBFGS(
         [W, b],
         max_iter=cap,
@@ -153,7 +156,13 @@ def _torch(problem: FitProblem, cap: int) -> Fit:
 
     optimizer.step(closure)
     state = optimizer.state[W]
-    return Fit(W.detach().numpy(), b.detach().numpy(), state["n_iter"], state["func_evals"])
+    return Fit(W.detach().cpu().numpy(), b.detach().cpu().numpy(), state["n_iter"], state["func_evals"])
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _tensor(X: Any) -> Any:
@@ -181,4 +190,6 @@ SOLVERS: Mapping[str, Peer] = {
     "sklearn-saga": sklearn_peer("saga", l1=True),
     "intelex-lbfgs": Peer("sklearnex", _intelex, dense_only=True),
     "torch-lbfgs": Peer("torch", _torch),
+    "torch-cuda": Peer("torch", partial(_torch, device="cuda"), cuda=True),
+    "torch-cuda-tf32": Peer("torch", partial(_torch, device="cuda", precision="high"), cuda=True),
 }

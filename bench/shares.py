@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from fastsoftmax.data.features import CsrFeatures, DenseFeatures
-from fastsoftmax.problem.curvature import PrincipalCurvature
+from fastsoftmax.problem.curvature import DirectionsCurvature
 from fastsoftmax.problem.objective import Objective
 
 from .comparison import Comparison
@@ -32,7 +32,7 @@ TIMED: Mapping[tuple[type, str], str] = {
     },
     (Objective, "curvature"): CURVATURE,
     (Objective, "diagonal"): CURVATURE,
-    (PrincipalCurvature, "solve"): REST,
+    (DirectionsCurvature, "solve"): REST,
 }
 
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; markers also differ in print without colours.
-COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#7A7A7A", "#D55E00", "#56B4E9")
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+# Okabe and Ito's colours, which colour-blind readers can tell apart; markers also differ in print without colours. The
+# last two, of solvers on a GPU, are never needed without one.
+COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#7A7A7A", "#D55E00", "#56B4E9", "#000000", "#8C4A00")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<")
 STYLES = dict(zip(SOLVERS, zip(COLOURS, MARKERS, strict=True), strict=True))
 
 FLOOR, TOP = EPSILONS[-1] / 3, 3.0  # range of the suboptimality axis; only first steps lie above

@@ -10,7 +10,7 @@ from .environment import OtherLoad, all_threads, describe, versions
 from .options import add_common_options, positive
 from .pinning import restart_on
 from .results import Report, add_from_results_option, add_results_options, load
-from .zoo_measure import measure
+from .zoo_measure import HOPELESS, LEAST_BUDGET, measure
 from .zoo_peers import DISTRIBUTIONS, ZOO_PEERS, ZOO_SOLVERS
 from .zoo_problems import CS, SMALL, available, select
 from .zoo_results import EPSILONS, Found, found_from_json, found_to_json
@@ -129,7 +129,8 @@ def _explain(repeats: int, budget: int) -> str:
     return (
         f"seconds of a whole fit to a relative suboptimality (F − F*)/F* judged in float64, {types} arrays; medians of "
         f"up to {repeats} fits, each with the fewest iterations or the loosest tolerance that gets there; ✗: ends "
-        f"before it is there; >: not there in that time, about {budget} s for a solver's fits together"
+        f"before it is there; >: not there in that time, about {budget} s for a solver's fits together, for a peer's "
+        f"at most {HOPELESS} × the time of ours or {LEAST_BUDGET} s"
     )
 
 

@@ -1,5 +1,6 @@
 """Measure one problem of the zoo: the lowest F, all solvers to each distance from it, and where ours ends by itself."""
 
+import math
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +15,8 @@ from .zoo_peers import RIVALS, ZOO_SOLVERS
 from .zoo_problems import ZooProblem
 from .zoo_results import EPSILONS, Ending, Found
 
+HOPELESS = 20  # a peer is given up when its fits together have taken so many times as long as one of ours that arrives
+LEAST_BUDGET = 0.2  # seconds, of any peer: clocks and caches need as much
 BEATEN = 1e-9  # a solver that finds F lower by this share shows that the reference is not the minimum
 
 
@@ -63,15 +66,17 @@ def _race(
     problem = problem._replace(X=problem.X.astype(EPSILONS[epsilon]))
     labelled = problem.labelled()
     curves: dict[str, Curve] = {}
+    ours_seconds = math.inf
     for solver in (OURS, *peers):
         peer = ZOO_SOLVERS[solver]
         if not peer.serves(problem):
             continue
         ours = solver == OURS
         fit = partial(peer.fit, problem if ours else labelled)
+        allowed = budget if ours else min(budget, max(HOPELESS * ours_seconds, LEAST_BUDGET))
         try:
             curves[solver] = (measure_ours if ours else measure_peer)(
-                problem, reference.loss, budget, repeats, fit, epsilons=(epsilon,)
+                problem, reference.loss, allowed, repeats, fit, epsilons=(epsilon,)
             )
         except Exception as error:
             if ours:
@@ -80,6 +85,8 @@ def _race(
             failed[solver] = f"{type(error).__name__}: {error}"
             report(f"{solver} failed: {failed[solver]}")
             continue
+        if ours and (arrived := curves[solver].first(reference.loss * (1 + epsilon))):
+            ours_seconds = arrived.seconds
         last = curves[solver].runs[-1]
         report(
             f"to {epsilon:.0e}: {solver}: {last.n_iter} iterations, {last.seconds:.3g} s; "

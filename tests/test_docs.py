@@ -42,7 +42,9 @@ def is_there(name):
     for count in range(len(parts), 0, -1):
         try:
             found = importlib.import_module(".".join(parts[:count]))
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("fastsoftmax"):  # it is there, but needs another library
+                return True
             continue
         for part in parts[count:]:
             if not hasattr(found, part):

@@ -22,7 +22,7 @@ FLOORS = (
     r"native/arena\.pxd",
     r"native/layout\.pxd",
     r"native/(border|csr|slots|tile)\.pxd",
-    r"native/(coordinates|csr_gradient|csr_predict|dual|gradient|gram|logits|predict|sums)\.pxd",
+    r"native/(coordinates|cross_entropy|csr_gradient|csr_predict|dual|gradient|gram|logits|predict|sums)\.pxd",
     r"native/processor\.pxi",
     r"capi/(capi\.h|types\.pxd)",
     r"capi/((errors|train)\.c|(__init__|checks|convert|scorer)\.pxd)",

@@ -24,6 +24,12 @@ ASCENT = {np.float64: 1e-9, np.float32: 1e-6}
 SCORE = {np.float64: 1e-14, np.float32: 2e-6}
 # For a probability, in units in the last place.
 ULPS = 8
+# For losses of given logits, and for gradients relative to their largest entry.
+LOGITS = {np.float64: 1e-13, np.float32: 5e-6}
+# For a derivative by central differences of steps of 1e-6, in float64.
+DIFFERENCES = 1e-7
+# For an estimate, of another package or by another method.
+ESTIMATE = 1e-6
 # For the sum of a row of probabilities of any number of classes, in roundings (eps) of 1.
 SUM_TO_ONE = 4
 # For a probability of an exported model, computed in the dtype of the classifier.
@@ -31,6 +37,8 @@ EXPORT = 1e-6
 # The same where float32 rounds what the classifier does not round alike: a float64 classifier exported in float32, and
 # bytes, whose logits are sums of up to 140.
 EXPORT_ROUNDED = 2e-6
+# For half of a deviance, relative to it.
+FAMILY = {np.float64: 1e-13, np.float32: 1e-5}
 # For float64 quantities that differ only in the order of their sums.
 SAME = 1e-12
 

@@ -1,16 +1,18 @@
-"""Softmax (multinomial logistic) regression on CPUs: one fused pass over the data, exact answers.
+"""Softmax (multinomial logistic) regression and generalised linear models on CPUs: one fused pass over the data.
 
-The functional interface needs only NumPy. The scikit-learn classifiers `SoftmaxRegression` and `SoftmaxRegressionCV`
-are imported at their first use.
+The functional interface needs only NumPy. The scikit-learn classes, such as `SoftmaxRegression` and
+`PoissonRegression`, are imported at their first use.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+from . import families
 from ._build_config import version as __version__
 from .capi import get_include
 from .fitting.fit import fit
-from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, softmax
-from .fitting.passes import gram, loss_grad, predict_proba, standardization
+from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, loss_grad_logits, softmax
+from .fitting.passes import gram, loss_grad, predict_mean, predict_proba, standardization
 from .fitting.path import PathResult, path
 from .fitting.result import FitResult
 from .leaves import Chunks
@@ -19,6 +21,14 @@ from .solvers import SGD
 
 if TYPE_CHECKING:
     from . import chunks
+    from .estimators.multilabel import MultilabelRegression
+    from .estimators.regressions import (
+        GammaRegression,
+        GaussianRegression,
+        NegativeBinomialRegression,
+        PoissonRegression,
+        TweedieRegression,
+    )
     from .estimators.softmax_regression import SoftmaxRegression
     from .estimators.softmax_regression_cv import SoftmaxRegressionCV
 
@@ -26,19 +36,28 @@ __all__ = [
     "SGD",
     "Chunks",
     "FitResult",
+    "GammaRegression",
+    "GaussianRegression",
+    "MultilabelRegression",
+    "NegativeBinomialRegression",
     "PathResult",
+    "PoissonRegression",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
+    "TweedieRegression",
     "__version__",
     "chunks",
     "cross_entropy",
     "cross_entropy_grad",
+    "families",
     "fit",
     "get_include",
     "gram",
     "log_softmax",
     "loss_grad",
+    "loss_grad_logits",
     "path",
+    "predict_mean",
     "predict_proba",
     "show_config",
     "softmax",
@@ -46,18 +65,24 @@ __all__ = [
 ]
 
 
+# Modules of the scikit-learn classes, which are imported at their first use.
+_ESTIMATORS = {
+    "GammaRegression": "regressions",
+    "GaussianRegression": "regressions",
+    "MultilabelRegression": "multilabel",
+    "NegativeBinomialRegression": "regressions",
+    "PoissonRegression": "regressions",
+    "SoftmaxRegression": "softmax_regression",
+    "SoftmaxRegressionCV": "softmax_regression_cv",
+    "TweedieRegression": "regressions",
+}
+
+
 def __getattr__(name: str) -> object:
-    if name == "SoftmaxRegression":
-        from .estimators.softmax_regression import SoftmaxRegression
-
-        return SoftmaxRegression
-    if name == "SoftmaxRegressionCV":
-        from .estimators.softmax_regression_cv import SoftmaxRegressionCV
-
-        return SoftmaxRegressionCV
+    if name in _ESTIMATORS:
+        module = import_module(f".estimators.{_ESTIMATORS[name]}", __name__)
+        return getattr(module, name)
     if name == "chunks":
-        from importlib import import_module
-
         return import_module(".chunks", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

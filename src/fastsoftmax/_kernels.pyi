@@ -19,6 +19,8 @@ class _Samples(Protocol):
     def weight(self) -> _Float64 | None: ...
     @property
     def offset(self) -> _Real | None: ...
+    @property
+    def parameter(self) -> float: ...
 
 class _CrossEntropy(Protocol):
     def __call__(
@@ -30,7 +32,22 @@ class _CrossEntropy(Protocol):
         samples: _Samples,
         family: int,
         num_threads: int,
+        factor: float = 1,
     ) -> tuple[float, float]: ...
+
+class _CrossEntropyRows(Protocol):
+    def __call__(
+        self,
+        losses_out: _Float64,
+        grad_out: _Real | None,
+        logits: _Real,
+        samples: _Samples,
+        kept: _Real,
+        share: _Real | None,
+        inverse_temperature: float,
+        scale: float,
+        num_threads: int,
+    ) -> None: ...
 
 class _LossGrad(Protocol):
     def __call__(
@@ -60,6 +77,7 @@ class _HessVec(Protocol):
         v: _Real,
         mass: _Float64 | None,
         offset: _Real | None,
+        of_family: float,
         family: int,
         precision: int,
         num_threads: int,
@@ -128,6 +146,7 @@ class _CsrHessVec(Protocol):
         v: _Float64,
         mass: _Float64 | None,
         offset: _Real | None,
+        of_family: float,
         family: int,
         num_threads: int,
     ) -> None: ...
@@ -164,6 +183,7 @@ hess_vec: dict[str, _HessVec]
 gram: dict[str, _Gram]
 feature_sums: dict[str, _FeatureSums]
 cross_entropy: dict[str, _CrossEntropy]
+cross_entropy_rows: dict[str, _CrossEntropyRows]
 predict: dict[str, _Predict]
 csr_loss_grad: dict[tuple[str, str], _CsrLossGrad]  # by the types of W and of the values
 csr_hess_vec: dict[str, _CsrHessVec]

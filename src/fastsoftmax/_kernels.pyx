@@ -40,6 +40,7 @@ from libc.string cimport memset
 from .native.arena cimport Arena, Room, arena_at, give, release
 from .native.border cimport features_of, matrix_of, parameters_of, parts_of, pointer_of, samples_of
 from .native.codes cimport FS_DONE, FS_NOT_SERVED, check
+from .native.cross_entropy cimport cross_entropy_rows_pass
 from .native.csr cimport (
     FS_MAX_STEPS, FS_MAX_STRIPES, Csr, CsrParameters, csr_of, csr_parameters_of, first_outside, parameter,
 )
@@ -53,7 +54,7 @@ from .native.logits cimport Line, cross_entropy_pass, mean_pass
 from .native.predict cimport predict_pass
 from .native.simd cimport (
     FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_ROUGH, FS_ROWS, FS_softmax, family_of, fs_active_use,
-    fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient, tile_logits,
+    fs_cross_entropy, fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient, tile_logits,
 )
 from .native.slots cimport add_slots, flush
 from .native.sums cimport sums_pass
@@ -170,7 +171,7 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[:
     """Write the means over the samples of s_i ∂L_i/∂W and s_i ∂L_i/∂b and return that of s_i L_i: one pass over X.
 
     samples has the attributes labels (n_samples,), targets (n_samples, n_outputs), weight (n_samples,) and offset
-    (n_samples, n_outputs), any of which may be None, but one of the first two.
+    (n_samples, n_outputs), any of which may be None, but one of the first two; and parameter, the family's.
     """
     cdef:
         Features x = features_of[real](X, center)
@@ -185,15 +186,16 @@ def loss_grad(double[:, ::1] grad_W_out, double[::1] grad_b_out, X, const real[:
 
 def hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, X, const real[::1] center, const real[:, :] W,
              const real[:] b, const real[:, :] V, const real[:] v, const double[::1] mass, const real[:, :] offset,
-             int family, int precision, int num_threads):
+             double of_family, int family, int precision, int num_threads):
     """Write the Hessian of the mean of s_i L_i times a direction (V, v): one pass over X.
 
-    mass, (n_samples,) or None, is the factor of each sample: what its weight and its targets leave of them.
+    mass, (n_samples,) or None, is the factor of each sample: what its weight and its targets leave of them; of_family
+    is the parameter of the family.
     """
     cdef:
         Features x = features_of[real](X, center)
         Parameters at = parameters_of[real](W, b), direction = parameters_of[real](V, v)
-        Samples parts = parts_of[real](None, None, mass, offset)
+        Samples parts = parts_of[real](None, None, mass, offset, of_family)
         double loss = 0
     with nogil:
         check(gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &x, &at, &direction, &parts, family, precision,
@@ -255,12 +257,12 @@ def csr_loss_grad(parameter[:, ::1] grad_W_out, double[::1] grad_b_out, const re
 def csr_hess_vec(double[:, ::1] hess_W_out, double[::1] hess_b_out, const real[::1] values, indices,
                  const Py_ssize_t[::1] indptr, const Py_ssize_t[::1] bounds, const double[::1] scale,
                  const double[:, ::1] W, const double[::1] b, const double[:, ::1] V, const double[::1] v,
-                 const double[::1] mass, const real[:, :] offset, int family, int num_threads):
+                 const double[::1] mass, const real[:, :] offset, double of_family, int family, int num_threads):
     """`hess_vec` of sparse samples, in the direction (V, v)."""
     cdef:
         Csr X = csr_of[real](values, indices, indptr, bounds, scale, W.shape[1])
         CsrParameters at = csr_parameters_of(W, b), direction = csr_parameters_of(V, v)
-        Samples parts = parts_of[real](None, None, mass, offset)
+        Samples parts = parts_of[real](None, None, mass, offset, of_family)
         double loss = 0
     with nogil:
         check(csr_gradient_pass(&loss, &hess_W_out[0, 0], &hess_b_out[0], &X, &at, &direction, &parts, family,
@@ -321,8 +323,8 @@ def softmax(real[:, :] out, const real[:, :] logits, bint log, int num_threads):
 
 
 def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:, :] direction, double step,
-                  samples, int family, int num_threads):
-    """Return the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩ at the logits z + t d, and write s_i r_i.
+                  samples, int family, int num_threads, double factor=1):
+    """Return the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩ at the logits z + t d; write factor · s_i r_i.
 
     residual_out and direction may be None; samples are those of `loss_grad`, whose offset the logits have already.
     """
@@ -332,9 +334,29 @@ def cross_entropy(real[:, :] residual_out, const real[:, :] logits, const real[:
         Samples parts = samples_of(samples, False, <real*> NULL)
         double loss = 0, slope = 0
     with nogil:
-        check(cross_entropy_pass(&loss, &slope, rows_out, line, &parts, logits.shape[0], logits.shape[1], family,
-                                 num_threads, NULL, <real*> NULL))
+        check(cross_entropy_pass(&loss, &slope, rows_out, line, &parts, factor, logits.shape[0], logits.shape[1],
+                                 family, num_threads, NULL, <real*> NULL))
     return loss, slope
+
+
+def cross_entropy_rows(double[::1] losses_out, real[:, :] grad_out, const real[:, :] logits, samples,
+                       const real[::1] kept, const real[::1] share, double inverse_temperature, double scale,
+                       int num_threads):
+    """Write s_i L_i of every sample, L_i = -Σ_k q_ik log softmax(z_i / temperature)_k, and scale · s_i ∂L_i/∂z_i.
+
+    q_ik = kept_k y_ik + share_k, or without share, which rows of targets need, kept_k y_ik. grad_out may be None, or
+    logits itself. A sample of weight zero is not read. The loss is NaN where max_k z_ik is not finite, and where the
+    gradient overflows: its row has no meaning then, but logits that are not finite stay as they are.
+    """
+    cdef:
+        fs_cross_entropy of = fs_cross_entropy(&kept[0], NULL, inverse_temperature, logits.shape[1])
+        Matrix rows_out = matrix_of[real](grad_out), rows = matrix_of[real](logits)
+        Samples parts = samples_of(samples, False, <real*> NULL)
+    if share is not None:
+        of.share = &share[0]
+    with nogil:
+        check(cross_entropy_rows_pass(&losses_out[0], rows_out, rows, &parts, scale, of, logits.shape[0], num_threads,
+                                      <real*> NULL))
 
 
 def mean(real[:, :] out, const real[:, :] logits, int family, int num_threads):

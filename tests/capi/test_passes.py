@@ -106,6 +106,36 @@ def test_hess_vec_is_the_reference(layout, kind, dtype):
 
 @BOTH
 @pytest.mark.bits
+@pytest.mark.parametrize("layout", ["c", "csr int32"])
+@pytest.mark.parametrize("family", ["poisson", "gaussian", "bernoulli"])
+def test_other_families_have_the_bits_of_python(family, layout, dtype):
+    p = make_problem(300, 17, 4, dtype=dtype)
+    X, number = as_stored(p.X, layout), C.family_number(family.encode())
+    Y = np.minimum(p.Y, 1)
+    W = (p.W / 8).astype(dtype)
+    weight = p.s / p.s.max()
+    weight /= weight.mean()
+    expected = fs.loss_grad(X, Y, W, p.b, family=family, sample_weight=p.s)
+    same(c_api.loss_grad(X, Y, W, p.b, weight, family=number), expected)
+    x, at_W = features(X), model(W, p.b, family=number)
+    out = np.empty((300, 4), dtype)
+    check(C.predict_proba(out, 4, x, at_W, room_for("PREDICT", x, at_W)))
+    np.testing.assert_array_equal(out, fs.predict_mean(X, W, p.b, family=family))
+    # The curvature has no part for the targets, as it has for counts of classes.
+    V, v = W[:, ::-1].copy(), p.b[::-1].copy()
+    products = []
+    for y in (Y, None):
+        hess_W, hess_b = np.empty(W.shape), np.empty(4)
+        check(C.hess_vec(hess_W, hess_b, x, samples(y, weight), at_W, V, v, room_for("HESS_VEC", x, at_W)))
+        products.append((hess_W, hess_b))
+    np.testing.assert_array_equal(products[0][0], products[1][0])
+    assert C.family_number(b"tweedie") > 0
+    with pytest.raises(ValueError, match="BAD_KIND"):
+        c_api.loss_grad(X, Y, W, p.b, family=C.family_number(b"tweedie"))
+
+
+@BOTH
+@pytest.mark.bits
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("layout", ["c", "fortran", "csr int32"])
 def test_predictions_have_the_bits_of_python(shape, layout, dtype):

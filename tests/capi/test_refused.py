@@ -9,6 +9,8 @@ from c_api import C, address, features, model, resources, room_for, samples, str
 from c_header import CONSTANTS
 from problems import make_problem
 
+from fastsoftmax import _kernels
+
 N, K = 6, 4
 
 
@@ -64,7 +66,8 @@ WRONG = {
         {"X": {"layout": 1, "storage": 0}},
         {"model": {"dtype": 2}},
         {"model": {"dtype": 0}},  # of float64 data
-        {"model": {"family": 1}},
+        {"model": {"family": len(_kernels.FAMILIES)}},
+        {"model": {"family": _kernels.FAMILIES.index("tweedie")}},  # it has a parameter
         {"model": {"family": -1}},
         {"model": {"precision": 3}},
     ],

@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,3 +179,12 @@ def test_the_command_line_reads_a_pattern(parquet):
     model = load_model("model.safetensors")
     assert model.feature_names == tuple(f"f{j}" for j in range(10))
     np.testing.assert_array_equal(model.W, expected.result_.W)
+
+
+def test_the_command_line_has_a_family_for_one_file_only(parquet):
+    from command_line import run
+
+    result = run("fit", "data/*.parquet", "--target", "label", "--family", "poisson")
+    assert result.exit_code == 1
+    assert "--family must be softmax for many files, found 'poisson'" in result.output
+    assert not Path("model.safetensors").exists()

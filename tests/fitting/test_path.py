@@ -84,7 +84,7 @@ def test_components_of_a_similar_penalty_are_shared(monkeypatch, digits):
 
     found = []
     of = Basis.of.__func__
-    monkeypatch.setattr(Basis, "of", classmethod(lambda cls, *rest: found.append(rest[1].l2) or of(cls, *rest)))
+    monkeypatch.setattr(Basis, "of", classmethod(lambda cls, *rest: found.append(rest[1].penalty.l2) or of(cls, *rest)))
     X, y = np.tile(digits[0], (5, 1)), np.tile(digits[1], 5)
     path = fs.path(X, y, l2s=[1e-2, 0.9e-2, 0.6e-2, 1e-4], tol=1e-6)
     assert path.status == ["converged"] * 4

@@ -111,8 +111,8 @@ def test_what_is_refused(factors, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"family": "poison"}, ValueError, "family must be one of 'softmax', found 'poison'"),
-        ({"family": 3}, ValueError, "family must be one of 'softmax', found 3"),
+        ({"family": "poison"}, ValueError, "family must be one of 'softmax', .*, found 'poison'"),
+        ({"family": 3}, ValueError, "family must be one of 'softmax', .*, found 3"),
         ({"tolerance": 1}, TypeError, r"path\(\) got an unexpected keyword argument 'tolerance'"),
     ],
 )

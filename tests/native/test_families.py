@@ -1,12 +1,11 @@
 """The families that the kernels hold, and what is asked of them by number."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels
+from fastsoftmax.data.samples import Samples
 
 SOFTMAX = _kernels.FAMILIES.index("softmax")
 
@@ -31,6 +30,6 @@ def test_the_mean_of_softmax_is_softmax(dtype, order):
 
 
 def test_samples_without_targets_are_refused():
-    logits, samples = np.zeros((3, 2)), SimpleNamespace(labels=None, targets=None, weight=None, offset=None)
+    logits, samples = np.zeros((3, 2)), Samples(None, None, 2)
     with pytest.raises(ValueError, match="neither labels nor targets"):
         _kernels.cross_entropy["double"](None, logits, None, 0.0, samples, SOFTMAX, 1)

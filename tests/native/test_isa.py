@@ -29,7 +29,14 @@ def run(arguments, isa):
 def test_kernels_on(isa):
     tests = [
         str(Path(__file__).parents[1] / name)
-        for name in ("native/test_kernels.py", "native/test_logits.py", "families/test_dual.py", "capi/test_passes.py")
+        for name in (
+            "native/test_kernels.py",
+            "native/test_logits.py",
+            "fitting/test_logits.py",
+            "families/test_dual.py",
+            "families/test_every_family.py",
+            "capi/test_passes.py",
+        )
     ]
     done = run(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], isa)
     assert done.returncode == 0, done.stdout + done.stderr

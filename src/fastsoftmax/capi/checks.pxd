@@ -1,7 +1,7 @@
 """The checks of the C functions' arguments: each returns a code of fastsoftmax.h, FASTSOFTMAX_OK if all is well."""
 
 from ..native.csr cimport Csr, first_outside
-from ..native.simd cimport FS_N_FAMILIES, FS_N_PRECISIONS, FS_N_STORAGE
+from ..native.simd cimport FS_N_FAMILIES, FS_N_PRECISIONS, FS_N_STORAGE, family_of
 from .types cimport (
     FASTSOFTMAX_BAD_CSR, FASTSOFTMAX_BAD_KIND, FASTSOFTMAX_BAD_LABEL, FASTSOFTMAX_BAD_SHAPE, FASTSOFTMAX_BAD_STRIDE,
     FASTSOFTMAX_BAD_THREADS, FASTSOFTMAX_CSR, FASTSOFTMAX_DENSE, FASTSOFTMAX_F32, FASTSOFTMAX_F64, FASTSOFTMAX_INT32,
@@ -40,6 +40,8 @@ cdef inline int check_model(const fastsoftmax_model* model, bint with_parameters
     if model.dtype != FASTSOFTMAX_F32 and model.dtype != FASTSOFTMAX_F64:
         return FASTSOFTMAX_BAD_KIND
     if not 0 <= model.family < FS_N_FAMILIES or not 0 <= model.precision < FS_N_PRECISIONS:
+        return FASTSOFTMAX_BAD_KIND
+    if family_of(<double*> NULL, model.family).has_parameter:   # for which the model has no place
         return FASTSOFTMAX_BAD_KIND
     if with_parameters and (model.W == NULL or model.b == NULL):
         return FASTSOFTMAX_NULL_POINTER

@@ -74,7 +74,7 @@ cdef inline void even_bounds(Py_ssize_t* bounds_out, Py_ssize_t n_features) noex
 
 cdef inline Samples samples_at(const fastsoftmax_samples* samples, bint with_offset) noexcept nogil:
     cdef Samples parts = Samples(FS_LABELS, samples.labels, rows_of(samples.targets, samples.targets_stride),
-                                 samples.weight, Matrix(NULL, 0, 0))
+                                 samples.weight, Matrix(NULL, 0, 0), 0)
     if samples.labels == NULL:
         parts.kind = FS_ROWS
     if with_offset and samples.offset != NULL:
@@ -84,7 +84,7 @@ cdef inline Samples samples_at(const fastsoftmax_samples* samples, bint with_off
 
 cdef inline Samples any_samples(const fs_family* family) noexcept nogil:
     """Samples of a kind that the family serves, to measure a pass with."""
-    cdef Samples parts = Samples(FS_LABELS, NULL, Matrix(NULL, 0, 0), NULL, Matrix(NULL, 0, 0))
+    cdef Samples parts = Samples(FS_LABELS, NULL, Matrix(NULL, 0, 0), NULL, Matrix(NULL, 0, 0), 0)
     cdef int kind
     for kind in range(FS_DIRECTION):
         if family.residual[kind] != NULL:

@@ -137,7 +137,8 @@ cdef int hess_vec_of(double* hess_W_out, double* hess_b_out, const fastsoftmax_f
         double* mass = <double*> round_up(<Py_ssize_t> room.memory, CACHE_LINE)
         double loss
     parts.kind = FS_DIRECTION
-    if samples.targets != NULL:
+    # Of a family that serves labels, the targets are counts of these.
+    if samples.targets != NULL and family_of(dtype, model.family).residual[<int> FS_LABELS] != NULL:
         if room.size < mass_bytes(X.n_samples):
             return FS_SHORT_ROOM
         write_mass(mass, samples, X.n_samples, model.n_outputs, dtype)
@@ -224,10 +225,10 @@ cdef api int c_cross_entropy_grad "fs_capi_cross_entropy_grad"(
     parts, room, threads = samples_at(samples, False), room_of(resources), threads_of(resources)
     line = Line(rows_of(logits, logits_stride), rows_of(NULL, 0), 0)
     if model.dtype == FASTSOFTMAX_F32:
-        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, n_samples,
+        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, 1, n_samples,
                                   model.n_outputs, model.family, threads, &room, <float*> NULL)
     else:
-        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, n_samples,
+        code = cross_entropy_pass(loss_out, &slope, rows_of(residual_out, residual_stride), line, &parts, 1, n_samples,
                                   model.n_outputs, model.family, threads, &room, <double*> NULL)
     return code_of(code)
 

@@ -85,6 +85,6 @@ cdef int measure(Room* room, int operation, const fastsoftmax_features* X, const
     if operation == FASTSOFTMAX_PREDICT:
         return prediction_of(NULL, 0, X, model, True, room, num_threads, dtype)
     if operation == FASTSOFTMAX_CROSS_ENTROPY_GRAD:
-        return cross_entropy_pass(&nothing, &nothing, absent, Line(absent, absent, 0), &samples, X.n_samples,
+        return cross_entropy_pass(&nothing, &nothing, absent, Line(absent, absent, 0), &samples, 1, X.n_samples,
                                   model.n_outputs, model.family, num_threads, room, dtype)
     return mean_pass(absent, absent, X.n_samples, model.n_outputs, FS_softmax, False, num_threads, room, dtype)

@@ -10,7 +10,7 @@ from ..export.c import holds_c, save_c
 from ..export.onnx import holds_onnx, save_onnx
 from ..export.sql import holds_sql, save_sql
 from ..files.data_file import read_table
-from ..files.model_file import load_model
+from ..files.model_file import load_classifier
 from ..files.outputs import Kind, check_output
 from .metrics import class_indices
 from .options import FITTED, FORCE, TARGET, check_choice, sources_of
@@ -76,7 +76,7 @@ def export_command(
         raise ValueError(f"--data measures the loss of --dtype int8 alone, found {dtype!r}")
     read = [] if data is None else sources_of(data, target)
     check_output("--out", out, KINDS[format], sources=(model, *read), force=force)
-    fitted = load_model(model)
+    fitted = load_classifier(model)
     if format == "onnx":
         save_onnx(out, fitted, center=None, dtype=dtype or "float64")
     elif format == "c":

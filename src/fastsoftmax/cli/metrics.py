@@ -73,7 +73,7 @@ def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | 
         n_samples=len(truth),
         accuracy=float(accuracy_score(truth, predicted)),
         # scikit-learn's log_loss takes probabilities, and must bound those that round to zero: use the logits.
-        log_loss=cross_entropy(logits, truth),
+        log_loss=float(cross_entropy(logits, truth)),
         calibration_error=calibration_error,
         bins=bins,
         confusion=confusion_matrix(truth, predicted, labels=np.arange(len(model.classes))),

@@ -8,7 +8,8 @@ from typing import Any
 from distributed import Client
 from numpy.typing import ArrayLike
 
-from ..fitting.binding import Init, as_family, start
+from ..families import as_family
+from ..fitting.binding import Init, start
 from ..fitting.path import split_options
 from ..fitting.result import FitResult
 from ..fitting.solving import solve
@@ -69,7 +70,8 @@ def fit(
         another instruction set than the client.
     """
     of_data, settings = split_options(options, "fit")
-    family, threads = as_family(of_data.pop("family", "softmax")), of_data.pop("num_threads", None)
+    family = as_family(of_data.pop("family", "softmax"), of_data.pop("link", None))
+    threads = of_data.pop("num_threads", None)
     with running(client) as connected:
         passes = DaskPasses(connected, parts_of(X, y, sample_weight, offset), retries=retries, patience=patience)
         with words_of(passes):

@@ -5,42 +5,20 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from ..data.arguments import as_parameters, refuse_masked
-from ..data.features import as_csr, is_bfloat16
+from ..data.arguments import refuse_masked
 from ..fitting.logits import log_softmax, softmax
 from ..fitting.passes import decision_function
-from ..fitting.result import FitResult
 from ..penalties import ElasticNet, as_bounds
-from ..runtime.arrays import FloatArray
-from ..runtime.threads import available_threads
 from ..runtime.vectors import project
-from .sklearn_input import as_local, as_weights, check_labels, check_numbers, weights_of_classes
-
-UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
-
-# A fit is far from its minimum if the loss may be more than 1 % above it.
-FAR = 0.01
+from .base import LinearEstimator
+from .sklearn_input import as_local, as_weights, check_labels, weights_of_classes
 
 
-def shortfall(result: FitResult) -> str:
-    """Say what a fit has not reached; empty if it ends where it should."""
-    if result.status in UNCONVERGED:
-        return f"{result.status}: {result.message}"
-    if result.status == "converged" and result.distance > FAR:
-        return f"the loss may be {result.distance:.0%} above its minimum, lower tol: {result.message}"
-    return ""
-
-
-class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
+class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
     """A softmax regression that predicts from its coefficients; the subclass fits them."""
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -73,31 +51,6 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
         """Logits with a column for each class, even for two classes."""
         scores = self.decision_function(X)
         return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
-
-    def _coefficients(self) -> tuple[FloatArray, FloatArray]:
-        """Return coef_ and intercept_ as dense arrays: a user may have made coef_ sparse and intercept_ one number."""
-        coef = self.coef_.toarray() if issparse(self.coef_) else as_local("coef_", self.coef_)
-        intercept = as_local("intercept_", self.intercept_)
-        if np.ndim(intercept) == 0:
-            intercept = np.full(len(coef), intercept)
-        return as_parameters(coef, intercept, self.n_features_in_, ("coef_", "intercept_"))
-
-    def _validate_X(self, X: Any, *, reset: bool) -> Any:
-        refuse_masked("X", X)
-        # Check the indices of a sparse matrix first: SciPy and scikit-learn trust them.
-        if issparse(X):
-            X = as_csr(X)
-        else:
-            X = np.asarray(X) if isinstance(X, (list, tuple)) else as_local("X", X)
-            check_numbers(X)
-        dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
-        if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
-            dtypes.append(X.dtype)
-        # `fit` and `decision_function` check that X is finite, and name the place if it is not: do it once.
-        try:
-            return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
-        except TypeError as error:
-            raise TypeError(f"X must hold real numbers: {error}") from None
 
     def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets as `fit` takes them, and the classes: the known ones, or else all that are found in y."""
@@ -155,19 +108,6 @@ class SoftmaxClassifier(ClassifierMixin, SparseCoefMixin, BaseEstimator):
                 f"class_weight must leave finite weights to the samples, not all zero, found {self.class_weight!r}"
             )
         return weights
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _num_threads(self) -> int | None:
-        if self.n_jobs is None:
-            return None
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
-        # As everywhere in scikit-learn: -1 means all threads, -2 all but one.
-        return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
 
 
 def fitted_attributes(
@@ -253,8 +193,3 @@ def rows_of(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.nda
     if len(coef) > 1:
         return coef, intercept
     return np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
-
-
-def dtype_of(X: Any) -> np.dtype:
-    """Return the dtype of coef_: float64 if X is float64, else float32."""
-    return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)

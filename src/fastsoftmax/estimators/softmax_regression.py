@@ -21,15 +21,14 @@ from ..penalties import as_penalty
 from ..problem.objective import Objective
 from ..runtime.vectors import project
 from ..solvers import SGD, Walk
+from .base import dtype_of, shortfall
 from .bound import Bound, bound_arrays, bound_chunks
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
     bounds_of,
-    dtype_of,
     fitted_attributes,
     penalty_of,
     rows_of,
-    shortfall,
     total_of,
 )
 from .exporting import ExportableClassifier

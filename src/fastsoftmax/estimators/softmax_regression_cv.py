@@ -37,14 +37,13 @@ from ..fitting.result import FitResult
 from ..fitting.solving import Settings, solve
 from ..penalties import as_penalty
 from ..problem.objective import Objective
+from .base import dtype_of, shortfall
 from .classifier import (
     bounds_of,
     coefficients_of,
-    dtype_of,
     fitted_attributes,
     penalty_of,
     rows_of,
-    shortfall,
     total_of,
 )
 from .exporting import ExportableClassifier

@@ -66,7 +66,7 @@ def in_columns(X: Features, samples: Samples, W: Float64Array) -> tuple[Float64A
 
     A sample is a column: NumPy adds up few long rows much faster than many short ones.
     """
-    labels, targets, n_classes, _, sample_weight, offset = samples
+    labels, targets, n_classes, _, sample_weight, offset, _ = samples
     if targets is None:
         rows = np.zeros((n_classes, len(X)))
         rows[labels, np.arange(len(X))] = 1

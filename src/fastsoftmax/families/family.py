@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -13,7 +13,7 @@ from ..data.arguments import as_array
 from ..data.features import Features, Parameters
 from ..data.samples import Samples, as_offset, as_sample_weight
 from ..penalties import ElasticNet
-from ..runtime.arrays import FloatArray, IndexArray
+from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 
 
 class Family(ABC):
@@ -23,25 +23,37 @@ class Family(ABC):
     family says only what differs from the defaults below, which claim nothing.
     """
 
-    name: str
-    """What the user calls the family, and the list of the kernels too."""
+    name: ClassVar[str]
+    """What the user calls the family."""
 
-    floor: float = -np.inf
+    links: ClassVar[dict[str, str]]
+    """By the link, what the list of the kernels calls the family with that link."""
+
+    link: str
+    """Which function of the means the logits are."""
+
+    floor: ClassVar[float] = -np.inf
     """A lower bound of every L_i."""
 
-    max_curvature: float | None = None
-    """A bound of the largest eigenvalue of every C_i / Σ_k y_ik; None where there is none."""
+    is_categorical: ClassVar[bool] = False
+    """Whether C_i = Σ_k y_ik (diag(p_i) − p_i p_iᵀ); if not, it is diagonal: the outputs are independent."""
 
-    is_categorical: bool = False
-    """Whether C_i = Σ_k y_ik (diag(p_i) − p_i p_iᵀ), which the curvature by principal components is made of."""
-
-    has_duality_gap: bool = False
+    has_duality_gap: ClassVar[bool] = False
     """Whether `duality_gap` bounds the distance to the minimum where every feature has a penalty."""
+
+    def __str__(self) -> str:
+        """Return the name, and the parameters if there are any, as `as_family` reads them."""
+        return self.name
 
     @cached_property
     def number(self) -> int:
         """The kernels' number of the family."""
-        return _kernels.FAMILIES.index(self.name)
+        return _kernels.FAMILIES.index(self.links[self.link])
+
+    @property
+    def max_curvature(self) -> float | None:
+        """A bound of the largest eigenvalue of every C_i / Σ_k y_ik; None where there is none."""
+        return None
 
     def samples(
         self,
@@ -74,12 +86,17 @@ class Family(ABC):
         """
         samples = self.check_targets(as_array("y", y), n_samples, n_outputs, dtype)
         weight = as_sample_weight(sample_weight, n_samples)
+        samples = self.weighted(samples, weight)
         if offset is None:
-            return samples if weight is None else samples._replace(weight=weight)
+            return samples
         logits_offset = as_offset(offset, (n_samples, samples.n_outputs), dtype)
         if logits_offset is not None:
             self.check_offset(logits_offset)
-        return samples._replace(weight=weight, offset=logits_offset)
+        return samples._replace(offset=logits_offset)
+
+    def weighted(self, samples: Samples, weight: Float64Array | None) -> Samples:
+        """Return the samples, fresh from `check_targets`, with the weights of the user, of mean one."""
+        return samples._replace(weight=weight)
 
     @abstractmethod
     def check_targets(
@@ -95,13 +112,29 @@ class Family(ABC):
             found = f"found -inf at row {row}, column {column}"
             raise ValueError(f"offset must be finite for family={self.name!r}, {found}")
 
-    def mean_at_zero(self, n_outputs: int) -> float | None:
-        """Return what all means are where all logits are zero; None to let the kernels find it."""
-        return None
+    @abstractmethod
+    def mean_at_zero(self, n_outputs: int) -> float:
+        """Return what all means are where all logits are zero."""
 
     @abstractmethod
-    def variance(self, mean: FloatArray) -> FloatArray:
+    def curvature(self, mean: FloatArray) -> FloatArray:
         """Return the diagonal of every C_i / Σ_k y_ik, (n_samples, n_outputs), from the mean."""
+
+    def observed(self, mean: FloatArray, y: FloatArray) -> FloatArray | None:
+        """Return ∂²L_i/∂z_i² as `curvature` does, which is its mean over y; None where y has no part in it."""
+        return None
+
+    def trace(self, mean: FloatArray) -> FloatArray:
+        """Return the trace of every C_i / Σ_k y_ik, (n_samples,), from the mean."""
+        return np.asarray(self.curvature(mean).sum(axis=1))
+
+    def floor_of(self, samples: Samples) -> float:
+        """Return a lower bound of the mean of s_i L_i, to which the distance to the minimum is compared."""
+        return self.floor
+
+    def intercept(self, samples: Samples) -> Float64Array | None:
+        """Return b, (n_outputs,), for W = 0 to start from; None for zeros."""
+        return None
 
     def loss_of_separated(self, samples: Samples, n_samples: int) -> float:
         """Return a loss below which, without a penalty, there is no optimum: the classes are separated."""

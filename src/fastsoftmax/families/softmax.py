@@ -1,7 +1,7 @@
 """The softmax: categorical targets, given as class indices, or as probabilities or counts of the classes."""
 
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,11 +26,17 @@ class Softmax(Family):
     """P(y | z) = softmax(z); with counts y_ik of the classes, L_i = logΣ_k exp z_ik · Σ_k y_ik − Σ_k y_ik z_ik."""
 
     name = "softmax"
+    links: ClassVar[dict[str, str]] = {"logit": "softmax"}
+    link = "logit"
     floor = 0.0
-    # diag(p) − p pᵀ ⪯ ½ (Böhning, Annals of the Institute of Statistical Mathematics 44, 1992).
-    max_curvature = 0.5
     is_categorical = True
     has_duality_gap = True
+
+    @property
+    @override
+    def max_curvature(self) -> float:
+        # diag(p) − p pᵀ ⪯ ½ (Böhning, Annals of the Institute of Statistical Mathematics 44, 1992).
+        return 0.5
 
     @override
     def check_targets(
@@ -59,8 +65,14 @@ class Softmax(Family):
         return 1 / n_outputs
 
     @override
-    def variance(self, mean: FloatArray) -> FloatArray:
+    def curvature(self, mean: FloatArray) -> FloatArray:
         return mean * (1 - mean)
+
+    @override
+    def trace(self, mean: FloatArray) -> FloatArray:
+        # 1 − ‖p_i‖², without cancellation.
+        trace: FloatArray = np.einsum("ik,ik->i", mean, 1 - mean)
+        return trace
 
     @override
     def loss_of_separated(self, samples: Samples, n_samples: int) -> float:

@@ -35,8 +35,8 @@ def check_names(path: Path, names: Sequence[str]) -> None:
         raise ValueError(f"{path} has more than one column {twice[0]!r}")
 
 
-def target_column(path: Path, table: "pa.Table", target: str | None) -> NDArray[Any]:
-    """Labels from the target column of a table."""
+def target_column(path: Path, table: "pa.Table", target: str | None, numeric: bool = False) -> NDArray[Any]:
+    """Labels from the target column of a table, or numbers."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -51,11 +51,12 @@ def target_column(path: Path, table: "pa.Table", target: str | None) -> NDArray[
     column = table[target]
     _refuse_missing(name, pyarrow.compute.is_null(column, nan_is_null=True).to_numpy())
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if _is_text(kind):
+    if _is_text(kind) and not numeric:
         return as_texts(name, _texts(column))
     if not _is_number(kind):
-        raise ValueError(f"{name} must hold text, whole numbers or booleans, found {kind}")
-    return as_labels(name, column.cast(kind).to_numpy())
+        wanted = "numbers" if numeric else "text, whole numbers or booleans"
+        raise ValueError(f"{name} must hold {wanted}, found {kind}")
+    return as_target(name, column.cast(kind).to_numpy(), numeric)
 
 
 def _is_text(kind: "pa.DataType") -> bool:
@@ -158,6 +159,18 @@ def check_labels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], n_samp
         raise ValueError(f"{name} must have shape ({n_samples},), a label for each row of X, found {shape}")
     if dtype.kind not in "biufU":
         raise ValueError(f"{name} must hold text, whole numbers or booleans, found {dtype}")
+
+
+def as_target(name: str, values: NDArray[Any], numeric: bool) -> NDArray[Any]:
+    """Return labels as `as_labels` does, or finite float64 numbers."""
+    if not numeric:
+        return as_labels(name, values)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, found dtype {values.dtype}")
+    numbers = values.astype(np.float64)
+    _refuse_missing(name, np.isnan(numbers))
+    _refuse_infinite(name, numbers)
+    return numbers
 
 
 def as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from ..data.features import bind_features
 from .atomic import atomic_path, check_source
 from .columns import (
     as_features,
-    as_labels,
+    as_target,
     as_texts,
     check_labels,
     check_matrix,
@@ -65,6 +65,7 @@ class Wanted(NamedTuple):
     labelled: bool
     feature_names: tuple[str, ...] | None
     n_features: int | None
+    numeric: bool
 
 
 def read_table(
@@ -74,6 +75,7 @@ def read_table(
     labelled: bool = True,
     feature_names: tuple[str, ...] | None = None,
     n_features: int | None = None,
+    numeric: bool = False,
 ) -> Table:
     """Read features and target from a .csv, .parquet, .npz, .npy or .svm file.
 
@@ -92,6 +94,8 @@ def read_table(
         If the columns have names: those to read, in this order. By default all but the target.
     n_features : int, optional
         The number of features that the file must have.
+    numeric : bool
+        If True, the target holds numbers, which are read as float64, in the place of labels.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def read_table(
     reader = READERS.get(source.suffix.lower())
     if reader is None:
         raise ValueError(f"{path} must end in one of {', '.join(READERS)}; found {source.suffix!r}")
-    table = reader(source, Wanted(target, labelled, feature_names, n_features))
+    table = reader(source, Wanted(target, labelled, feature_names, n_features, numeric))
     _check_count(source, n_features, table.X.shape[1])
     return table
 
@@ -219,7 +223,7 @@ def _from_columns(path: Path, table: Any, names: list[str], wanted: Wanted) -> T
     if table.num_rows == 0:
         raise ValueError(f"{path} has no rows, only the columns {listed(names)}")
     table = table.select(names)
-    y = target_column(path, table, wanted.target) if wanted.labelled else None
+    y = target_column(path, table, wanted.target, wanted.numeric) if wanted.labelled else None
     target = wanted.target if wanted.labelled else None
     features = feature_columns(path, names, target, wanted.feature_names)
     # Check the count before the contents: a message about a column too many must not blame its values.
@@ -231,7 +235,7 @@ def _read_npz(path: Path, wanted: Wanted) -> Table:
     with path.open("rb") as stream:
         file = NpzFile(path, stream)
         X = _npz_features(file)
-        return Table(X, None, _npz_labels(file, wanted.target or "y", X.shape[0]) if wanted.labelled else None)
+        return Table(X, None, _npz_target(file, wanted, X.shape[0]) if wanted.labelled else None)
 
 
 def _npz_features(file: NpzFile) -> Any:
@@ -273,11 +277,14 @@ def _npz_format(file: NpzFile) -> str:
         return str(file.read("format", "the sparse format").astype(str))
 
 
-def _npz_labels(file: NpzFile, target: str, n_samples: int) -> NDArray[Any]:
+def _npz_target(file: NpzFile, wanted: Wanted, n_samples: int) -> NDArray[Any]:
+    target = wanted.target or "y"
     name = file.name(target)
     shape, dtype = file.header(target, "the target")
     check_labels(name, shape, dtype, n_samples)
-    return as_texts(name, file.texts(target)) if dtype.kind == "U" else as_labels(name, file.read(target, "the target"))
+    if dtype.kind == "U" and not wanted.numeric:
+        return as_texts(name, file.texts(target))
+    return as_target(name, file.read(target, "the target"), wanted.numeric)
 
 
 def _read_npy(path: Path, wanted: Wanted) -> Table:
@@ -289,7 +296,7 @@ def _read_npy(path: Path, wanted: Wanted) -> Table:
     target = check_source(wanted.target)
     labels = _mapped(target)
     check_labels(f"the array of {target}", labels.shape, labels.dtype, X.shape[0])
-    return Table(X, None, np.array(as_labels(f"the array of {target}", labels)))
+    return Table(X, None, np.array(as_target(f"the array of {target}", labels, wanted.numeric)))
 
 
 def _mapped(path: Path) -> NDArray[Any]:
@@ -322,7 +329,9 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         raise ValueError(f"the matrix of {path} has {found} in row {row}, column {X.indices[bad] + 1}")
     if not wanted.labelled:
         return Table(X)
-    labels = as_labels(f"the labels of {path}", y)
+    labels = as_target(f"the labels of {path}", y, wanted.numeric)
+    if wanted.numeric:
+        return Table(X, None, labels)
     # The format does not tell integers from floats; as_labels has checked that these convert without rounding.
     return Table(X, None, labels.astype(np.int64))
 

@@ -2,22 +2,25 @@
 
 import json
 import os
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..families import OutputsFamily, as_family
 from ..fitting.logits import softmax
 from ..fitting.passes import decision_function
 from ..runtime.arrays import Float64Array, FloatArray
 from .atomic import atomic_path, check_source
 from .columns import as_texts, shown
+from .model_parts import check_feature_names, check_parameters
 from .outputs import Kind
+from .regression_model import RegressionModel
 
 FORMAT = "fastsoftmax.model"
-VERSION = "1"
+# Of a softmax regression, and of a model of another family, which readers of the first version alone must refuse.
+VERSION, REGRESSION = "1", "2"
 
 # Kinds of class labels by NumPy's letter: their type in JSON, its name in messages, and their dtype in arrays.
 CLASS_KINDS: dict[str, tuple[type, str, type]] = {
@@ -53,21 +56,10 @@ class Model:
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name, array, ndim in (("W", self.W, 2), ("b", self.b, 1), ("classes", self.classes, 1)):
-            if array.ndim != ndim:
-                raise ValueError(f"{name} must have {ndim} dimensions, found shape {array.shape}")
-        for name, array in (("W", self.W), ("b", self.b)):
-            if array.dtype != np.float64:
-                raise ValueError(f"{name} must be float64, found {array.dtype}")
-            if not np.isfinite(array).all():
-                raise ValueError(f"{name} holds NaN or infinity")
+        check_parameters(self.W, self.b, 2, "a class")
+        if self.classes.ndim != 1:
+            raise ValueError(f"classes must have 1 dimensions, found shape {self.classes.shape}")
         n_classes, n_features = self.W.shape
-        if n_classes < 2 or n_features < 1:
-            raise ValueError(
-                f"W must have two rows or more, one a class, and a column for each feature, found shape {self.W.shape}"
-            )
-        if self.b.shape != (n_classes,):
-            raise ValueError(f"b must have an entry for each of the {n_classes} rows of W, found {self.b.shape}")
         if len(self.classes) != n_classes:
             raise ValueError(f"W has {n_classes} rows, but there are {len(self.classes)} classes")
         if self.classes.dtype.kind in "UO":
@@ -81,7 +73,7 @@ class Model:
         values, counts = np.unique(self.classes, return_counts=True)
         if len(values) < n_classes:
             raise ValueError(f"class {shown(values[counts > 1].tolist()[0])} appears more than once")
-        _check_feature_names(self.feature_names, n_features)
+        check_feature_names(self.feature_names, n_features)
 
     @property
     def n_features(self) -> int:
@@ -102,7 +94,7 @@ class Model:
         return self.classes[self.logits(X, num_threads=num_threads).argmax(axis=1)]
 
 
-def save_model(path: str | os.PathLike[str], model: Model) -> None:
+def save_model(path: str | os.PathLike[str], model: Model | RegressionModel) -> None:
     """Write a model to a file, whole or not at all; equal models make equal files.
 
     Raises
@@ -112,17 +104,19 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     """
     from safetensors.numpy import save
 
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
-        "classes_kind": "U" if model.classes.dtype == object else model.classes.dtype.kind,
-        "classes": json.dumps(model.classes.tolist()),
-        "feature_names": json.dumps(model.feature_names),
-    }
+    metadata = {"format": FORMAT, "feature_names": json.dumps(model.feature_names), **_metadata(model)}
     tensors = {"W": np.ascontiguousarray(model.W), "b": np.ascontiguousarray(model.b)}
     contents = _in_order(save(tensors, metadata))
     with atomic_path(path) as temporary:
         temporary.write_bytes(contents)
+
+
+def _metadata(model: Model | RegressionModel) -> dict[str, str]:
+    """Return the version, and what that version tells."""
+    if isinstance(model, RegressionModel):
+        return {"version": REGRESSION, "family": str(model.family), "link": model.family.link}
+    kind = "U" if model.classes.dtype == object else model.classes.dtype.kind
+    return {"version": VERSION, "classes_kind": kind, "classes": json.dumps(model.classes.tolist())}
 
 
 def _in_order(contents: bytes) -> bytes:
@@ -148,7 +142,7 @@ def holds_model(path: str | os.PathLike[str]) -> bool:
 MODEL = Kind("a model that fastsoftmax wrote", holds_model)
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
+def load_model(path: str | os.PathLike[str]) -> Model | RegressionModel:
     """Read a model that `save_model` wrote.
 
     Raises
@@ -163,34 +157,58 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     check_source(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            classes, feature_names = _read_metadata(file.metadata() or {})
+            metadata = file.metadata() or {}
+            _check_version(metadata)
+            known: NDArray[Any] | OutputsFamily
+            known = _read_family(metadata) if metadata["version"] == REGRESSION else _read_classes(metadata)
+            feature_names = _read_feature_names(metadata)
             W, b = _read_tensors(file)
-        return Model(W, b, classes, feature_names)
+        if isinstance(known, OutputsFamily):
+            return RegressionModel(W, b, known, feature_names)
+        return Model(W, b, known, feature_names)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path} is not a valid model file: {error}") from None
 
 
-def _read_metadata(metadata: dict[str, str]) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """Read the classes and the feature names, (n_classes,) and a tuple or None."""
+def load_classifier(path: str | os.PathLike[str]) -> Model:
+    """Read a softmax regression; errors as of `load_model`, and for a model of another family."""
+    model = load_model(path)
+    if isinstance(model, RegressionModel):
+        raise ValueError(f"{path} must hold a softmax regression, found one of family {str(model.family)!r}")
+    return model
+
+
+def _check_version(metadata: dict[str, str]) -> None:
     if metadata.get("format") != FORMAT:
         raise ValueError(f"its format must be {FORMAT!r}, found {metadata.get('format')!r}")
-    if metadata.get("version") != VERSION:
+    if metadata.get("version") not in (VERSION, REGRESSION):
         raise ValueError(
-            f"its version must be {VERSION!r}, which is what this fastsoftmax reads, found {metadata.get('version')!r}"
+            f"its version must be {VERSION!r} or {REGRESSION!r}, which are what this fastsoftmax reads, "
+            f"found {metadata.get('version')!r}"
         )
-    kind = metadata.get("classes_kind")
-    if kind not in CLASS_KINDS:
-        raise ValueError(f"classes_kind must be one of {', '.join(CLASS_KINDS)}, found {kind!r}")
+
+
+def _read_family(metadata: dict[str, str]) -> OutputsFamily:
+    family = as_family(metadata.get("family"), metadata.get("link"))
+    if not isinstance(family, OutputsFamily):
+        raise ValueError(f"family must be another one than {family.name!r} in a file of version {REGRESSION!r}")
+    return family
+
+
+def _read_feature_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
     names = _from_json(metadata, "feature_names")
     if names is not None and not isinstance(names, list):
         raise ValueError(f"feature_names must be null or a list, found {type(names).__name__}")
-    feature_names = None if names is None else tuple(names)
-    return _read_classes(_from_json(metadata, "classes"), kind), feature_names
+    return None if names is None else tuple(names)
 
 
-def _read_classes(values: object, kind: str) -> NDArray[Any]:
+def _read_classes(metadata: dict[str, str]) -> NDArray[Any]:
+    kind = metadata.get("classes_kind")
+    if kind not in CLASS_KINDS:
+        raise ValueError(f"classes_kind must be one of {', '.join(CLASS_KINDS)}, found {kind!r}")
+    values = _from_json(metadata, "classes")
     expected, in_words, dtype = CLASS_KINDS[kind]
     # Compare the exact type: in Python, True is an integer too.
     if not isinstance(values, list) or any(type(value) is not expected for value in values):
@@ -220,15 +238,3 @@ def _read_tensors(file: Any) -> tuple[Float64Array, Float64Array]:
         if dtype != "F64":
             raise ValueError(f"{name} must be F64, found {dtype}")
     return file.get_tensor("W"), file.get_tensor("b")
-
-
-def _check_feature_names(names: tuple[str, ...] | None, n_features: int) -> None:
-    if names is None:
-        return
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError("feature_names must be strings")
-    if len(names) != n_features:
-        raise ValueError(f"W has {n_features} columns, but there are {len(names)} feature names")
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise ValueError(f"feature name {shown(name)} appears more than once")

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from ..data.arguments import as_parameters, check_finite
 from ..data.features import AnyMatrix, bind_features
-from ..families import FAMILIES, Family
+from ..families import Family, as_family
 from ..leaves import LocalPasses, as_chunks, bind_passes, is_chunks
 from ..problem.loss import Loss
 from ..runtime.arrays import Float64Array
@@ -17,7 +17,8 @@ def bind(
     X: AnyMatrix,
     y: ArrayLike | None,
     *,
-    family: str = "softmax",
+    family: str | Family = "softmax",
+    link: str | None = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     fit_intercept: bool = True,
@@ -26,7 +27,7 @@ def bind(
     num_threads: int | None = None,
 ) -> Loss:
     """Return the loss of data as users have them; arguments and errors as of `fit`."""
-    of = as_family(family)
+    of = as_family(family, link)
     if is_chunks(X):
         chunks = as_chunks(X, y=y, sample_weight=sample_weight, offset=offset)
         return bind_passes(
@@ -44,17 +45,13 @@ def bind(
     return Loss(features, samples, of, fit_intercept=bool(fit_intercept), num_threads=num_threads)
 
 
-def as_family(family: object) -> Family:
-    """Return the family of a name."""
-    if not isinstance(family, str) or family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(map(repr, FAMILIES))}, found {family!r}")
-    return FAMILIES[family]
-
-
 def start(init: Init | None, loss: Loss) -> Float64Array:
     """Return theta of the parameters to start from; errors as of `fit`."""
     theta = np.zeros(loss.n_params)
     if init is None:
+        intercept = loss.family.intercept(loss.samples) if loss.fit_intercept else None
+        if intercept is not None:
+            loss.split(theta).b[:] = intercept
         return theta
     if not isinstance(init, tuple | list) or len(init) != 2:
         raise ValueError(f"init must be a pair (W, b), found {type(init).__name__}")

@@ -1,14 +1,21 @@
 """fit: from data to parameters, by any of the solvers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..data.features import AnyMatrix
+from ..families import Family, NegativeBinomial, as_family
 from ..penalties import Bounds, as_penalty
+from ..problem.loss import Loss
 from ..problem.objective import Objective
+from ..runtime.arrays import Float64Array
 from ..solvers import SGD
 from .binding import Init, bind, start
+from .goodness import pearson_dispersion
+from .profile import fit_dispersion
 from .result import FitResult, FitState
 from .solving import Settings, solve
 
@@ -17,7 +24,8 @@ def fit(
     X: AnyMatrix,
     y: ArrayLike | None = None,
     *,
-    family: str = "softmax",
+    family: str | Family = "softmax",
+    link: str | None = None,
     solver: str | SGD = "auto",
     l2: float = 0.0,
     l1: float = 0.0,
@@ -38,10 +46,11 @@ def fit(
     certify: bool = False,
     num_threads: int | None = None,
 ) -> FitResult:
-    """Fit a softmax regression by maximum (penalised) likelihood.
+    """Fit a softmax regression, or a generalised linear model, by maximum (penalised) likelihood.
 
     Minimises F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b + o_i)⟩) + ½ · l2 · ‖W‖² + l1 · ‖W‖₁, or, with factors
-    f_j of the features, Σ_j f_j (½ · l2 · ‖W_:j‖² + l1 · ‖W_:j‖₁) in the place of the last two terms.
+    f_j of the features, Σ_j f_j (½ · l2 · ‖W_:j‖² + l1 · ‖W_:j‖₁) in the place of the last two terms. For another
+    family L_i is half of its deviance, Σ_k L(y_ik, m_ik), where the logits z_i = W x_i + b + o_i give the means m_i.
 
     Parameters
     ----------
@@ -50,11 +59,19 @@ def fit(
         strides, memory-mapped or not, or SciPy's CSR of float32 or float64. Other integers are copied to float64,
         other sparse formats to CSR. float64 is computed with in float64, all others in float32. Chunks, such as those
         of `fastsoftmax.chunks`, hold X, y, weights and offsets of more rows than memory holds; the result is that of
-        arrays up to the order of sums, and "sgd" does not serve them.
+        arrays up to the order of sums. "sgd" does not serve them, nor does any family but softmax.
     y : array_like of shape (n_samples,) or (n_samples, n_classes), None with Chunks
-        Class indices 0, 1, …, or rows of target probabilities or counts: floats, or whole numbers of equal sums.
-    family : {"softmax"}
-        The distribution of y.
+        Class indices 0, 1, …, or rows of target probabilities or counts: floats, or whole numbers of equal sums. For
+        another family the outputs that W has a row for, (n_samples,) or (n_samples, n_outputs); for "binomial"
+        successes and failures, (n_samples, 2) or (n_samples, n_outputs, 2).
+    family : str or value of `fastsoftmax.families`
+        The distribution of y: "softmax", "bernoulli", "binomial", "poisson", "gaussian", "gamma", "inverse-gaussian",
+        "tweedie", "negative-binomial". The last two have a parameter, "tweedie(1.5)" or
+        `families.Tweedie(power=1.5)`, "negative-binomial(0.5)" or `families.NegativeBinomial(dispersion=0.5)`;
+        "negative-binomial(auto)" finds the likeliest dispersion, by some fits in turn.
+    link : str, optional
+        What a logit is of the mean: "log" for counts and positive numbers, "logit" for softmax, bernoulli and binomial,
+        "identity", the default, or "log" for gaussian.
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD
         "auto" is "proximal" with an L1 penalty or bounds, which it alone serves, else "preconditioned-lbfgs": L-BFGS
         that starts from the curvature of a sample, as "lbfgs" does not; and, for a float32 X and 32 classes or more,
@@ -84,9 +101,10 @@ def fit(
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
     offset : array_like of shape (n_samples, n_classes), optional
-        Added to the logits; −∞ rules a class out for a sample.
+        Added to the logits; −∞ rules a class out for a sample. With the log link the logarithm of an exposure.
     init : (W, b), optional
-        Where to start; zeros by default. With bounds, from the weights nearest to these that are within them.
+        Where to start; by default at W = 0 and, for families other than softmax, the b of the mean of y. With bounds,
+        from the weights nearest to these that are within them.
     fit_intercept : bool
         False holds b at zero.
     scale, shift : float or array_like of shape (n_features,), optional
@@ -114,10 +132,12 @@ def fit(
     KeyboardInterrupt
         On Ctrl-C before the loss at the start is known, when there are no best parameters yet.
     """
+    of = as_family(family, link)
+    is_auto = isinstance(of, NegativeBinomial) and of.is_auto
     loss = bind(
         X,
         y,
-        family=family,
+        family=NegativeBinomial() if is_auto else of,
         sample_weight=sample_weight,
         offset=offset,
         fit_intercept=fit_intercept,
@@ -127,6 +147,16 @@ def fit(
     )
     shape = loss.n_outputs, loss.X.shape[1]
     penalty = as_penalty(l2, l1, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
-    objective = Objective(loss, penalty)
     settings = Settings(solver, learning_rate, tol, max_iter, callback, random_state, bool(certify))
-    return solve(objective, start(init, loss), settings)
+
+    def solved(loss: Loss, theta: Float64Array) -> tuple[FitResult, Float64Array]:
+        result = solve(Objective(loss, penalty), theta, settings)
+        return result, start((result.W, result.b), loss)
+
+    theta = start(init, loss)
+    if is_auto:
+        result, theta, loss = fit_dispersion(loss, theta, solved)
+    else:
+        result, theta = solved(loss, theta)
+    dispersion = pearson_dispersion(loss, theta) if np.isfinite(result.loss) else None
+    return replace(result, dispersion=dispersion, family=loss.family, n_passes=loss.ledger.n_passes)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import _kernels
 from ..data.arguments import (
     as_array,
     as_matrix,
@@ -17,14 +18,15 @@ from ..data.arguments import (
     overflow_shows,
 )
 from ..data.features import AnyMatrix, Features, Parameters, PassOptions, bind_features, factors_of, moments
-from ..data.samples import as_sample_weight
-from ..families import SOFTMAX
+from ..data.samples import as_offset, as_sample_weight
+from ..families import SOFTMAX, Family, as_family
 from ..leaves import LocalPasses, as_chunks, bind_passes, is_chunks, standardization_of
 from ..penalties import ElasticNet
 from ..runtime.arrays import FloatArray
 from ..runtime.precision import Precision
 from ..runtime.threads import resolve_num_threads
 from ..runtime.vectors import project
+from .logits import EXP_WORK
 
 PrecisionName = Literal["exact", "fast", "rough"]
 
@@ -35,6 +37,8 @@ def loss_grad(
     W: ArrayLike,
     b: ArrayLike,
     *,
+    family: str | Family = "softmax",
+    link: str | None = None,
     sample_weight: ArrayLike | None = None,
     l2: float = 0.0,
     scale: ArrayLike | None = None,
@@ -42,9 +46,9 @@ def loss_grad(
     precision: PrecisionName = "exact",
     num_threads: int | None = None,
 ) -> tuple[float, FloatArray, FloatArray]:
-    """Loss of softmax regression and its gradient, in one pass over X.
+    """Loss of softmax regression, or of another family, and its gradient, in one pass over X.
 
-    F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b)⟩) + ½ · l2 · ‖W‖²
+    F = (1/Σs) Σ_i s_i (−⟨y_i, log softmax(W x_i + b)⟩) + ½ · l2 · ‖W‖², or that of another family.
 
     Parameters
     ----------
@@ -53,8 +57,11 @@ def loss_grad(
         strides, or SciPy's CSR of float32 or float64. Other integers are copied to float64, other sparse formats to
         CSR. float64 is computed with in float64, all others in float32.
     y : array_like of shape (n_samples,) or (n_samples, n_classes)
-        Class indices, or rows of target probabilities or counts: floats, or whole numbers of equal sums.
+        Class indices, or rows of target probabilities or counts: floats, or whole numbers of equal sums; for another
+        family as in `fit`.
     W, b : array_like of shape (n_classes, n_features) and (n_classes,)
+    family, link
+        As in `fit`.
     sample_weight : array_like of shape (n_samples,), optional
         Non-negative; the loss is the weighted mean.
     l2 : float
@@ -83,10 +90,11 @@ def loss_grad(
     """
     features = bind_features(X, scale, shift)
     W, b = as_parameters(W, b, features.shape[1])
-    samples = SOFTMAX.samples(y, len(features), features.dtype, n_outputs=len(W), sample_weight=sample_weight)
+    of = as_family(family, link)
+    samples = of.samples(y, len(features), features.dtype, n_outputs=len(W), sample_weight=sample_weight)
     l2 = as_number("l2", l2)
     threads = resolve_num_threads(num_threads, features.n_entries * len(W))
-    options = PassOptions(SOFTMAX.number, as_precision(precision), threads)
+    options = PassOptions(of.number, as_precision(precision), threads)
     grad_W, grad_b = np.empty(W.shape, features.gradient_dtype(W)), np.empty(b.shape)
     loss = features.loss_grad(Parameters(grad_W, grad_b), Parameters(W, b), samples, options)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -133,7 +141,56 @@ def predict_proba(
         dtype and leaves no probability.
     """
     features = bind_features(X, scale, shift)
-    return _predict(features, W, b, probabilities=True, precision=as_precision(precision), num_threads=num_threads)
+    return _predict(features, W, b, SOFTMAX, mean=True, precision=as_precision(precision), num_threads=num_threads)
+
+
+def predict_mean(
+    X: AnyMatrix,
+    W: ArrayLike,
+    b: ArrayLike,
+    *,
+    family: str | Family,
+    link: str | None = None,
+    offset: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+    shift: ArrayLike | None = None,
+    precision: PrecisionName = "exact",
+    num_threads: int | None = None,
+) -> FloatArray:
+    """Means of y that a fitted model of any family gives: of softmax, the probabilities.
+
+    Parameters
+    ----------
+    X : array_like or sparse matrix of shape (n_samples, n_features)
+    W, b : array_like of shape (n_outputs, n_features) and (n_outputs,)
+    family, link
+        As in `fit`.
+    offset : array_like of shape (n_samples, n_outputs), optional
+        Added to the logits.
+    scale, shift : float or array_like of shape (n_features,), optional
+    precision : {"exact", "fast", "rough"}
+        These as in `loss_grad`.
+    num_threads : int, optional
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs), float64 if X is computed with in float64, else float32
+        Infinite where the log link overflows.
+
+    Raises
+    ------
+    ValueError
+        As of `predict_proba`, and for an offset of another shape or values.
+    """
+    features, of = bind_features(X, scale, shift), as_family(family, link)
+    exact, is_mean = as_precision(precision), offset is None
+    logits_offset = as_offset(offset, (len(features), len(as_matrix("W", W))), features.dtype)
+    out = _predict(features, W, b, of, mean=is_mean, precision=exact, num_threads=num_threads)
+    if logits_offset is not None:
+        of.check_offset(logits_offset)
+        out += logits_offset
+        _kernels.mean(out, out, of.number, resolve_num_threads(num_threads, out.size * EXP_WORK))
+    return out
 
 
 def decision_function(
@@ -154,7 +211,7 @@ def decision_function(
     W, b = as_parameters(W, b, features.shape[1])
     if center is not None:
         b = b + project(W.astype(np.float64, copy=False), center)
-    return _predict(features, W, b, probabilities=False, precision=Precision.EXACT, num_threads=num_threads)
+    return _predict(features, W, b, SOFTMAX, mean=False, precision=Precision.EXACT, num_threads=num_threads)
 
 
 @overflow_shows
@@ -262,15 +319,16 @@ def _predict(
     features: Features,
     W: ArrayLike,
     b: ArrayLike,
+    family: Family,
     *,
-    probabilities: bool,
+    mean: bool,
     precision: Precision,
     num_threads: int | None,
 ) -> FloatArray:
     at = Parameters(*as_parameters(W, b, features.shape[1]))
     out = np.empty((len(features), len(at.W)), dtype=features.dtype)
     threads = resolve_num_threads(num_threads, features.n_entries * len(at.W))
-    total = features.predict(out, at, probabilities, PassOptions(SOFTMAX.number, precision, threads))
+    total = features.predict(out, at, mean, PassOptions(family.number, precision, threads))
     if not math.isfinite(total):
         _check_prediction(out, features, at)
     return out

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..data.arguments import as_array, as_number
 from ..data.features import AnyMatrix
+from ..families import Family
 from ..penalties import Bounds, ElasticNet, as_penalty
 from ..problem.objective import Objective
 from ..runtime.arrays import Float64Array, IndexArray
@@ -86,7 +87,8 @@ class PathResult(Sequence[FitResult]):
 class FitOptions(TypedDict, total=False):
     """Arguments that `path` hands on to `fit`."""
 
-    family: str
+    family: str | Family
+    link: str | None
     solver: str
     learning_rate: float | str
     tol: float
@@ -132,9 +134,9 @@ def path(
     init : (W, b), optional
         Where the strongest penalty's fit starts; zeros by default.
     **options
-        family, solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift, callback,
-        random_state, certify and num_threads as in `fit`; tol and max_iter are for each penalty, and a true return of
-        the callback ends the fit of one penalty.
+        family, link, solver, learning_rate, tol, max_iter, sample_weight, offset, fit_intercept, scale, shift,
+        callback, random_state, certify and num_threads as in `fit`; tol and max_iter are for each penalty, and a true
+        return of the callback ends the fit of one penalty.
 
     Returns
     -------

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..families import Family
 from ..runtime.arrays import Float64Array
 
 
@@ -47,6 +48,12 @@ class FitResult:
     duality_gap : float
         With an L1 penalty, or `certify`, a bound of F at (W, b) over its minimum, computed in float64 at the end; NaN
         without, and where penalty_factor leaves a feature free.
+    dispersion : ndarray of shape (n_outputs,), float64, or None
+        For families that have one, Pearson's estimate Σ_i s_i (y_ik − m_ik)²/V(m_ik)/(n − p_k), V being the variance
+        function, p_k the parameters that are not zero, and the weights s_i scaled to a mean of one. `path` leaves it
+        out.
+    family : Family
+        What was fitted; its dispersion is a number where it was "auto".
     """
 
     W: Float64Array
@@ -60,3 +67,5 @@ class FitResult:
     history: NDArray[np.void]
     duality_gap: float = np.nan
     distance: float = np.nan
+    dispersion: Float64Array | None = None
+    family: Family | None = None

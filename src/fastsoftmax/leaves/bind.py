@@ -60,9 +60,11 @@ def bind_passes(
     Raises
     ------
     ValueError
-        If an argument, or a chunk, has the wrong shape, type or values.
+        If an argument, or a chunk, has the wrong shape, type or values, or the family is not the softmax.
     """
     resolve_num_threads(num_threads)
+    if not family.is_categorical:
+        raise ValueError(f"family must be 'softmax' where rows come in chunks, found {str(family)!r}")
     found = survey(passes, family, *(labels or (None, None))[:2])
     n_features, total_weight, classes, weights = found.facts.form.n_features, found.total_weight, None, None
     if found.classes is None:

@@ -14,7 +14,7 @@ from ..data.samples import Samples
 from ..penalties import ElasticNet
 from ..problem.ledger import Ledger
 from ..problem.loss import Loss, Phi
-from ..problem.sample import Importance, trace
+from ..problem.sample import Importance
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.override import override
 from ..runtime.precision import Precision
@@ -230,7 +230,7 @@ def _hess_vec(part: Loss, theta: Float64Array, v: Float64Array) -> tuple[Float64
 def _importance(part: Loss, theta: Float64Array | None) -> Float64Array:
     """Return m_i (1 − ‖p_i‖²) of every row, or without theta its mass m_i."""
     mass = np.ones(len(part)) if part.mass is None else part.mass
-    return mass if theta is None else mass * trace(part.mean(theta))
+    return mass if theta is None else mass * part.family.trace(part.mean(theta))
 
 
 def _drawn(binding: Binding, leaf: Leaf, theta: Float64Array | None, n_rows: int, floor: float) -> Summands:

@@ -61,9 +61,10 @@ cdef inline int storage_of(char code) except -1:
 
 
 cdef inline Samples parts_of(const Py_ssize_t[::1] labels, const real[:, :] targets, const double[::1] weight,
-                             const real[:, :] offset) noexcept:
+                             const real[:, :] offset, double parameter) noexcept:
     """Of labels and targets at most one is not None: without both, a direction follows the parameters."""
-    cdef Samples samples = Samples(FS_DIRECTION, NULL, matrix_of(targets), pointer_of(weight), matrix_of(offset))
+    cdef Samples samples = Samples(FS_DIRECTION, NULL, matrix_of(targets), pointer_of(weight), matrix_of(offset),
+                                   parameter)
     if labels is not None:
         samples.kind = FS_LABELS
         samples.labels = &labels[0]
@@ -73,8 +74,10 @@ cdef inline Samples parts_of(const Py_ssize_t[::1] labels, const real[:, :] targ
 
 
 cdef inline Samples samples_of(samples, bint with_offset, const real* dtype) except *:
-    """Pointers of an object with the attributes labels, targets, weight and offset, each an array or None."""
+    """Pointers of an object with the attributes labels, targets, weight and offset, each an array or None, and
+    parameter."""
     labels, targets = samples.labels, samples.targets
     if labels is None and targets is None:
         raise ValueError("samples have neither labels nor targets")
-    return parts_of[real](labels, targets, samples.weight, samples.offset if with_offset else None)
+    return parts_of[real](labels, targets, samples.weight, samples.offset if with_offset else None,
+                          samples.parameter)

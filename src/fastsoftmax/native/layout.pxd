@@ -48,6 +48,7 @@ cdef struct Samples:
     Matrix rows                     # samples × outputs: probabilities, counts, numbers
     const double* weight            # NULL: every sample counts once
     Matrix offset                   # samples × outputs, or absent
+    double parameter                # the family's
 
 
 cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_outputs, Py_ssize_t lanes,

@@ -18,7 +18,8 @@ cdef struct Line:               # logits z + t d, or z where there is no directi
     double step
 
 cdef struct LogitsPass:         # what its tiles have in common
-    Matrix out                  # residuals, or absent
+    Matrix out                  # residuals times a factor, or absent
+    double factor
     Line line
     Samples samples
     fs_residual residual
@@ -68,7 +69,7 @@ cdef inline void slot_mean(LogitsPass* p, void* scratch, const fs_family* family
             log_softmax(z, tile.rows, tile.n_outputs, tile.ldz)
         else:
             family.mean(&tile)
-        store_rows(p.out, z, &tile)
+        store_rows(p.out, z, &tile, <real> 1)
         start += tile.rows
 
 
@@ -105,7 +106,8 @@ cdef inline double add_slopes(double slope, const real* z, fs_tile* tile, Matrix
 
 cdef inline void slot_cross_entropy(double* slot_out, LogitsPass* p, void* scratch, Py_ssize_t start, Py_ssize_t stop,
                                     real* dtype) noexcept nogil:
-    """Write Σ_i s_i L_i and the slope Σ_i s_i ⟨r_i, d_i⟩, zero without a direction; s_i r_i where it is asked for."""
+    """Write Σ_i s_i L_i and the slope Σ_i s_i ⟨r_i, d_i⟩, zero without a direction; s_i r_i, times the factor, where it
+    is asked for."""
     cdef:
         Arena arena = arena_at(scratch)
         fs_tile tile
@@ -123,16 +125,16 @@ cdef inline void slot_cross_entropy(double* slot_out, LogitsPass* p, void* scrat
         if p.line.direction.data != NULL:
             slope = add_slopes(slope, z, &tile, p.line.direction)
         if p.out.data != NULL:
-            store_rows(p.out, z, &tile)
+            store_rows(p.out, z, &tile, <real> p.factor)
         start += tile.rows
     slot_out[0] = loss
     slot_out[1] = slope
 
 
 cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix residual_out, Line line,
-                                   Samples* samples, Py_ssize_t n_samples, Py_ssize_t n_outputs, int family,
-                                   int num_threads, Room* room, real* dtype) noexcept nogil:
-    """Write the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩, and s_i r_i where it is asked for."""
+                                   Samples* samples, double factor, Py_ssize_t n_samples, Py_ssize_t n_outputs,
+                                   int family, int num_threads, Room* room, real* dtype) noexcept nogil:
+    """Write the means over the samples of s_i L_i and s_i ⟨r_i, d_i⟩, and factor · s_i r_i where it is asked for."""
     cdef:
         LogitsPass p
         Arena arena
@@ -145,6 +147,7 @@ cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix r
     if code != FS_DONE:
         return code
     p.out = residual_out
+    p.factor = factor
     p.line = line
     p.samples = samples[0]
     for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):

@@ -38,6 +38,7 @@ cdef extern from "simd.h" nogil:
         const Py_ssize_t* labels
         void* y
         const double* weight
+        double parameter
         const void* fetch
         Py_ssize_t fetch_size
         bint fetch_all
@@ -45,10 +46,18 @@ cdef extern from "simd.h" nogil:
     ctypedef void (*fs_row_mean)(void* z_inout, Py_ssize_t n_outputs) noexcept nogil
     ctypedef void (*fs_row_logits)(void* z_out, const void* x, const void* W, const void* b, Py_ssize_t n_outputs,
                                    Py_ssize_t n_features) noexcept nogil
+    ctypedef struct fs_cross_entropy:
+        const void* kept
+        const void* share
+        double inverse_temperature
+        Py_ssize_t n_classes
+    ctypedef double (*fs_cross_entropy_row)(void* out, const void* z, const void* y, Py_ssize_t label, double weight,
+                                            double scale, const fs_cross_entropy* of) noexcept nogil
     ctypedef struct fs_family:
         fs_residual* residual
         void (*mean)(const fs_tile* tile) noexcept nogil
         fs_row_mean row_mean
+        bint has_parameter
 
     Py_ssize_t lanes_of "fs_lanes" (...) noexcept
     int direct_kinds "fs_direct" (...) noexcept
@@ -58,6 +67,7 @@ cdef extern from "simd.h" nogil:
     void sum_samples "fs_sum_samples" (...) noexcept
     void log_softmax "fs_log_softmax" (...) noexcept
     fs_row_logits row_logits_of "fs_row_logits_of" (...) noexcept
+    fs_cross_entropy_row cross_entropy_row_of "fs_cross_entropy_row_of" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
     void csr_logits "fs_csr_logits" (...) noexcept
     void csr_gradient "fs_csr_gradient" (...) noexcept

@@ -68,13 +68,13 @@ cdef inline void load_rows(real* z_out, fs_tile* tile, Matrix matrix) noexcept n
     add_rows(z_out, tile, matrix, <real> 1)
 
 
-cdef inline void store_rows(Matrix matrix_out, const real* z, fs_tile* tile) noexcept nogil:
-    """matrix_ik = z_ik."""
+cdef inline void store_rows(Matrix matrix_out, const real* z, fs_tile* tile, real factor) noexcept nogil:
+    """matrix_ik = factor · z_ik."""
     cdef real* a = <real*> matrix_out.data + tile.start * matrix_out.row
     cdef Py_ssize_t n_outputs = tile.n_outputs, ldz = tile.ldz, i, k
     for i in range(tile.rows):
         for k in range(n_outputs):
-            a[i * matrix_out.row + k * matrix_out.column] = z[k * ldz + i]
+            a[i * matrix_out.row + k * matrix_out.column] = factor * z[k * ldz + i]
 
 
 cdef inline double loss_and_residual(fs_tile* tile, real* y, fs_residual function, Samples* samples) noexcept nogil:
@@ -82,6 +82,7 @@ cdef inline double loss_and_residual(fs_tile* tile, real* y, fs_residual functio
 
     Without targets, the logits of a direction stand there, r is the curvature's, and 0 returns.
     """
+    tile.parameter = samples.parameter
     if samples.weight != NULL:
         tile.weight = samples.weight + tile.start
     if samples.kind == FS_LABELS:
@@ -100,5 +101,5 @@ cdef inline double finish_prediction(Matrix out, fs_tile* tile, const fs_family*
         sum_samples(&total, z + k * tile.ldz, tile.rows, 1, tile.ldz)
     if mean:
         family.mean(tile)
-    store_rows(out, z, tile)
+    store_rows(out, z, tile, <real> 1)
     return total

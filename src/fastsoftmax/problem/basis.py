@@ -1,136 +1,37 @@
-"""Principal components of the features, the coordinates in which the curvature is approximated."""
+"""Principal components of the inputs, the coordinates in which the curvature of larger problems is approximated."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..penalties import ElasticNet
-from ..runtime.arrays import Float64Array, FloatArray
+from ..runtime.arrays import FloatArray
+from .inputs import LATE_WEIGHT, Inputs
 from .products import gram
 from .sample import Sample
 
 # An eigenvalue decomposition of size n takes the time of 10 n³ multiply-adds of a matrix product.
 EIGEN_WORK = 10
 
-# A feature is constant if its standard deviation is at most 100 roundings (eps) of its mean.
-CONSTANT = 100
-
-# The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
-LATE_WEIGHT = 0.003
-
-# The components change slowly with the penalty: recompute them only if it changes by this factor.
-SIMILAR_PENALTY = 2.0
-
-# The intercept is an input of this size: so large that it is among the leading components.
-INTERCEPT_UNIT = 1e3
-
 
 class Basis(NamedTuple):
-    """Principal components of the inputs: features, centred if there is an intercept, and its 1; all times `unit`."""
+    """Inputs and their principal components."""
 
-    mean: Float64Array  # (n_features,)
-    unit: Float64Array  # (n_inputs,)
+    inputs: Inputs
     components: FloatArray  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
-    l2: FloatArray  # (n_inputs,), the weights of ½ W_kj², in the units of the inputs
-    unseen: FloatArray  # (n_inputs,), second moments of inputs that are constant in the sample alone, in their units
-    penalty: ElasticNet  # that they are of
 
     @classmethod
-    def of(
-        cls,
-        sample: Sample,
-        penalty: ElasticNet,
-        fit_intercept: bool,
-        second_moments: Callable[[Float64Array, NDArray[np.bool_]], Float64Array],
-        num_threads: int,
-    ) -> "Basis":
-        """Compute the components of a sample; the units make them independent of the features' scale.
-
-        Parameters
-        ----------
-        second_moments : callable
-            Returns the second moments over all rows, (n_features,), about these means; asked if there are features that
-            are constant in the sample, (n_features,). A rare one, which no row of the sample has, is not without
-            curvature.
-        """
+    def of(cls, sample: Sample, inputs: Inputs, num_threads: int) -> "Basis":
+        """Compute the components of a sample; the units make them independent of the features' scale."""
         from scipy.linalg import eigh
 
-        weights, X = sample.spread, sample.X
-        mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
-        variance = _variance(X, weights, mean, sample.precision)
-        constant, unseen = variance == 0, np.zeros(len(variance))
-        if constant.any():
-            # About the value itself: the mean of equal values is rounded.
-            unseen[constant] = second_moments(np.where(constant, X[0], mean), constant)[constant]
-            unseen[unseen <= _rounding(mean, sample.precision) ** 2] = 0
-        unit = 1 / np.sqrt(_own_curvature(variance + unseen, mean, penalty.l2_of_features, sample.precision))
-        l2, unseen = penalty.l2_of_features * unit**2, unseen * unit**2
-        unseen[~np.isfinite(unseen)] = 0  # the unit of what overflows is zero
-        if fit_intercept:
-            unit, l2, unseen = np.append(unit, INTERCEPT_UNIT), np.append(l2, 0), np.append(unseen, 0)
-        basis = cls(mean, unit, np.empty((0, 0), X.dtype), l2.astype(X.dtype), unseen.astype(X.dtype), penalty)
-        late = X.dtype.type(LATE_WEIGHT)
-        moments_and_penalty = late * gram(basis.inputs(X), weights[None], num_threads)[0]
-        np.fill_diagonal(moments_and_penalty, moments_and_penalty.diagonal() + (basis.l2 + late * basis.unseen))
+        late = sample.X.dtype.type(LATE_WEIGHT)
+        moments_and_penalty = late * gram(inputs.of_rows(sample.X), sample.spread[None], num_threads)[0]
+        np.fill_diagonal(moments_and_penalty, moments_and_penalty.diagonal() + (inputs.l2 + late * inputs.unseen))
         # NumPy's eigh always computes in float64, which takes twice as long.
         _, components = eigh(moments_and_penalty, driver="evd", overwrite_a=True, check_finite=False)
-        return basis._replace(components=components)
-
-    def serves(self, penalty: ElasticNet) -> bool:
-        """Whether the components are nearly those of another penalty, which has the same factors of the features."""
-        own, other = self.penalty.l2, penalty.l2
-        return other == own or own / SIMILAR_PENALTY < other < own * SIMILAR_PENALTY
+        return cls(inputs, components)
 
     def penalized(self, penalty: ElasticNet) -> "Basis":
         """Return the same components with another penalty."""
-        if penalty.l2 == self.penalty.l2:
-            return self
-        return self._replace(l2=self.l2 * self.l2.dtype.type(penalty.l2 / self.penalty.l2), penalty=penalty)
-
-    def inputs(self, X: FloatArray) -> FloatArray:
-        """Return the inputs of these rows in their units, (n_rows, n_inputs)."""
-        n_features = len(self.mean)
-        inputs = np.empty((len(X), len(self.unit)), X.dtype)
-        centred = X - self.mean.astype(X.dtype)
-        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features])
-        overflows = self.unit == 0
-        if overflows.any():
-            inputs[:, overflows] = 0  # infinity times zero is NaN
-        inputs[:, n_features:] = self.unit[n_features:]
-        return inputs
-
-
-def _variance(
-    X: FloatArray, weights: Float64Array, mean: Float64Array, precision: np.dtype[np.floating]
-) -> Float64Array:
-    """Return the weighted variance of each feature, (n_features,), zero where it is only rounding."""
-    centred = X - mean.astype(X.dtype)
-    # The mean is rounded: subtract what that adds to the variance.
-    rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
-    variance: Float64Array = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
-    variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, precision)] = 0
-    return variance
-
-
-def _rounding(mean: Float64Array, precision: np.dtype[np.floating]) -> Float64Array:
-    """Return the standard deviation that rounding gives to constant features of these means."""
-    return CONSTANT * float(np.finfo(precision).eps) * np.abs(mean)
-
-
-def _own_curvature(
-    variance: Float64Array, mean: Float64Array, l2: float | Float64Array, precision: np.dtype[np.floating]
-) -> Float64Array:
-    """Return the curvature of each feature taken alone, (n_features,).
-
-    A feature without curvature gets more than any other has, so that steps hardly change its weights.
-    """
-    constant, eps, tiny = variance == 0, np.finfo(precision).eps, np.finfo(precision).tiny
-    own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
-    most = steepest[np.isfinite(steepest)].max(initial=tiny) + np.max(l2)
-    # A constant feature's only curvature is the penalty, which may be less than the rounding of the gradient. If a
-    # feature's squares underflow, the inverse would be infinite.
-    flat = (own < tiny) | constant & (l2 <= CONSTANT * eps * most)
-    own = np.where(flat, most if most > tiny else 1.0, own)
-    return np.where(np.isfinite(own), own, np.inf)
+        return self._replace(inputs=self.inputs.penalized(penalty))

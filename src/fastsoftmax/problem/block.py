@@ -10,13 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
-from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal
+from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal, output_hessians
 from .loss import Loss
 from .products import gram
-from .sample import CHOICE, MOST_ROWS, Sample, sample_rows, unsaturated
+from .sample import CHOICE, MOST_ROWS, Sample, curvatures, sample_rows, unsaturated
 
 # A matrix has at most 3,000 rows (72 MB), and its Gram matrices for all pairs of classes 6,000 (144 MB of float32).
 MOST_ENTRIES, MOST_PAIRED = 3_000, 6_000
+
+# Of several independent outputs it has at most 1,000 rows: it is nearly all zeros, which sweeps read too.
+MOST_INDEPENDENT = 1_000
 
 # The rows that a solver reads have at most 2e7 values (160 MB).
 MOST_VALUES = 2e7
@@ -69,17 +72,17 @@ class RowsHessian(NamedTuple):
 def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     """Return how the Hessian of entries of that many features is made; None where it is not worth its cost."""
     n_samples, n_inputs, n_outputs = len(loss), n_features + loss.fit_intercept, loss.n_outputs
-    if not loss.family.is_categorical:
-        return None
-    work = n_inputs**2 * n_outputs * (n_outputs + 1) / 4
+    categorical = loss.family.is_categorical
+    work = n_inputs**2 * n_outputs * (n_outputs + 1 if categorical else 2) / 4
     cheap = loss.rows_at_hand and n_samples * work <= max(CHEAP_PASSES * loss.pass_work, CHEAP_WORK)
     n_rows = n_samples if cheap else min(n_samples, MOST_ROWS)
     as_matrix = BlockPlan(True, cheap, loss.rows_at_hand and n_rows == n_samples)
-    fits = n_entries <= MOST_ENTRIES and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
+    most = MOST_ENTRIES if categorical or n_outputs == 1 else MOST_INDEPENDENT
+    fits = n_entries <= most and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
     fits = fits and n_rows * work <= max(MATRIX_PASSES * loss.pass_work, MATRIX_WORK)
     per_column = loss.X.n_entries / loss.X.shape[1]
     most_values = max(per_column * n_inputs, n_outputs * n_samples)
-    if not loss.rows_at_hand or per_column > MOST_ROWS or most_values > MOST_VALUES:
+    if not (categorical and loss.rows_at_hand) or per_column > MOST_ROWS or most_values > MOST_VALUES:
         return as_matrix if fits else None
     matrix_work = n_rows * work / GRAM_SPEED + MATRIX_SWEEPS * n_entries**2
     return as_matrix if fits and matrix_work <= ROWS_SWEEPS * n_entries * per_column else BlockPlan(False, True, True)
@@ -103,7 +106,8 @@ def hessian_of_entries(
         n_rows = sample_rows(len(loss))
         chosen = theta.any() and len(loss) > CHOICE * n_rows
         part, mass = loss.draw(loss.importance(theta, None) if chosen else None, n_rows)
-    probabilities, spread = unsaturated(part.mean(theta).astype(np.float64), mass)
+    means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
+    probabilities, observed = curvatures(part, means)
     X = part.X if len(features) == n_features else part.X.columns(features)
     if damping:
         l2 = l2 + damping * np.append(X.squares(mass[:, None]), mass.sum())[columns]
@@ -123,7 +127,9 @@ def hessian_of_entries(
         Z = np.hstack([Z, np.ones((len(Z), 1), Z.dtype)])
     Z = np.ascontiguousarray(Z)
     n_inputs, n_outputs = Z.shape[1], loss.n_outputs
-    blocks = _blocks(Sample(Z, probabilities, mass, spread, precision=loss.X.dtype, left_out=0.0), loss.num_threads)
+    categorical = loss.family.is_categorical
+    sample = Sample(Z, probabilities, mass, spread, loss.X.dtype, 0.0, categorical, observed)
+    blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
     place = outputs * n_inputs + columns
     matrix: Float64Array = blocks.reshape(n_outputs * n_inputs, -1)[np.ix_(place, place)].astype(np.float64)
     own_entries = np.arange(len(entries))
@@ -151,6 +157,15 @@ def _blocks(sample: Sample, num_threads: int) -> FloatArray:
         weights *= sample.weights
         blocks[c, :, d] = grams = gram(Z, weights, num_threads)
         blocks[d, :, c] = grams
+    return blocks
+
+
+def _blocks_of_outputs(sample: Sample, num_threads: int) -> FloatArray:
+    """Σ_i m_i diag(C_i) ⊗ z_i z_iᵀ, of the same shape."""
+    Z, n_outputs = sample.X, sample.probabilities.shape[1]
+    blocks = np.zeros((n_outputs, Z.shape[1], n_outputs, Z.shape[1]), Z.dtype)
+    each = np.arange(n_outputs)
+    blocks[each, :, each] = output_hessians(sample, Z, num_threads)
     return blocks
 
 

@@ -2,20 +2,25 @@
 
     H = Σ_i w_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ + J       z = (x, 1), w_i = s_i Σ_k y_ik / Σs, J = diag(l2, …, 0)
 
-`PrincipalCurvature` works in the principal components of the features. On the leading components it forms H itself, for
-all classes. On the others it takes the Kronecker product A ⊗ diag(γ) of the second moments of classes and features
-(Martens & Grosse, ICML 2015), which equals H at W = 0. `DiagonalCurvature`, the diagonal of H, needs no components.
+`InputCurvature` is a sample's own H, or the Kronecker product A ⊗ Γ of the second moments of classes and features
+(Martens & Grosse, ICML 2015), which equals H at W = 0. `PrincipalCurvature` works in the principal components of the
+features. On the leading components it forms H itself, for all classes. On the others it takes the Kronecker product,
+whose Γ is diagonal there. `DiagonalCurvature`, the diagonal of H, needs no matrix.
+
+Where outputs are independent, H has a block for each of them, Σ_i w_i C_ik z_i z_iᵀ + J.
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from abc import abstractmethod
 
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray
-from .basis import INTERCEPT_UNIT, Basis
-from .hessian import RESOLUTION, class_directions, hessian_block
+from ..runtime.override import override
+from .basis import Basis
+from .cholesky import Factors
+from .hessian import RESOLUTION, hessian_blocks, kronecker_blocks, output_directions
+from .inputs import Inputs
 from .plan import Plan
 from .products import product
 from .sample import Sample
@@ -23,11 +28,87 @@ from .sample import Sample
 # Rows used for the moments of trailing components.
 MOMENT_ROWS = 1_000
 
-# Increase a diagonal by this share, so that the matrix stays positive definite in spite of rounding.
-RIDGE = 1e-5
+
+class DirectionsCurvature:
+    """An approximation of H in inputs and directions of outputs.
+
+    Parameters
+    ----------
+    sample : Sample
+    inputs : Inputs
+    plan : Plan
+    num_threads : int
+    """
+
+    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
+        self.price, self.is_exact, self.better_at = plan.price, plan.is_exact, plan.better_at
+        self.inputs, self.num_threads, self.dtype = inputs, num_threads, sample.X.dtype
+        self.is_guess, self.is_categorical = sample.is_guess, sample.is_categorical
+        self.n_outputs = sample.probabilities.shape[1]
+        self.spread, self.classes = output_directions(sample)
+        self.classes_T: FloatArray | None = None
+        if self.classes is not None:
+            self.classes_in = self.classes.astype(self.dtype)
+            self.classes_T = np.ascontiguousarray(self.classes_in.T)
+
+    @abstractmethod
+    def _solve_inputs(self, inputs: FloatArray) -> FloatArray:
+        """Multiply weights of the inputs, (n_outputs, n_inputs), with M⁻¹."""
+
+    def _to_directions(self, rotated: FloatArray) -> FloatArray:
+        return rotated if self.classes_T is None else product(rotated, self.classes_T, self.num_threads)
+
+    def _from_directions(self, solved: FloatArray) -> FloatArray:
+        return solved if self.classes_T is None else product(solved, self.classes_in, self.num_threads)
+
+    def solve(self, v: Float64Array) -> Float64Array:
+        """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
+        K, inputs = self.n_outputs, self.inputs
+        split = K * len(inputs.mean)
+        W, b = v[:split].reshape(K, -1), v[split:].reshape(K, -1)
+        found = self._solve_inputs(inputs.of_gradient(W, b, self.dtype))
+        out = np.empty_like(v)
+        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
+        inputs.write_parameters(found, W_out, b_out)
+        if self.is_categorical:
+            # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the
+            # gradient such a part, which must not be divided by a small l2.
+            shared = (W - b * inputs.mean if b.size else W).sum(axis=0)
+            W_out += shared * (inputs.unit[: len(inputs.mean)] ** 2 / K)
+        if b.size:
+            b_out -= (W_out @ inputs.mean)[:, None]
+        return out
 
 
-class PrincipalCurvature:
+class InputCurvature(DirectionsCurvature):
+    """A matrix for the inputs as they are: H, or without leading components the Kronecker product."""
+
+    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
+        super().__init__(sample, inputs, plan, num_threads)
+        Z = inputs.of_rows(sample.X)
+        blocks = hessian_blocks(sample, self.classes, Z, num_threads) if plan.n_leading else None
+        self.factors = None if blocks is None else self._factorized(blocks, sample)
+        if self.factors is None:
+            # Also where an output has no curvature of its own: here it has a small share of the others'.
+            self.factors = self._factorized(kronecker_blocks(sample, self.spread, Z, num_threads), sample)
+
+    def _factorized(self, blocks: FloatArray, sample: Sample) -> Factors | None:
+        inputs = self.inputs
+        add_alone(blocks, np.diag(inputs.l2), np.diag(inputs.unseen), self.spread)
+        of_inputs = np.einsum("bcjcj->j", blocks)
+        # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
+        flat = of_inputs <= np.finfo(sample.precision).eps * of_inputs.max()
+        if flat.any():
+            add_alone(blocks, np.diag(flat * (of_inputs.max() or 1.0)), np.zeros_like(blocks[0, 0, :, 0]), self.spread)
+        return Factors.of(blocks)
+
+    @override
+    def _solve_inputs(self, inputs: FloatArray) -> FloatArray:
+        assert self.factors is not None
+        return self._from_directions(self.factors.solve(self._to_directions(inputs.T).T).T).T
+
+
+class PrincipalCurvature(DirectionsCurvature):
     """H in principal components: the sample's own H on the leading ones, a Kronecker product on the others.
 
     Parameters
@@ -40,77 +121,49 @@ class PrincipalCurvature:
     """
 
     def __init__(self, sample: Sample, basis: Basis, plan: Plan, num_threads: int) -> None:
-        n_leading = plan.n_leading
-        self.price, self.is_exact, self.better_at = plan.price, plan.is_exact, plan.better_at
-        self.basis = basis
-        self.is_guess = sample.is_guess
-        self.n_features = len(basis.mean)
-        self.n_leading = n_leading
-        self.num_threads = num_threads
-        self.unit = basis.unit[: self.n_features]
+        inputs = basis.inputs
+        super().__init__(sample, inputs, plan, num_threads)
+        n_leading = self.n_leading = plan.n_leading
         self.components, self.components_T = basis.components, np.ascontiguousarray(basis.components.T)
-        spread, classes = class_directions(sample)
-        self.n_classes = sample.probabilities.shape[1]
-        self.shared_inverse = self.unit**2 / self.n_classes
-        self.dtype = sample.X.dtype
-        self.classes_T: FloatArray | None = None
-        if classes is not None:
-            self.classes = classes.astype(self.dtype)
-            self.classes_T = np.ascontiguousarray(self.classes.T)
+        spread = self.spread
 
-        Z = basis.inputs(sample.X)
+        Z = inputs.of_rows(sample.X)
         few = slice(None, None, max(1, len(Z) // MOMENT_ROWS))
         rotated = product(Z[few], self.components_T, num_threads)
         moments = (sample.spread[few] / sample.spread[few].sum()).astype(self.dtype) @ rotated**2
-        moments = moments.astype(np.float64) + self.components_T**2 @ basis.unseen
-        penalty = self.components_T**2 @ basis.l2
+        moments = moments.astype(np.float64) + self.components_T**2 @ inputs.unseen
+        penalty = self.components_T**2 @ inputs.l2
         # A component without curvature gets the largest moment: its gradient is a rounding error, not to be magnified.
         curvature = moments * spread.max() + penalty
         flat = curvature <= np.finfo(sample.precision).eps * curvature.max()
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
         self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
 
-        self.leading_factor: Cholesky | None = None
-        if n_leading and classes is not None:
+        self.factors: Factors | None = None
+        if n_leading:
             leading = self.components_T[-n_leading:]
-            hessian = hessian_block(sample, classes, product(Z, leading, num_threads), num_threads)
-            alone = (leading * basis.l2) @ leading.T
+            alone = (leading * inputs.l2) @ leading.T
             alone[np.diag_indices(n_leading)] += flat[-n_leading:] * moments.max() * spread.max()
-            unseen = (leading * basis.unseen) @ leading.T
-            for c in range(len(spread)):
-                hessian[c, :, c] += alone + unseen * self.dtype.type(spread[c])
-            self.leading_factor = Cholesky.of(hessian.reshape(len(spread) * n_leading, -1))
+            blocks = hessian_blocks(sample, self.classes, product(Z, leading, num_threads), num_threads)
+            if blocks is not None:
+                add_alone(blocks, alone, (leading * inputs.unseen) @ leading.T, spread)
+                self.factors = Factors.of(blocks)
 
-    def solve(self, v: Float64Array) -> Float64Array:
-        """Multiply a vector of parameters, W in C order and then b, with M⁻¹."""
-        split, unit, threads = self.n_classes * self.n_features, self.unit, self.num_threads
-        W, b = v[:split].reshape(self.n_classes, -1), v[split:].reshape(self.n_classes, -1)
-        inputs = np.empty((self.n_classes, len(self.basis.unit)), self.dtype)
-        if b.size:
-            # The inputs are centred, so b + W mean is their intercept.
-            W = W - b * self.basis.mean
-            np.multiply(b, INTERCEPT_UNIT, out=inputs[:, self.n_features :], casting="same_kind")
-        np.multiply(W, unit, out=inputs[:, : self.n_features], casting="same_kind")
-        rotated = product(self.components_T, inputs, threads)
-        if self.classes_T is not None:
-            rotated = product(rotated, self.classes_T, threads)
+    @override
+    def _solve_inputs(self, inputs: FloatArray) -> FloatArray:
+        rotated = self._to_directions(product(self.components_T, inputs, self.num_threads))
         solved: FloatArray = rotated * self.inverse
-        if self.leading_factor is not None:
-            leading = rotated[-self.n_leading :].T
-            solved[-self.n_leading :] = self.leading_factor.solve(leading.reshape(-1)).reshape(leading.shape).T
-        if self.classes_T is not None:
-            solved = product(solved, self.classes, threads)
-        out = np.empty_like(v)
-        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
-        found = product(self.components, solved.T, threads).T
-        np.multiply(found[:, : self.n_features], unit, out=W_out)
-        # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the gradient
-        # such a part, which must not be divided by a small l2.
-        W_out += W.sum(axis=0) * self.shared_inverse
-        if b.size:
-            np.multiply(found[:, self.n_features :], INTERCEPT_UNIT, out=b_out)
-            b_out -= (W_out @ self.basis.mean)[:, None]
-        return out
+        if self.factors is not None:
+            solved[-self.n_leading :] = self.factors.solve(rotated[-self.n_leading :].T).T
+        return product(self.components, self._from_directions(solved).T, self.num_threads).T
+
+
+def add_alone(blocks_inout: FloatArray, alone: FloatArray, unseen: FloatArray, spread: Float64Array) -> None:
+    """Add to blocks, (n_blocks, m, n, m, n), what each direction of outputs has by itself: alone + unseen · spread."""
+    n_blocks, each = blocks_inout.shape[:2]
+    for block, of_block in zip(blocks_inout, spread.reshape(n_blocks, each), strict=True):
+        for c, of_direction in enumerate(of_block):
+            block[c, :, c] += alone + unseen * blocks_inout.dtype.type(of_direction)
 
 
 class DiagonalCurvature:
@@ -133,26 +186,3 @@ class DiagonalCurvature:
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector of parameters with M⁻¹."""
         return v * self.inverse
-
-
-class Cholesky(NamedTuple):
-    """The Cholesky factor R of a symmetric matrix RᵀR."""
-
-    factor: FloatArray  # R in the upper triangle; the lower one is not used
-    trsv: Callable[..., FloatArray]  # BLAS's triangular solve for this dtype
-
-    @classmethod
-    def of(cls, matrix: FloatArray) -> "Cholesky | None":
-        """Factorise a matrix in place, from its lower triangle; None if it is not positive definite."""
-        from scipy.linalg import get_blas_funcs, get_lapack_funcs
-
-        diagonal = np.arange(len(matrix))
-        matrix[diagonal, diagonal] *= 1 + RIDGE
-        potrf, trsv = get_lapack_funcs("potrf", (matrix,)), get_blas_funcs("trsv", (matrix,))
-        # LAPACK stores matrices by columns: its upper triangle is the lower one here.
-        factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
-        return None if failed else cls(factor, trsv)
-
-    def solve(self, v: FloatArray) -> FloatArray:
-        """Multiply a vector with the inverse; LAPACK's potrs, made for many vectors, takes four times as long."""
-        return self.trsv(self.factor, self.trsv(self.factor, v, trans=1))

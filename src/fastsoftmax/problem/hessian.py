@@ -4,10 +4,12 @@ from functools import partial
 
 import numpy as np
 
+from ..families import SOFTMAX
 from ..runtime.arrays import Float64Array, FloatArray
+from .cholesky import Cholesky
 from .loss import Loss
 from .products import gram
-from .sample import SATURATED, Sample, trace
+from .sample import SATURATED, Sample
 
 # Above this K, one Gram matrix over all classes is faster than one for each pair of class directions.
 PAIRED_CLASSES = 20
@@ -26,18 +28,69 @@ DAMPING = 0.03
 RESOLUTION = 1e-6
 
 
-def class_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None]:
+def output_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None]:
     """Eigenvalues, (K − 1,), and eigenvectors, as columns, of Σ w_i (diag(p_i) − p_i p_iᵀ), without the eigenvector 1.
 
-    Above MANY_CLASSES: the diagonal, (K,), and None.
+    Above MANY_CLASSES, and where outputs are independent: the diagonal, (K,), and None.
     """
     P, weights = sample.probabilities, sample.weights
+    if not sample.is_categorical:
+        moments = weights @ P
+        return np.maximum(moments, RESOLUTION * moments.max()), None
     if P.shape[1] > MANY_CLASSES:
         diagonal = weights @ (P * (1 - P))
         return np.maximum(diagonal, RESOLUTION * diagonal.max()), None
     moments = np.diag(weights @ P) - (P.T * weights) @ P
     values, vectors = np.linalg.eigh(moments + np.trace(moments))
     return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
+
+
+def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_threads: int) -> FloatArray:
+    """Return the Kronecker product of second moments of outputs and inputs, a block for each direction of outputs.
+
+    It equals H where all samples have the same probabilities, as at W = 0.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, 1, n_inputs, 1, n_inputs)
+    """
+    moments = gram(Z, sample.spread[None], num_threads)
+    return (spread.astype(Z.dtype)[:, None, None] * moments)[:, None, :, None]
+
+
+def hessian_blocks(sample: Sample, classes: Float64Array | None, Y: FloatArray, num_threads: int) -> FloatArray | None:
+    """Lower triangles of H without penalty, in directions of outputs × leading components, a block for each output.
+
+    Categories are one block, as of `hessian_block`, of all directions; None where these are too many.
+
+    Returns
+    -------
+    ndarray of shape (n_blocks, m, n_leading, m, n_leading)
+    """
+    if sample.is_categorical:
+        return None if classes is None else hessian_block(sample, classes, Y, num_threads)[None]
+    return output_hessians(sample, Y, num_threads)[:, None, :, None]
+
+
+def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArray:
+    """Σ_i w_i C_ik y_i y_iᵀ of each of independent outputs, (n_outputs, n_columns, n_columns).
+
+    What y has shown of C is nearer to H than its mean, but far from the minimum it need not be positive definite.
+    """
+
+    def of(curvature: Float64Array) -> FloatArray:
+        weights = (sample.weights[:, None] * curvature).T
+        # Rows that the sample lacks may have more curvature than those that it has.
+        weights += DAMPING * sample.left_out * weights.mean(axis=1, keepdims=True)
+        return gram(Y, weights, num_threads)
+
+    if sample.observed is None:
+        return of(sample.probabilities)
+    hessians = of(sample.observed)
+    wrong = [k for k, hessian in enumerate(hessians) if Cholesky.of(hessian.copy()) is None]
+    if wrong:
+        hessians[wrong] = of(sample.probabilities[:, wrong])
+    return hessians
 
 
 def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
@@ -85,13 +138,13 @@ def _damping(sample: Sample, n_directions: int) -> float:
     return (
         DAMPING
         * sample.left_out
-        * float(sample.weights @ trace(sample.probabilities) / sample.weights.sum())
+        * float(sample.weights @ SOFTMAX.trace(sample.probabilities) / sample.weights.sum())
         / n_directions
     )
 
 
 def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
-    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; and whether it is that of a guess, 1/K for all.
+    """Diagonal of ∂²L/∂theta² at theta, (n_params,), not negative; and whether it is that of a guess, logits of zero.
 
     Two passes over X. A model that is sure of all samples has no curvature to tell: it gets that of the guess.
 
@@ -101,7 +154,7 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
         If a square overflows float64.
     """
     diagonal, traces, mass = loss.average(partial(_diagonal, theta=theta, guess=False))
-    is_guess = loss.family.is_categorical and not traces > SATURATED * mass
+    is_guess = not traces > SATURATED * mass
     if is_guess:
         diagonal, _, _ = loss.average(partial(_diagonal, theta=theta, guess=True))
     if not np.isfinite(diagonal.sum()):
@@ -111,13 +164,13 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
 
 
 def _diagonal(loss: Loss, theta: Float64Array, guess: bool) -> tuple[Float64Array, float, float]:
-    """Diagonal, that of a guess if so, and means of m_i (1 − ‖p_i‖²), of categorical families, and of the mass m_i."""
+    """Diagonal, that of a guess if so, and means of the rows' traces times their mass m_i, and of the mass."""
     mass = np.ones(len(loss)) if loss.mass is None else loss.mass
-    diagonal, traces = np.zeros_like(theta), 0.0
+    diagonal, traces, family = np.zeros_like(theta), 0.0, loss.family
+    at_zero = family.mean_at_zero(loss.n_outputs)
     for rows, mean in loss.means(theta):
-        _add_diagonal(diagonal, loss, rows, np.full_like(mean, 1 / loss.n_outputs) if guess else mean, mass)
-        if loss.family.is_categorical:
-            traces += float((mass[rows] * trace(mean)).sum())
+        _add_diagonal(diagonal, loss, rows, np.full_like(mean, at_zero) if guess else mean, mass)
+        traces += float((mass[rows] * family.trace(mean)).sum())
     if not guess:
         loss.count_pass()
     return diagonal, traces / len(loss), float(mass.sum()) / len(loss)
@@ -126,7 +179,7 @@ def _diagonal(loss: Loss, theta: Float64Array, guess: bool) -> tuple[Float64Arra
 def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:
     """Add what some rows contribute."""
     of_W, of_b = loss.split(diagonal_inout)
-    weights = loss.family.variance(mean) * (mass[rows] / len(loss))[:, None]
+    weights = loss.family.curvature(mean) * (mass[rows] / len(loss))[:, None]
     whole = len(mean) == len(loss)
     of_W += (loss.X if whole else loss.X.rows(rows)).squares(weights)
     of_b += weights.sum(axis=0)

@@ -107,6 +107,11 @@ class Loss:
         return 2.0 * self.X.n_entries * self.n_outputs
 
     @cached_property
+    def floor(self) -> float:
+        """A lower bound of L; −∞ where none is known."""
+        return self.family.floor_of(self.samples)
+
+    @cached_property
     def mass(self) -> Float64Array | None:
         """s_i Σ_k y_ik, or None where all are one."""
         return self.samples.mass
@@ -169,10 +174,10 @@ class Loss:
 
     def mean(self, theta: Float64Array) -> FloatArray:
         """E[y_i] at theta for every row, (n_samples, n_outputs); one pass over X, none at zero."""
-        offset, at_zero = self.samples.offset, self.family.mean_at_zero(self.n_outputs)
+        offset = self.samples.offset
         out = np.empty((len(self), self.n_outputs), dtype=self.X.dtype)
-        if offset is None and at_zero is not None and not theta.any():
-            out[:] = at_zero
+        if offset is None and not theta.any():
+            out[:] = self.family.mean_at_zero(self.n_outputs)
             return out
         self.X.predict(out, self.split(theta), offset is None, self.options)
         if offset is not None:
@@ -259,7 +264,8 @@ class Loss:
         other = copy(self)
         other.samples = self.samples.weighted(weight)
         other.ledger = Ledger(len(self), self.ledger)
-        vars(other).pop("mass", None)
+        for name in ("mass", "floor"):
+            vars(other).pop(name, None)
         return other
 
     def with_precision(self, precision: Precision) -> "Loss":

@@ -8,6 +8,7 @@ The part of P that has a gradient, ½ · l2 · Σ_j f_j ‖W_:j‖², is one of 
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,11 @@ from ..runtime.precision import Precision
 from .basis import EIGEN_WORK, Basis
 from .block import BlockPlan, RowsHessian, hessian_of_entries, plan_block
 from .bound import half_gram_bound
-from .curvature import DiagonalCurvature, PrincipalCurvature
+from .curvature import DiagonalCurvature, InputCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
+from .inputs import Inputs
 from .loss import Loss, Phi
-from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan
+from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
 from .sample import CHOICE, MOST_ROWS, Sample, draw_sample, sample_rows
 
 # The principal components may cost this many passes over the data.
@@ -31,6 +33,9 @@ BASIS_PASSES = 150
 
 # The norms of rows are worth their cost up to this many samples: drawn from more, no row matters so much.
 MOST_SPANS = 50_000
+
+# A penalty is strong if this is its share, or more, in the curvature of every feature late in a fit.
+STRONG_PENALTY = 0.01
 
 # Random directions on which rows are projected, to tell their norms to about a third.
 PROJECTIONS = 8
@@ -40,8 +45,9 @@ LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
 
 
 class Bases:
-    """The latest principal components, and the rows' norms in their units, which all objectives of the data share."""
+    """The latest inputs and their components, and the rows' norms in their units, which all objectives share."""
 
+    inputs: Inputs | None = None
     latest: Basis | None = None
     spans: Float64Array | None = None
 
@@ -62,6 +68,7 @@ class Objective:
         self.penalty = penalty
         self.bases = Bases() if bases is None else bases
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
+        self.is_shift_invariant = loss.family.is_categorical
 
     @property
     def X(self) -> Features:
@@ -76,7 +83,7 @@ class Objective:
     @property
     def floor(self) -> float:
         """A lower bound of F; −∞ where none is known."""
-        return self.loss.family.floor
+        return self.loss.floor
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -169,29 +176,76 @@ class Objective:
                 loss.count_pass()
             yield theta.copy()
 
-    def curvature(self, theta: Float64Array, grad: Float64Array) -> PrincipalCurvature | DiagonalCurvature:
+    def curvature(
+        self, theta: Float64Array, grad: Float64Array
+    ) -> InputCurvature | PrincipalCurvature | DiagonalCurvature:
         """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with; grad is ∂F/∂theta."""
         if not self.has_components:
             return self._diagonal(theta)
-        loss, bases, threads, n_whole = self.loss, self.bases, self.loss.num_threads, self._n_whole
-        # Where classes are nearly separated, H has eigenvalues that float32 does not tell from zero.
-        dtype = np.dtype(np.float64) if n_whole <= SMALL_BLOCK else self.X.dtype
-        if theta.any() and bases.latest is not None and bases.latest.serves(self.penalty):
-            basis = bases.latest.penalized(self.penalty)
-        else:
-            sample = draw_sample(loss, theta, None, self._first_rows(), dtype)
-            basis = self._basis_of(sample, grad)
-            if not theta.any():
-                # The Kronecker product is exact.
-                return PrincipalCurvature(sample, basis, Plan(0, len(sample.X), 0.0, False), threads)
-        importance, bought = None, self._plan(len(loss))
+        loss = self.loss
+        if not loss.family.is_categorical:
+            return self._curvature_of(*self._sample_of_outputs(theta), grad)
+        inputs = self.bases.inputs
+        if not theta.any() or inputs is None or not inputs.serves(self.penalty):
+            at_zero = not theta.any()
+            sample = draw_sample(loss, theta, None, self._first_rows(), self._dtype(at_zero))
+            if at_zero:
+                # The Kronecker product is exact there.
+                return self._curvature_of(sample, Plan(0, len(sample.X), 0.0, False), grad)
+            self._inputs_of(sample, grad)
+        return self._curvature_of(*self._sample_of_classes(theta), grad)
+
+    def _sample_of_classes(self, theta: Float64Array) -> tuple[Sample, Plan]:
+        """Return the rows that are worth their price in the curvature."""
+        loss, importance, bought = self.loss, None, self._plan(len(self.loss))
         if bought.n_rows < len(loss):
             few = loss.rows_at_hand and len(loss) <= MOST_SPANS
-            spans = self._spans() if few and n_whole <= MAX_WHOLE else None
+            spans = self._spans() if few and self._n_whole <= MAX_WHOLE else None
             if spans is not None or len(loss) > CHOICE * bought.n_rows:
                 importance = loss.importance(theta, spans)
                 bought = self._plan(importance.n_weighty)
-        return PrincipalCurvature(draw_sample(loss, theta, importance, bought.n_rows, dtype), basis, bought, threads)
+        return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
+
+    def _sample_of_outputs(self, theta: Float64Array) -> tuple[Sample, Plan]:
+        loss = self.loss
+        bought = plan_outputs(len(loss), self._n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
+        chosen = self.split(theta).W.any() and len(loss) > CHOICE * bought.n_rows
+        importance = loss.importance(theta, None) if chosen else None
+        return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
+
+    def _curvature_of(self, sample: Sample, bought: Plan, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
+        inputs, threads = self._inputs_of(sample, grad), self.loss.num_threads
+        if self._leads_as_it_is(inputs, bought):
+            return InputCurvature(sample, inputs, bought, threads)
+        basis = self.bases.latest
+        if basis is None:
+            basis = self.bases.latest = Basis.of(sample, inputs, threads)
+        return PrincipalCurvature(sample, basis.penalized(self.penalty), bought, threads)
+
+    @property
+    def _is_small(self) -> bool:
+        return self._n_whole <= SMALL_BLOCK
+
+    def _leads_as_it_is(self, inputs: Inputs, bought: Plan) -> bool:
+        """Whether all inputs lead, or will, so that they serve as well as their components, and cost less.
+
+        With a weak penalty, components tell apart what float32 rounds off in a matrix of the inputs.
+        """
+        whole = self.loss.family.is_categorical and bought.n_leading == self._n_inputs
+        return self._is_small or (whole and self._is_strong(inputs))
+
+    def _is_strong(self, inputs: Inputs) -> bool:
+        return bool((inputs.l2[: self.X.shape[1]] >= STRONG_PENALTY).all())
+
+    def _dtype(self, at_zero: bool = False) -> np.dtype[Any]:
+        """Choose what the curvature is computed in.
+
+        Where classes are nearly separated, H has eigenvalues that float32 does not tell from zero, if the penalty does
+        not raise them.
+        """
+        inputs = self.bases.inputs
+        strong = inputs is not None and self._is_strong(inputs.penalized(self.penalty))
+        return self.X.dtype if at_zero or strong or not self._is_small else np.dtype(np.float64)
 
     def _plan(self, n_weighty: int) -> Plan:
         loss = self.loss
@@ -204,8 +258,8 @@ class Objective:
 
     @property
     def _n_whole(self) -> int:
-        """Rows of H, but for the direction in which all classes move alike."""
-        return self._n_inputs * (self.loss.n_outputs - 1)
+        """Rows of H, but for the direction in which all classes move alike; of one block where H has one an output."""
+        return self._n_inputs * (self.loss.n_outputs - 1 if self.loss.family.is_categorical else 1)
 
     def _first_rows(self) -> int:
         """Rows of a sample of which nothing is known: more than usual if they are few for so many parameters."""
@@ -214,14 +268,14 @@ class Objective:
         return min(n_samples, max(sample_rows(n_samples), int(min(enough, cheap, MOST_ROWS))))
 
     def _spans(self) -> Float64Array:
-        """‖z_i‖² of every row in the units of the latest basis, up to a factor; the first time, a pass over X.
+        """‖z_i‖² of every row in the units of the latest inputs, up to a factor; the first time, a pass over X.
 
         By random projections (Johnson & Lindenstrauss, Contemporary Mathematics 26, 1984).
         """
         bases, loss = self.bases, self.loss
-        assert bases.latest is not None
+        assert bases.inputs is not None
         if bases.spans is None:
-            mean, unit = bases.latest.mean, bases.latest.unit[: self.X.shape[1]]
+            mean, unit = bases.inputs.mean, bases.inputs.unit[: self.X.shape[1]]
             signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(PROJECTIONS, len(unit))) * unit
             projected = np.empty((len(loss), PROJECTIONS), self.X.dtype)
             self.X.predict(projected, Parameters(signs, -signs @ mean), False, loss.options)
@@ -235,21 +289,17 @@ class Objective:
         """What `curvature` is, in words."""
         if self.has_components:
             return "the principal components of the features"
-        if not self.loss.family.is_categorical:
-            return "the Hessian's diagonal"
         return "the Hessian's diagonal, for the features are too many to have components"
 
     @property
     def has_components(self) -> bool:
         """Whether the principal components of X are worth their cost, beside that of a fit's passes."""
-        if not self.loss.family.is_categorical:
-            return False
         return self._n_whole <= SMALL_BLOCK or EIGEN_WORK * self._n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
 
-    def _basis_of(self, sample: Sample, grad: Float64Array) -> Basis:
-        """Principal components of the sample, or those of another one that serve as well."""
-        latest = self.bases.latest
-        if latest is None or not latest.serves(self.penalty):
+    def _inputs_of(self, sample: Sample, grad: Float64Array) -> Inputs:
+        """Return inputs by the sample, or those by another one that serve as well."""
+        bases = self.bases
+        if bases.inputs is None or not bases.inputs.serves(self.penalty):
             loss, moving = self.loss, np.asarray(self.split(grad).W.any(axis=0))
 
             def second_moments(center: Float64Array, constant: NDArray[np.bool_]) -> Float64Array:
@@ -258,9 +308,9 @@ class Objective:
                     return np.zeros(len(center))
                 return loss.second_moments(center) * moving
 
-            latest = Basis.of(sample, self.penalty, loss.fit_intercept, second_moments, loss.num_threads)
-            self.bases.latest, self.bases.spans = latest, None
-        return latest.penalized(self.penalty)
+            bases.inputs = Inputs.of(sample, self.penalty, loss.fit_intercept, second_moments)
+            bases.latest = bases.spans = None
+        return bases.inputs.penalized(self.penalty)
 
     def diagonal(self, theta: Float64Array) -> Float64Array:
         """Diagonal of ∂²F/∂theta² at theta, positive; two passes over X."""

@@ -28,6 +28,10 @@ MAX_BLOCK, LEADING_STEP = 1_008, 8
 SMALL_BLOCK = 300
 
 
+# Where outputs are independent, their matrices have at most 32 million numbers together (256 MB of float64).
+MOST_MATRICES = 32_000_000
+
+
 class Plan(NamedTuple):
     """What the exact block is made of."""
 
@@ -76,3 +80,26 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
         if work <= BLOCK_PASSES * pass_work:
             return Plan(count, n_rows, work / iteration, False, better_at)
     return Plan(0, n_rows, 0.0, False, better_at)
+
+
+def plan_outputs(n_samples: int, n_inputs: int, n_outputs: int, pass_work: float, n_passes: int) -> Plan:
+    """Return the plan for independent outputs: a matrix of all components for each of them, or none.
+
+    It is of all rows where that costs no more than the passes so far, and made anew after as many passes as it costs.
+    """
+    iteration = pass_work + CALL_WORK
+
+    def work_of(n_rows: int) -> float:
+        gram = n_outputs * n_inputs**2 / 4
+        return n_rows * (gram + n_inputs**2 + ROW_WORK * (n_inputs + n_outputs)) + n_outputs * n_inputs**3 / 3
+
+    least = sample_rows(n_samples)
+    n_rows = min(n_samples, max(least, min(ROWS * n_inputs, MOST_NUMBERS // n_inputs)))
+    if work_of(n_samples) <= max(n_passes, BLOCK_PASSES) * iteration or n_samples <= FEWEST_ROWS:
+        n_rows = n_samples
+    price = work_of(n_rows) / iteration
+    if n_outputs * n_inputs**2 > MOST_MATRICES:
+        return Plan(0, least, 0.0, False)
+    if price > max(n_passes, BLOCK_PASSES):
+        return Plan(0, least, 0.0, False, price)
+    return Plan(n_inputs, n_rows, price, n_rows == n_samples, n_passes + max(1.0, price))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..families import Family
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 
 if TYPE_CHECKING:
@@ -34,30 +35,26 @@ class Sample:
     """Some of the rows, weighted so that their sums estimate those over all rows."""
 
     X: FloatArray  # (n_rows, n_features)
-    probabilities: Float64Array  # (n_rows, n_classes)
+    probabilities: Float64Array  # (n_rows, n_outputs) p_ik; of a family that is not categorical, C_ik
     weights: Float64Array  # (n_rows,), w_i divided by the probability that row i is drawn
     spread: Float64Array  # (n_rows,), weighted traces of the rows' class matrices, scaled to sum one
     precision: np.dtype[np.floating]  # what the gradient is computed in, where X is more exact
     left_out: float  # share of the rows that are not in it
-    is_guess: bool = False  # whether the probabilities are 1/K, because the model is sure of all rows
+    is_categorical: bool = True  # whether C_i is that of categories; if not, the outputs are independent
+    observed: Float64Array | None = None  # (n_rows, n_outputs), where C_ik is a mean over y, that of the y at hand
+    is_guess: bool = False  # whether they are those of logits of zero, because the model is sure of all rows
 
 
-def trace(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
-    """1 − ‖p_i‖² for every row, the trace of diag(p_i) − p_i p_iᵀ, without cancellation."""
-    trace: NDArray[np.floating] = np.einsum("ik,ik->i", probabilities, 1 - probabilities)
-    return trace
+def unsaturated(family: Family, means: NDArray[Any], mass: Float64Array) -> tuple[NDArray[Any], Float64Array]:
+    """Return means and the weighted traces of their class matrices, (n_rows,); mass is w_i.
 
-
-def unsaturated(probabilities: NDArray[Any], mass: Float64Array) -> tuple[NDArray[Any], Float64Array]:
-    """Return probabilities and the weighted traces of their class matrices, (n_rows,); mass is w_i.
-
-    If the model is sure of every sample it has no curvature: the probabilities are then replaced by 1/K.
+    If the model is sure of every sample it has no curvature: the means are then replaced by those at zero.
     """
-    traces = mass * trace(probabilities)
+    traces = mass * family.trace(means)
     if traces.sum() > SATURATED * mass.sum():
-        return probabilities, traces
-    n_classes = probabilities.shape[1]
-    return np.full_like(probabilities, 1 / n_classes), mass * (1 - 1 / n_classes)
+        return means, traces
+    at_zero = np.full_like(means, family.mean_at_zero(means.shape[1]))
+    return at_zero, mass * family.trace(at_zero)
 
 
 def sample_rows(n_samples: int) -> int:
@@ -81,7 +78,7 @@ class Importance(NamedTuple):
         mass = np.ones(len(loss)) if loss.mass is None else loss.mass
         of_rows = np.empty(len(loss))
         for rows, probabilities in loss.means(theta):
-            of_rows[rows] = trace(probabilities)
+            of_rows[rows] = loss.family.trace(probabilities)
         of_rows *= mass
         if not of_rows.any():
             of_rows[:] = mass  # the model is sure of all samples: no row matters more
@@ -130,20 +127,32 @@ def draw_part(loss: "Loss", importance: Importance | None, n_rows: int) -> tuple
     return part, np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / len(loss)
 
 
+def curvatures(part: "Loss", means: Float64Array) -> tuple[Float64Array, Float64Array | None]:
+    """Return the probabilities and observed curvatures of a `Sample` whose means are these."""
+    family, y = part.family, part.samples.targets
+    if family.is_categorical or y is None:
+        return means, None
+    observed = family.observed(means, y)
+    return np.asarray(family.curvature(means)), None if observed is None else np.asarray(observed, np.float64)
+
+
 def draw_sample(
     loss: "Loss", theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
 ) -> Sample:
     """Return the rows of `Loss.draw` with what the model thinks of them; dtype is what is computed in from here on."""
     part, mass = loss.draw(importance, n_rows)
     means = part.mean(theta).astype(np.float64)
-    probabilities, traces = unsaturated(means, mass)
+    unsure, traces = unsaturated(loss.family, means, mass)
+    of_outputs, observed = curvatures(part, unsure)
     X = np.ascontiguousarray(part.X.finite_values(), dtype)
     return Sample(
         X,
-        probabilities,
+        of_outputs,
         mass,
         traces / traces.sum(),
         precision=loss.X.dtype,
         left_out=1 - len(part) / len(loss),
-        is_guess=probabilities is not means,
+        is_categorical=loss.family.is_categorical,
+        observed=observed,
+        is_guess=unsure is not means,
     )

@@ -134,7 +134,7 @@ def _candidates(objective: Problem, at: "ProximalState", free: IndexArray) -> li
 
 def _sets(objective: Problem, penalty: EntryPenalty) -> IndexArray | None:
     """Return where the entries of a feature are, for those that are there for all outputs; the intercepts too."""
-    if penalty.blocks is not None:
+    if penalty.blocks is not None or not objective.is_shift_invariant:
         return None  # the norm of a block tells how to shift it
     n_outputs, n_features = objective.shape
     of_W = penalty.entries < objective.n_weights

@@ -62,6 +62,8 @@ class Problem(Objective, Protocol):
     n_samples: int
     n_weights: int  # parameters that are penalised, which come first
 
+    is_shift_invariant: bool  # whether a shift of all outputs alike changes the penalty alone
+
     penalty: ElasticNet  # whose part without a gradient loss_grad and line leave to the method
 
     @property

@@ -83,7 +83,7 @@ class NewtonModel(QuadraticModel):
     def minimize(self, accuracy: float) -> Float64Array:
         enough, fallen = accuracy * largest(self.penalty.least(self.grad, self.u)), 0.0
         for _ in range(ROUNDS):
-            if self._descend(enough) >= 0:
+            if self._descend(enough) >= 0 and self._is_done(enough):
                 break
             self._newton()
             before, fallen = fallen, self.fall()
@@ -102,6 +102,10 @@ class NewtonModel(QuadraticModel):
     @abstractmethod
     def _descend(self, enough: float) -> int:
         """Sweep until no slope changes by more than `enough`, `sweeps` times at most; negative if it needs more."""
+
+    def _is_done(self, enough: float) -> bool:
+        """Whether the subgradient is so small where sweeps end; they do where they hardly change it."""
+        return True
 
     @abstractmethod
     def _slopes(self) -> Float64Array:
@@ -183,6 +187,10 @@ class MatrixModel(NewtonModel):
     @override
     def _slopes(self) -> Float64Array:
         return self.slopes
+
+    @override
+    def _is_done(self, enough: float) -> bool:
+        return largest(self.penalty.least(self.slopes, self.u)) <= enough
 
     @override
     def _move(self, u: Float64Array, change: Float64Array) -> None:

@@ -149,7 +149,7 @@ class DenseFeatures(Features):
         # The kernel computes the logits of both with one reading of X.
         W, b, V, v = (in_dtype(part, self.dtype) for part in (*at, *direction))
         _kernels.hess_vec[self.kind](
-            *product_out, self.view, self.center, W, b, V, v, samples.mass, samples.offset, *options
+            *product_out, self.view, self.center, W, b, V, v, samples.mass, samples.offset, samples.parameter, *options
         )
 
     @override

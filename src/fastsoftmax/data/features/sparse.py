@@ -210,9 +210,10 @@ class CsrFeatures(Features):
     ) -> None:
         values, indices, indptr = self._entries
         family, _, num_threads = options
-        bounds, scale, mass, offset = self.bounds, self.scale, samples.mass, samples.offset
+        mass, offset, of_family = samples.mass, samples.offset, samples.parameter
         _kernels.csr_hess_vec[C_TYPE[self.dtype]](
-            *product_out, values, indices, indptr, bounds, scale, *at, *direction, mass, offset, family, num_threads
+            *(*product_out, values, indices, indptr, self.bounds, self.scale, *at, *direction),
+            *(mass, offset, of_family, family, num_threads),
         )
 
     @override

@@ -16,8 +16,11 @@
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW -2.12194440e-4f
+#define EXP_HIGHEST 89.0f /* exp() of more is infinite */
 #define EXP_TERMS 7 /* enough to make the remainders of the series smaller than half a unit in the last place */
 #define LOG_TERMS 5
+#define REST_TERMS 10
+#define SMALLEST 1.17549435e-38f /* the smallest normal number */
 #else
 #undef f32
 #undef f64
@@ -32,8 +35,11 @@
 #define ROUND_MAGIC 6755399441055744.0 /* 1.5 * 2^52 */
 #define LN2_HIGH 6.93145751953125e-1
 #define LN2_LOW 1.42860682030941723212e-6
+#define EXP_HIGHEST 710.0
 #define EXP_TERMS 13
 #define LOG_TERMS 10
+#define REST_TERMS 15
+#define SMALLEST 2.2250738585072014e-308
 #endif
 
 typedef real NAME(vec) __attribute__((vector_size(VECTOR_BYTES)));

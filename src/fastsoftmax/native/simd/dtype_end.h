@@ -13,10 +13,13 @@
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef EXP_LOWEST
+#undef EXP_HIGHEST
 #undef ROUND_MAGIC
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef EXP_TERMS
 #undef LOG_TERMS
+#undef REST_TERMS
+#undef SMALLEST
 #undef ZIP_LOW
 #undef ZIP_HIGH

@@ -11,7 +11,9 @@
 #include "products.h"
 #include "rows.h"
 #include "row.h"
+#include "outputs.h"
 #include "families/table.h"
+#include "cross_entropy.h"
 #include "dual.h"
 #define INDEX int32_t
 #define CSR_NAME(operation) NAME(operation##_narrow)
@@ -31,7 +33,9 @@
 #include "products.h"
 #include "rows.h"
 #include "row.h"
+#include "outputs.h"
 #include "families/table.h"
+#include "cross_entropy.h"
 #include "dual.h"
 #define INDEX int32_t
 #define CSR_NAME(operation) NAME(operation##_narrow)
@@ -55,7 +59,7 @@
     {                                                                                                                 \
         .lanes = VECTOR_BYTES / size, .panel_width = PANEL_VECTORS * VECTOR_BYTES / size, OP(tile_logits, dtype),     \
         OP(tile_gradient, dtype), OP(families, dtype), OP(sum_samples, dtype), OP(log_softmax, dtype),                \
-        OP(row_logits, dtype),                                                                                        \
+        OP(row_logits, dtype), OP(cross_entropy_row, dtype),                                                          \
         .gram_pack = {PASTE(gram_pack, dtype, ISA), PASTE(gram_pack, dtype, ISA)},                                    \
         .gram_block = {PASTE(gram_block, dtype, ISA), PASTE(gram_block, dtype, ISA)},                                 \
         .csr_logits = {PASTE(csr_logits_narrow, dtype, ISA), PASTE(csr_logits_wide, dtype, ISA)},                     \

@@ -4,6 +4,7 @@
 #ifndef FASTSOFTMAX_ISA_H
 #define FASTSOFTMAX_ISA_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__x86_64__)

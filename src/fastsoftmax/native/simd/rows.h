@@ -19,16 +19,14 @@ INLINE vec NAME(exp)(vec x) {
     return NAME(times_power_of_two)(p, n, n_bits);
 }
 
-/* log(1 + u) for u >= 0, to all digits for small u: with t = 1 + u rounded and m = t / 2^n in [√½, √2),
- * log t = n ln 2 + log m and log m = 2 atanh(s), s = (m - 1) / (m + 1); what rounding took from t comes back as
- * (u - (t - 1)) / t. */
-INLINE vec NAME(log1p)(vec u) {
+/* log t for a normal t > 0: with m = t / 2^n in [√½, √2), log t = n ln 2 + log m and log m = 2 atanh(s),
+ * s = (m - 1) / (m + 1). */
+INLINE vec NAME(log_normal)(vec t) {
     static const real inverse_odd[11] = {
         1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11,
         1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21,
     };
     const vec one = (vec){0} + 1, root_half = (vec){0} + (real)0.70710678118654752440;
-    const vec t = u + one;
     const ivec n_bits = ((ivec)t - (ivec)root_half) >> MANTISSA_BITS;
     const vec m = (vec)((ivec)t - (n_bits << MANTISSA_BITS));
     const vec n = (vec)(n_bits + (ivec)((vec){0} + ROUND_MAGIC)) - ROUND_MAGIC;
@@ -36,7 +34,13 @@ INLINE vec NAME(log1p)(vec u) {
     const vec s2 = s * s;
     vec p = (vec){0} + inverse_odd[LOG_TERMS];
     UNROLL for (int term = LOG_TERMS - 1; term >= 0; term--) p = p * s2 + inverse_odd[term];
-    const vec log_t = n * LN2_HIGH + (n * LN2_LOW + 2 * s * p);
+    return n * LN2_HIGH + (n * LN2_LOW + 2 * s * p);
+}
+
+/* log(1 + u) for u > -1, to all digits for small u: with t = 1 + u rounded, what rounding took from t comes back as
+ * (u - (t - 1)) / t. */
+INLINE vec NAME(log1p)(vec u) {
+    const vec one = (vec){0} + 1, t = u + one, log_t = NAME(log_normal)(t);
     /* u - u is 0, or NaN where u is NaN or infinite. */
     return log_t + (u - (t - one)) / t + (u - u);
 }

@@ -61,6 +61,9 @@ typedef struct {
     void *y;
     const double *weight;
 
+    /* The parameter of the family, such as the power of a Tweedie family; without meaning for one that has none. */
+    double parameter;
+
     /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of
      * elements of fetch_size bytes from there into the cache while it computes; tile_logits with fetch_all, because no
      * gradient follows, all of it. */
@@ -79,11 +82,27 @@ typedef void (*fs_row_mean)(void *z_inout, ptrdiff_t n_outputs);
 typedef void (*fs_row_logits)(void *z_out, const void *x, const void *W, const void *b, ptrdiff_t n_outputs,
                               ptrdiff_t n_features);
 
+/* What the samples of a cross-entropy have in common. Their targets are q_k = kept_k y_k + share_k, where y_k is 1 for a
+ * label's own class and 0 for the others: kept and share, (n_classes,) of the dtype, hold the weights of the classes and
+ * what smoothing keeps and gives to all. share is NULL where nothing falls to other classes than the labels. */
+typedef struct {
+    const void *kept, *share;
+    double inverse_temperature;
+    ptrdiff_t n_classes;
+} fs_cross_entropy;
+
+/* Returns weight · L of one sample, with the logits z and the targets y, or the label if y is NULL. Writes scale · weight
+ * · ∂L/∂z to out, which may be z itself, or NULL. Returns NaN, and does not touch out, where max_k z_k is not finite;
+ * NaN, too, where the gradient overflows. All arrays are contiguous, (n_classes,). */
+typedef double (*fs_cross_entropy_row)(void *out, const void *z, const void *y, ptrdiff_t label, double weight,
+                                       double scale, const fs_cross_entropy *of);
+
 /* A family is its row functions. */
 typedef struct {
     fs_residual residual[FS_N_TARGETS]; /* by the kind of targets; NULL where the family has none of it */
     void (*mean)(const fs_tile *tile);  /* makes the means of the targets of logits */
     fs_row_mean row_mean;               /* the same of one sample, whose logits are contiguous */
+    int has_parameter;                  /* whether the first two ask for that of the tile */
 } fs_family;
 
 /* FS_softmax, ...: the numbers of the families. */
@@ -147,6 +166,7 @@ enum {
         void (*widen[FS_N_STORAGE])(real *x_out, const void *stored, const real *center, ptrdiff_t rows,              \
                                     ptrdiff_t n_features, ptrdiff_t row, ptrdiff_t column, ptrdiff_t ldx);            \
         fs_row_logits row_logits;                                                                                     \
+        fs_cross_entropy_row cross_entropy_row;                                                                       \
         /* z_i = log softmax(z_i) */                                                                                  \
         void (*log_softmax)(real *z_inout, ptrdiff_t rows, ptrdiff_t n_classes, ptrdiff_t ldz);                       \
     } fs_ops_##dtype;
@@ -211,6 +231,7 @@ static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int 
 #define fs_direct(pointer) (FS_ACTIVE(pointer)->direct)
 #define fs_widen(x_out, storage, ...) (FS_ACTIVE(x_out)->widen[storage](x_out, __VA_ARGS__))
 #define fs_row_logits_of(pointer) (FS_ACTIVE(pointer)->row_logits)
+#define fs_cross_entropy_row_of(pointer) (FS_ACTIVE(pointer)->cross_entropy_row)
 #define fs_log_softmax(z_inout, ...) (FS_ACTIVE(z_inout)->log_softmax(z_inout, __VA_ARGS__))
 
 /* The names of the families, by their numbers. */

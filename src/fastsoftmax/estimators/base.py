@@ -1,0 +1,77 @@
+"""What all estimators share: checks of X, coefficients, threads, and what a fit has not reached."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.utils.validation import validate_data
+
+from ..data.arguments import as_parameters, refuse_masked
+from ..data.features import as_csr, is_bfloat16
+from ..fitting.result import FitResult
+from ..runtime.arrays import FloatArray
+from ..runtime.threads import available_threads
+from .sklearn_input import as_local, check_numbers
+
+UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
+
+# A fit is far from its minimum if the loss may be more than 1 % above it.
+FAR = 0.01
+
+
+def shortfall(result: FitResult) -> str:
+    """Say what a fit has not reached; empty if it ends where it should."""
+    if result.status in UNCONVERGED:
+        return f"{result.status}: {result.message}"
+    if result.status == "converged" and result.distance > FAR:
+        return f"the loss may be {result.distance:.0%} above its minimum, lower tol: {result.message}"
+    return ""
+
+
+class LinearEstimator(SparseCoefMixin, BaseEstimator):
+    """An estimator that predicts from coef_ and intercept_."""
+
+    def _coefficients(self) -> tuple[FloatArray, FloatArray]:
+        """Return coef_ and intercept_ as dense arrays: a user may have made coef_ sparse and intercept_ one number."""
+        coef = self.coef_.toarray() if issparse(self.coef_) else as_local("coef_", self.coef_)
+        intercept = as_local("intercept_", self.intercept_)
+        if np.ndim(intercept) == 0:
+            intercept = np.full(len(coef), intercept)
+        return as_parameters(coef, intercept, self.n_features_in_, ("coef_", "intercept_"))
+
+    def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        refuse_masked("X", X)
+        # Check the indices of a sparse matrix first: SciPy and scikit-learn trust them.
+        if issparse(X):
+            X = as_csr(X)
+        else:
+            X = np.asarray(X) if isinstance(X, (list, tuple)) else as_local("X", X)
+            check_numbers(X)
+        dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
+        if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
+            dtypes.append(X.dtype)
+        # `fit` and `decision_function` check that X is finite, and name the place if it is not: do it once.
+        try:
+            return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
+        except TypeError as error:
+            raise TypeError(f"X must hold real numbers: {error}") from None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _num_threads(self) -> int | None:
+        if self.n_jobs is None:
+            return None
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
+        # As everywhere in scikit-learn: -1 means all threads, -2 all but one.
+        return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
+
+
+def dtype_of(X: Any) -> np.dtype:
+    """Return the dtype of coef_: float64 if X is float64, else float32."""
+    return np.dtype(np.float64) if X.dtype == np.float64 else np.dtype(np.float32)

@@ -1,0 +1,244 @@
+"""What the estimators of single families share: parameters, fit, predictions."""
+
+import warnings
+from abc import abstractmethod
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from ..data.arguments import refuse_masked
+from ..families import OutputsFamily
+from ..fitting.fit import fit
+from ..fitting.goodness import explained_deviance
+from ..fitting.passes import decision_function, predict_mean
+from ..fitting.result import FitResult
+from ..fitting.solving import SOLVERS
+from ..runtime.arrays import FloatArray
+from .base import LinearEstimator, dtype_of, shortfall
+from .progress import ProgressLine
+from .sklearn_input import as_local, as_weights
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GeneralizedLinearModel(LinearEstimator):
+    """Parameters, and a fit to targets that are already numbers."""
+
+    alpha: float = 1.0
+    l1_ratio: float = 0.0
+    fit_intercept: bool = True
+    penalty_factor: Any = None
+    bounds: Any = None
+    solver: str = "auto"
+    tol: float = 1e-4
+    max_iter: int = 100
+    warm_start: bool = False
+    verbose: int = 0
+    n_jobs: int | None = None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "fit_intercept": ["boolean"],
+        "penalty_factor": ["array-like", None],
+        "bounds": [tuple, list, None],
+        "solver": [StrOptions(set(SOLVERS))],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "n_jobs": [None, Integral],
+    }
+
+    @abstractmethod
+    def _family(self) -> OutputsFamily:
+        """Return the distribution of y that the parameters tell."""
+
+    def _fit_targets(self, X: Any, y: np.ndarray, weights: np.ndarray | None, offset: Any) -> None:
+        """Fit to y, (n_samples,) or (n_samples, n_outputs), and set the fitted attributes."""
+        line = ProgressLine() if self.verbose else None
+        result = fit(
+            X,
+            y,
+            family=self._family(),
+            solver=self.solver,
+            l2=(1 - self.l1_ratio) * self.alpha,
+            l1=self.l1_ratio * self.alpha,
+            penalty_factor=self.penalty_factor,
+            bounds=self.bounds,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            sample_weight=weights,
+            offset=_as_columns(offset),
+            init=self._warm_start(1 if y.ndim == 1 else y.shape[1]),
+            fit_intercept=self.fit_intercept,
+            callback=line,
+            num_threads=self._num_threads(),
+        )
+        if line is not None:
+            line.close(f"{result.status}: {result.message}")
+        assert isinstance(result.family, OutputsFamily)
+        self.result_, self._fitted_family = result, result.family
+        dtype = dtype_of(X)
+        self._is_single = y.ndim == 1
+        self.coef_, self.intercept_ = result.W.astype(dtype), result.b.astype(dtype)
+        if self._is_single:
+            self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+        self.n_iter_ = result.n_iter
+        if result.status == "interrupted":
+            raise KeyboardInterrupt(result.message)
+        if missed := shortfall(result):
+            warnings.warn(missed, ConvergenceWarning, stacklevel=3)
+
+    def _warm_start(self, n_outputs: int) -> tuple[FloatArray, FloatArray] | None:
+        if not self.warm_start or not hasattr(self, "coef_"):
+            return None
+        W, b = self._coefficients()
+        if W.shape != (n_outputs, self.n_features_in_):
+            raise ValueError(
+                f"warm_start needs the outputs and features of the previous fit, whose coef_ has shape {W.shape}; "
+                f"found {n_outputs} outputs and {self.n_features_in_} features"
+            )
+        return W, b if self.fit_intercept else np.zeros_like(b)
+
+    def _coefficients(self) -> tuple[FloatArray, FloatArray]:
+        W: Any = self.coef_
+        return np.atleast_2d(W.toarray() if issparse(W) else W), np.atleast_1d(self.intercept_)
+
+    def _logits(self, X: Any, offset: Any = None) -> FloatArray:
+        """Logits, (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = self._validate_X(X, reset=False)
+        logits = decision_function(X, *self._coefficients(), num_threads=self._num_threads())
+        return logits if offset is None else logits + _as_columns(offset)
+
+    def _means(self, X: Any, offset: Any = None) -> FloatArray:
+        """Means of y, (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = self._validate_X(X, reset=False)
+        options = {"offset": _as_columns(offset), "num_threads": self._num_threads()}
+        return predict_mean(X, *self._coefficients(), family=self._fitted_family, **options)
+
+    def _checked_weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
+        refuse_masked("sample_weight", sample_weight)
+        return None if sample_weight is None else as_weights(sample_weight, X)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
+    """A regression by one family; several outputs are fitted at once, as independent ones.
+
+    Minimises (1/Σs) Σ_i s_i d(y_i, m_i)/2 + alpha · (l1_ratio ‖W‖₁ + (1 − l1_ratio) ½‖W‖²). d is the unit deviance of
+    the family, and m_i the mean, which coef_ · x_i + intercept_ is the link of.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Weight of the penalty; 0 for none.
+    l1_ratio : float, default=0.0
+        The share of the L1 penalty.
+    fit_intercept : bool, default=True
+    penalty_factor : array_like of shape (n_features,), default=None
+        Multiplies the penalty of each feature; 0 leaves a feature free.
+    bounds : (lower, upper), default=None
+        lower ≤ coef_ ≤ upper; each a number or an array of shape (n_features,).
+    solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"}, default="auto"
+        As of `fastsoftmax.fit`.
+    tol : float, default=1e-4
+        Converged when no entry of the gradient is larger, and the estimated distance to the minimum is at most tol
+        times the loss.
+    max_iter : int, default=100
+    warm_start : bool, default=False
+        Start from the coefficients of the previous fit.
+    verbose : int, default=0
+    n_jobs : int, default=None
+        Threads: None and -1 mean all that the process may use. The result does not depend on it.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,), or (n_outputs, n_features) if y has columns
+        float64 if X is float64, else float32.
+    intercept_ : float, or ndarray of shape (n_outputs,)
+    dispersion_ : float, or ndarray of shape (n_outputs,)
+        Pearson's estimate; only of families that have one.
+    n_iter_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+    result_ : FitResult
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None) -> "GeneralizedLinearRegression":
+        """Fit to numbers.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+            Read without a copy, as by `SoftmaxRegression`.
+        y : array_like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array_like of shape (n_samples,), optional
+        offset : array_like of shape (n_samples,) or (n_samples, n_outputs), optional
+            Added to the logits: with the log link, the logarithm of an exposure.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values.
+        KeyboardInterrupt
+            On Ctrl-C. The fitted attributes then hold the best coefficients so far.
+        """
+        self._validate_params()
+        X = self._validate_X(X, reset=True)
+        self._fit_targets(X, self._as_targets(y), self._checked_weights(sample_weight, X), offset)
+        self._set_dispersion(self.result_)
+        return self
+
+    def _set_dispersion(self, result: FitResult) -> None:
+        if self._family().has_dispersion:
+            dispersion = result.dispersion
+            self.dispersion_ = dispersion[0] if self._is_single and dispersion is not None else dispersion
+
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Return the mean of y for every sample, of the shape of the y that was fitted."""
+        means = self._means(X, offset)
+        return means[:, 0] if self._is_single else means
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Return D², the share of the deviance that the model explains, 1 − D(y, m)/D(y, mean of y).
+
+        It is R² for the Gaussian family. Of several outputs it is the mean.
+        """
+        logits = self._logits(X, offset)
+        weights = self._checked_weights(sample_weight, logits)
+        return explained_deviance(self._fitted_family, self._as_targets(y), logits, weights)
+
+    def _as_targets(self, y: Any) -> np.ndarray:
+        refuse_masked("y", y)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        y = np.asarray(as_local("y", y))
+        if y.dtype == object and all(isinstance(value, Real) for value in y.flat):
+            y = y.astype(np.float64)
+        tags = self.__sklearn_tags__().target_tags
+        return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 and not tags.multi_output else y
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # All take several outputs. That tag is for those which take any numbers: its check passes negative ones.
+        tags.target_tags.positive_only = bool(self._family().outside(np.array([-1.0]))[0])
+        tags.target_tags.multi_output = not tags.target_tags.positive_only
+        return tags
+
+
+def _as_columns(offset: Any) -> Any:
+    """Return an offset with a column for each output; that of one output may be a vector."""
+    return offset if offset is None or np.ndim(offset) != 1 else np.asarray(as_local("offset", offset))[:, None]

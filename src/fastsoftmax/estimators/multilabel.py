@@ -1,0 +1,96 @@
+"""MultilabelRegression: a logistic regression for each label, all of them in one pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from ..data.arguments import refuse_masked
+from ..families import Bernoulli, OutputsFamily
+from .generalized_linear import GeneralizedLinearModel
+from .sklearn_input import as_local, check_labels
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class MultilabelRegression(ClassifierMixin, GeneralizedLinearModel):
+    """A logistic regression for each column of an indicator matrix, or for each class against all others.
+
+    What ``OneVsRestClassifier(LogisticRegression())`` fits, with a penalty of alpha = 1/(C · n_samples); all outputs
+    share each pass over X. The parameters are those of `PoissonRegression`, but for the default of alpha.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels; of indicators the numbers of the columns.
+    coef_ : ndarray of shape (n_classes, n_features), or (1, n_features) for two classes
+    intercept_ : ndarray of shape (n_classes,), or (1,)
+    n_iter_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+    result_ : FitResult
+    """
+
+    alpha: float = 1e-4
+
+    def _family(self) -> OutputsFamily:
+        return Bernoulli()
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MultilabelRegression":
+        """Fit to indicators, (n_samples, n_labels) of 0 and 1, or to labels, (n_samples,).
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape, type or values.
+        KeyboardInterrupt
+            On Ctrl-C. The fitted attributes then hold the best coefficients so far.
+        """
+        self._validate_params()
+        X = self._validate_X(X, reset=True)
+        refuse_masked("y", y)
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        y = np.asarray(as_local("y", y))
+        if y.ndim == 1 or y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+            check_labels("y", y)
+        check_classification_targets(y)
+        self._binarizer = LabelBinarizer().fit(y)
+        self.classes_ = self._binarizer.classes_
+        if len(self.classes_) < 2 and y.ndim == 1:
+            raise ValueError(f"y must hold at least two classes, found one class only: {self.classes_.tolist()[0]!r}")
+        targets = self._binarizer.transform(y).astype(np.float32)
+        self._fit_targets(X, targets, self._checked_weights(sample_weight, X), None)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Log-odds of the labels, (n_samples, n_classes); for two classes those of the second, (n_samples,)."""
+        logits = self._logits(X)
+        return logits if self._is_multilabel or logits.shape[1] > 1 else logits[:, 0]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return indicators where y was some, of a probability above ½, else the likeliest class of every sample."""
+        scores = self.decision_function(X)
+        return self._binarizer.inverse_transform(scores, threshold=0)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each label, (n_samples, n_classes); of classes, scaled to sum to one."""
+        means = self._means(X)
+        if self._is_multilabel:
+            return means
+        if means.shape[1] == 1:
+            return np.hstack([1 - means, means])
+        return means / means.sum(axis=1, keepdims=True)
+
+    @property
+    def _is_multilabel(self) -> bool:
+        return self._binarizer.y_type_.startswith("multilabel")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,63 @@
+"""The binomial family: successes and failures."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..data.arguments import check_finite, check_real
+from ..data.samples import Samples
+from ..runtime.arrays import Float64Array
+from ..runtime.override import override
+from .bernoulli import Bernoulli
+
+
+@dataclass(frozen=True)
+class Binomial(Bernoulli):
+    """Numbers of successes and of failures, as statsmodels and R's cbind have them.
+
+    A sample of t trials counts as t samples: F is a mean over the trials, and W and b are those of the Bernoulli family
+    with a row for each trial. L = y log(y/m) + (1 − y) log((1 − y)/(1 − m)), y being the share of successes.
+    """
+
+    name: ClassVar[str] = "binomial"
+    links: ClassVar[dict[str, str]] = {"logit": "binomial"}
+    support: ClassVar[str] = "numbers of successes and failures, which are not negative,"
+
+    @override
+    def check_targets(
+        self, values: NDArray[Any], n_samples: int, n_outputs: int | None, dtype: DTypeLike, name: str = "y"
+    ) -> Samples:
+        what = f"{self.support} for family={self.name!r}"
+        check_real(name, values, what)
+        if values.ndim not in (2, 3) or values.shape[-1] != 2 or 0 in values.shape:
+            shapes = "(n_samples, 2), or (n_samples, n_outputs, 2): successes and failures"
+            raise ValueError(f"{name} must have shape {shapes}; found {values.shape}")
+        counts = values.reshape(len(values), -1, 2).astype(np.float64)
+        check_finite(name, counts)
+        bad = np.argwhere(counts < 0)
+        if len(bad):
+            raise ValueError(f"{name} must hold {what}, found {counts[tuple(bad[0])]:g} at row {bad[0][0]}")
+        trials = counts.sum(axis=2)
+        unlike = np.flatnonzero((trials != trials[:, :1]).any(axis=1))
+        if len(unlike):
+            found = f"found {trials[unlike[0]].tolist()} at row {unlike[0]}"
+            raise ValueError(f"{name} must have as many trials for each output of a sample, {found}")
+        if not trials.any():
+            raise ValueError(f"{name} must have trials in some row, found none")
+        with np.errstate(invalid="ignore"):
+            shares = np.where(trials > 0, counts[..., 0] / trials, 0.5)
+        samples = super().check_targets(shares, n_samples, n_outputs, dtype, name)
+        return samples._replace(weight=trials[:, 0] / trials[:, 0].mean())
+
+    @override
+    def weighted(self, samples: Samples, weight: Float64Array | None) -> Samples:
+        # Trials are weights.
+        if weight is None:
+            return samples
+        assert samples.weight is not None
+        product = samples.weight * weight
+        if not product.any():
+            raise ValueError("sample_weight must not be zero for all samples that have trials")
+        return samples._replace(weight=product / product.mean())

@@ -1,0 +1,38 @@
+"""What every kind of model has: parameters and names of features, and the checks of these."""
+
+from collections import Counter
+
+import numpy as np
+
+from ..runtime.arrays import Float64Array
+from .columns import shown
+
+
+def check_parameters(W: Float64Array, b: Float64Array, least_rows: int, row: str) -> None:
+    """Raise ValueError unless W is (rows, n_features) and b (rows,), finite float64; `row` says what a row is."""
+    for name, array, ndim in (("W", W, 2), ("b", b, 1)):
+        if array.ndim != ndim:
+            raise ValueError(f"{name} must have {ndim} dimensions, found shape {array.shape}")
+    for name, array in (("W", W), ("b", b)):
+        if array.dtype != np.float64:
+            raise ValueError(f"{name} must be float64, found {array.dtype}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if len(W) < least_rows or W.shape[1] < 1:
+        rows = {1: "one row", 2: "two rows"}[least_rows]
+        raise ValueError(f"W must have {rows} or more, one {row}, and a column for each feature, found shape {W.shape}")
+    if b.shape != (len(W),):
+        raise ValueError(f"b must have an entry for each of the {len(W)} rows of W, found {b.shape}")
+
+
+def check_feature_names(names: tuple[str, ...] | None, n_features: int) -> None:
+    """Raise ValueError unless there are no names, or different ones for each feature."""
+    if names is None:
+        return
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("feature_names must be strings")
+    if len(names) != n_features:
+        raise ValueError(f"W has {n_features} columns, but there are {len(names)} feature names")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"feature name {shown(name)} appears more than once")

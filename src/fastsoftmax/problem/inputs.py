@@ -1,0 +1,144 @@
+"""The inputs of the curvature: features, centred if there is an intercept, and its 1; all times `unit`.
+
+The units make the curvature independent of the features' scale, up to rounding.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..penalties import ElasticNet
+from ..runtime.arrays import Float64Array, FloatArray
+from .sample import Sample
+
+# A feature is constant if its standard deviation is at most 100 roundings (eps) of its mean.
+CONSTANT = 100
+
+# The mean of p (1 − p) that is expected late in a fit; it weighs the features' moments against the penalty.
+LATE_WEIGHT = 0.003
+
+# Units and components change slowly with the penalty: recompute them only if it changes by this factor.
+SIMILAR_PENALTY = 2.0
+
+# The intercept is an input of this size: so large that it is among the leading components.
+INTERCEPT_UNIT = 1e3
+
+
+class Inputs(NamedTuple):
+    """What makes inputs of features, and parameters of what is found in inputs."""
+
+    mean: Float64Array  # (n_features,)
+    unit: Float64Array  # (n_inputs,)
+    l2: FloatArray  # (n_inputs,), the weights of ½ W_kj², in the units of the inputs
+    unseen: FloatArray  # (n_inputs,), second moments of inputs that are constant in the sample alone, in their units
+    penalty: ElasticNet  # that they are of
+
+    @classmethod
+    def of(
+        cls,
+        sample: Sample,
+        penalty: ElasticNet,
+        fit_intercept: bool,
+        second_moments: Callable[[Float64Array, NDArray[np.bool_]], Float64Array],
+    ) -> "Inputs":
+        """Choose the units by a sample.
+
+        Parameters
+        ----------
+        second_moments : callable
+            Returns the second moments over all rows, (n_features,), about these means; asked if there are features that
+            are constant in the sample, (n_features,). A rare one, which no row of the sample has, is not without
+            curvature.
+        """
+        weights, X = sample.spread, sample.X
+        mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
+        variance = _variance(X, weights, mean, sample.precision)
+        constant, unseen = variance == 0, np.zeros(len(variance))
+        if constant.any():
+            # About the value itself: the mean of equal values is rounded.
+            unseen[constant] = second_moments(np.where(constant, X[0], mean), constant)[constant]
+            unseen[unseen <= _rounding(mean, sample.precision) ** 2] = 0
+        unit = 1 / np.sqrt(_own_curvature(variance + unseen, mean, penalty.l2_of_features, sample.precision))
+        l2, unseen = penalty.l2_of_features * unit**2, unseen * unit**2
+        unseen[~np.isfinite(unseen)] = 0  # the unit of what overflows is zero
+        if fit_intercept:
+            unit, l2, unseen = np.append(unit, INTERCEPT_UNIT), np.append(l2, 0), np.append(unseen, 0)
+        return cls(mean, unit, l2.astype(X.dtype), unseen.astype(X.dtype), penalty)
+
+    def serves(self, penalty: ElasticNet) -> bool:
+        """Whether units and components are nearly those of another penalty, with the same factors of the features."""
+        own, other = self.penalty.l2, penalty.l2
+        return other == own or own / SIMILAR_PENALTY < other < own * SIMILAR_PENALTY
+
+    def penalized(self, penalty: ElasticNet) -> "Inputs":
+        """Return the same inputs with another penalty, which has the same factors of the features."""
+        if penalty.l2 == self.penalty.l2:
+            return self
+        l2 = (penalty.l2_of_features * self.unit[: len(self.mean)] ** 2).astype(self.l2.dtype)
+        return self._replace(l2=np.append(l2, self.l2[len(self.mean) :]), penalty=penalty)
+
+    def of_rows(self, X: FloatArray) -> FloatArray:
+        """Return the inputs of these rows, (n_rows, n_inputs)."""
+        n_features = len(self.mean)
+        inputs = np.empty((len(X), len(self.unit)), X.dtype)
+        centred = X - self.mean.astype(X.dtype)
+        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features])
+        overflows = self.unit == 0
+        if overflows.any():
+            inputs[:, overflows] = 0  # infinity times zero is NaN
+        inputs[:, n_features:] = self.unit[n_features:]
+        return inputs
+
+    def of_gradient(self, W: Float64Array, b: Float64Array, dtype: DTypeLike) -> FloatArray:
+        """Return what a gradient by W, (n_outputs, n_features), and b, (n_outputs, 1 or 0), is by weights of inputs."""
+        n_features = len(self.mean)
+        inputs = np.empty((len(W), len(self.unit)), dtype)
+        if b.size:
+            # The inputs are centred, so b + W mean is their intercept.
+            W = W - b * self.mean
+            np.multiply(b, INTERCEPT_UNIT, out=inputs[:, n_features:], casting="same_kind")
+        np.multiply(W, self.unit[:n_features], out=inputs[:, :n_features], casting="same_kind")
+        return inputs
+
+    def write_parameters(self, found: FloatArray, W_out: Float64Array, b_out: Float64Array) -> None:
+        """Write the W and b of the inputs' weights, (n_outputs, n_inputs), but for what centring adds to b."""
+        n_features = len(self.mean)
+        np.multiply(found[:, :n_features], self.unit[:n_features], out=W_out)
+        if b_out.size:
+            np.multiply(found[:, n_features:], INTERCEPT_UNIT, out=b_out)
+
+
+def _variance(
+    X: FloatArray, weights: Float64Array, mean: Float64Array, precision: np.dtype[np.floating]
+) -> Float64Array:
+    """Return the weighted variance of each feature, (n_features,), zero where it is only rounding."""
+    centred = X - mean.astype(X.dtype)
+    # The mean is rounded: subtract what that adds to the variance.
+    rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
+    variance: Float64Array = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
+    variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, precision)] = 0
+    return variance
+
+
+def _rounding(mean: Float64Array, precision: np.dtype[np.floating]) -> Float64Array:
+    """Return the standard deviation that rounding gives to constant features of these means."""
+    return CONSTANT * float(np.finfo(precision).eps) * np.abs(mean)
+
+
+def _own_curvature(
+    variance: Float64Array, mean: Float64Array, l2: float | Float64Array, precision: np.dtype[np.floating]
+) -> Float64Array:
+    """Return the curvature of each feature taken alone, (n_features,).
+
+    A feature without curvature gets more than any other has, so that steps hardly change its weights.
+    """
+    constant, eps, tiny = variance == 0, np.finfo(precision).eps, np.finfo(precision).tiny
+    own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
+    most = steepest[np.isfinite(steepest)].max(initial=tiny) + np.max(l2)
+    # A constant feature's only curvature is the penalty, which may be less than the rounding of the gradient. If a
+    # feature's squares underflow, the inverse would be infinite.
+    flat = (own < tiny) | constant & (l2 <= CONSTANT * eps * most)
+    own = np.where(flat, most if most > tiny else 1.0, own)
+    return np.where(np.isfinite(own), own, np.inf)
