@@ -1,4 +1,4 @@
-"""``python -m bench.any_f``: losses of many classes for PyTorch, forward and backward, beside its own; needs PyTorch."""
+"""``python -m bench.any_f``: losses of many classes for PyTorch, with gradients, beside its own; needs PyTorch."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from .tables import three_digits
 from .timing import time_once
 
 COLUMNS = ("what", "n×N×K", "s", "CPU s", "ratio", "peak MB")
-THEIRS = "PyTorch"
+THEIRS, IN_PLACE = "PyTorch", "the same, in place"
 TOLERANCE = 1e-5  # of float32, relative to the largest entry of a gradient
 
 # A call returns the loss and its gradients, as tensors.
@@ -48,7 +48,7 @@ def main() -> None:
     rows += measure(f"{options.samples}×{options.features}×{options.classes}", linear, options.repeats)
     facts |= ceilings.describe() | {
         "meanwhile": load.describe(),
-        "times": f"medians of {options.repeats} turns on {threads} threads; ratio: of PyTorch's time to this, in the same turn",
+        "times": f"medians of {options.repeats} turns on {threads} threads; ratio: of PyTorch's time to this in a turn",
         "peak": "memory beyond what the arguments take",
     }
     report.add_facts(facts)
@@ -63,14 +63,13 @@ def cross_entropies(n: int, n_classes: int) -> Calls:
 
     def call(loss: Callable[..., "torch.Tensor"], memory: "torch.Tensor") -> list["torch.Tensor"]:
         # Not a leaf, as the logits of a model.
-        z = memory.requires_grad_().view_as(memory)
-        value = loss(z, y)
-        return [value.detach(), *torch.autograd.grad(value, z)]
+        value = loss(memory.requires_grad_().view_as(memory), y)
+        return [value.detach(), *torch.autograd.grad(value, memory)]
 
     return {
         THEIRS: lambda: call(torch.nn.functional.cross_entropy, logits),
         "fastsoftmax.torch.cross_entropy": lambda: call(ours.cross_entropy, logits),
-        "the same, in place": lambda: call(lambda z, y: ours.cross_entropy(z, y, inplace=True), spent),
+        IN_PLACE: lambda: call(lambda z, y: ours.cross_entropy(z, y, inplace=True), spent),
     }
 
 
@@ -110,7 +109,7 @@ def measure(shape: str, calls: Calls, repeats: int) -> list[tuple[str, ...]]:
             began = process_time()
             seconds[name].append(time_once(call)[0])
             processor_seconds[name].append(process_time() - began)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in calls:
         ratio = median(a / b for a, b in zip(seconds[THEIRS], seconds[name], strict=True))
         peak = peaks[name]

@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
+ANY_F = ROOT / "docs" / "any-f.md"
+
 pytestmark = pytest.mark.skipif(
     not PAGES or not (ROOT / "src" / "fastsoftmax").is_dir(), reason="needs the pages and the sources"
 )
@@ -70,6 +72,25 @@ def test_the_pages_that_a_page_links_to_are_there(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_names_that_a_page_uses_can_be_imported(page):
     assert [name for name in sorted(names_in(page.read_text(encoding="utf-8"))) if not is_there(name)] == []
+
+
+BLOCKS = (
+    re.findall(r"^```python\n(.*?)^```", ANY_F.read_text("utf-8"), re.DOTALL | re.MULTILINE) if ANY_F.exists() else []
+)
+
+
+@pytest.mark.parametrize("library", [None, "torch", "jax"])
+def test_the_code_of_any_f_runs(library):
+    """The blocks that import a library, or those that import none of both, one after the other."""
+    if library is not None:
+        pytest.importorskip(library)
+    mine = [
+        block for block in BLOCKS if library == next((x for x in ("torch", "jax") if f"import {x}\n" in block), None)
+    ]
+    assert mine
+    names = {}
+    for block in mine:
+        exec(compile(block, str(ANY_F), "exec"), names)
 
 
 def test_a_wrong_name_is_found():

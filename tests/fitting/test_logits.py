@@ -268,7 +268,8 @@ def test_a_place_that_overlaps_the_logits_is_refused():
 
 
 # What each family is tested with: y for 37 samples and 5 outputs.
-TARGETS = {"softmax": make(5)[1]}
+SHARES = np.random.default_rng(3).uniform(0.1, 0.9, (37, 5))
+TARGETS = dict.fromkeys(FAMILIES, SHARES) | {"softmax": make(5)[1], "binomial": np.stack([SHARES, 3 - SHARES], axis=2)}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
