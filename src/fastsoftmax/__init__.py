@@ -15,10 +15,12 @@ from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, loss
 from .fitting.passes import gram, loss_grad, predict_mean, predict_proba, standardization
 from .fitting.path import PathResult, path
 from .fitting.result import FitResult
+from .leaves import Chunks
 from .runtime.config import show_config
 from .solvers import SGD
 
 if TYPE_CHECKING:
+    from . import chunks
     from .estimators.multilabel import MultilabelRegression
     from .estimators.regressions import (
         GammaRegression,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Chunks",
     "FitResult",
     "GammaRegression",
     "GaussianRegression",
@@ -43,6 +46,7 @@ __all__ = [
     "SoftmaxRegressionCV",
     "TweedieRegression",
     "__version__",
+    "chunks",
     "cross_entropy",
     "cross_entropy_grad",
     "families",
@@ -78,6 +82,8 @@ def __getattr__(name: str) -> object:
     if name in _ESTIMATORS:
         module = import_module(f".estimators.{_ESTIMATORS[name]}", __name__)
         return getattr(module, name)
+    if name == "chunks":
+        return import_module(".chunks", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

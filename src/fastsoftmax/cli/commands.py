@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 from scipy.sparse import issparse
 from typer.core import TyperGroup
 
 from .. import __version__, show_config
+from ..chunks import from_parquet
+from ..chunks.paths import is_many
 from ..estimators.softmax_regression import SoftmaxRegression
 from ..families import FAMILIES, OutputsFamily, as_family
 from ..files.columns import shown
@@ -35,9 +36,10 @@ from ..fitting.result import FitResult
 from ..fitting.solving import SOLVERS
 from .entry import INTERRUPTED
 from .export import export_command
-from .metrics import Evaluation, evaluate
-from .options import DATA, FITTED, FORCE, TARGET, THREADS, check_choice, sources_of
+from .metrics import evaluate
+from .options import DATA, FITTED, FORCE, MANY_DATA, TARGET, THREADS, check_choice, sources_of
 from .regression import fit_regression, quality_of
+from .reports import calibration_report, confusion_report, evaluation_report, fit_report, plain, two_columns
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -98,7 +100,7 @@ def demo(
 
 @app.command("fit")
 def fit_command(
-    data: DATA,
+    data: MANY_DATA,
     *,
     target: TARGET = None,
     out: Annotated[
@@ -132,7 +134,7 @@ def fit_command(
     ] = None,
     threads: THREADS = None,
 ) -> None:
-    """Fit a model to a table and write it to a file. Ctrl-C keeps the best model so far."""
+    """Fit a model to a table, or to many, and write it to a file. Ctrl-C keeps the best model so far."""
     check_output("--out", out, MODEL, sources=sources_of(data, target), force=force)
     check_choice("--solver", solver, SOLVERS)
     check_choice("--class-weight", class_weight, (None, "balanced"))
@@ -140,23 +142,23 @@ def fit_command(
     settings: dict[str, Any] = {"solver": solver, "max_iter": max_iter, "tol": tol, "fit_intercept": not no_intercept}
     settings |= {"C": C, "standardize": standardize, "class_weight": class_weight}
     if isinstance(of, OutputsFamily):
+        if is_many(data):
+            raise ValueError(f"--family must be softmax for many files, found {str(of)!r}")
         table = read_table(data, target, numeric=True)
         _say_shape(table, f"a target of family {of}")
         result, regression = fit_regression(table, of, threads=threads, **settings)
         _save(out, regression)
         _finish(result, tol, quality_of(regression, table, threads), out, unit="of half of the deviance")
         return
-    table = read_table(data, target)
-    classes = np.unique(np.asarray(table.y))
-    if len(classes) < 2:
-        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
-    _say_shape(table, f"{len(classes)} classes")
+    table = _read_chunks(data, target) if is_many(data) else _read_whole(data, target)
     # The same table makes the same file.
     estimator = SoftmaxRegression(random_state=0, n_jobs=threads, verbose=sys.stderr.isatty(), **settings)
     result = _fit_until_interrupted(estimator, table.X, table.y)
     model = Model(result.W, result.b, estimator.classes_, table.feature_names)
     _save(out, model)
-    accuracy = float(np.mean(model.predict(table.X, num_threads=threads) == table.y))
+    chunks = ((table.X, table.y),) if table.y is not None else table.X
+    right = [model.predict(X, num_threads=threads) == y for X, y in chunks]
+    accuracy = float(np.mean(np.concatenate(right)))
     _finish(result, tol, {"training accuracy": f"{accuracy:.2%}"}, out)
 
 
@@ -168,7 +170,7 @@ def _say_shape(table: Table, of_target: str) -> None:
 
 def _finish(result: FitResult, tol: float, quality: dict[str, str], out: Path, unit: str = "nats") -> None:
     """Report a fit whose model is saved."""
-    _console().print(_fit_report(result, tol, quality, out, unit))
+    _console().print(fit_report(result, tol, quality, out, unit))
     if result.status == "interrupted":
         _say("interrupted", f"{out} holds the best model so far", "bold yellow")
         raise typer.Exit(INTERRUPTED)
@@ -236,16 +238,16 @@ def evaluate_command(
         if plot is not None:
             raise ValueError(f"--plot is for softmax models, {model} is of family {str(fitted.family)!r}")
         of_model = {"samples": f"{table.X.shape[0]}", **quality_of(fitted, table, threads)}
-        _console().print(_two_columns(of_model))
+        _console().print(two_columns(of_model))
         return
     evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
     console = _console()
-    console.print(_evaluation_report(evaluation))
+    console.print(evaluation_report(evaluation))
     console.print("\nCalibration", style="bold")
-    console.print(_calibration_report(evaluation))
+    console.print(calibration_report(evaluation))
     if len(evaluation.classes) <= PRINTED_CLASSES:
         console.print("\nConfusion: row = true class, column = predicted class", style="bold")
-        console.print(_confusion_report(evaluation))
+        console.print(confusion_report(evaluation))
     if plot is not None:
         save_figure(plot, evaluation_figure(evaluation))
         console.print(f"wrote {plot}", markup=False, soft_wrap=True)
@@ -258,6 +260,27 @@ app.command("export")(export_command)
 def config() -> None:
     """Show the version, the compiler, the instruction sets and the threads in use."""
     show_config()
+
+
+def _read_whole(data: Path, target: str | None) -> Table:
+    """Read a file, and say what it holds."""
+    table = read_table(data, target)
+    classes = np.unique(np.asarray(table.y))
+    if len(classes) < 2:
+        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
+    _say_shape(table, f"{len(classes)} classes")
+    return table
+
+
+def _read_chunks(data: Path, target: str | None) -> Table:
+    """Open a folder or a pattern of Parquet files, which may be larger than memory, and say what they are."""
+    if target is None:
+        raise ValueError(f"{data} needs a target, a column")
+    chunks = from_parquet(data, target)
+    n_files = len({groups.source.path for groups in chunks.groups})
+    shape = f"{chunks.n_samples} samples × {chunks.n_features} features"
+    _console().print(f"{shape} in {n_files} files, {len(chunks)} chunks")
+    return Table(chunks, chunks.feature_names)
 
 
 def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
@@ -304,74 +327,6 @@ def _keep(name: str, model: Model | RegressionModel) -> str:
     return f"the fitted model is in {Path(directory, name)}: copy it from there"
 
 
-def _fit_report(result: FitResult, tol: float, quality: dict[str, str], out: Path, unit: str) -> Grid:
-    seconds = result.history["seconds"][-1]
-    return _two_columns(
-        {
-            "status": result.status,
-            "loss": f"{result.loss:.6g} {unit} a sample, penalty included",
-            "gradient norm": f"{result.grad_norm:.3g}, tol {tol:g}",
-            "iterations": f"{result.n_iter}",
-            "passes over the data": f"{result.n_passes}",
-            "time": f"{seconds:.3g} s",
-            **quality,
-            "model": str(out),
-        }
-    )
-
-
-def _evaluation_report(evaluation: Evaluation) -> Grid:
-    return _two_columns(
-        {
-            "samples": str(evaluation.n_samples),
-            "accuracy": f"{evaluation.accuracy:.2%}",
-            "log-loss": f"{evaluation.log_loss:.6g} nats",
-            "calibration error": f"{evaluation.calibration_error:.4f}",
-        }
-    )
-
-
-def _two_columns(rows: dict[str, str]) -> Grid:
-    grid = Grid.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows.items():
-        grid.add_row(name, Text(_plain(value)))
-    return grid
-
-
-def _calibration_report(evaluation: Evaluation) -> Grid:
-    bins = evaluation.bins
-    edges = np.linspace(0, 1, len(bins) + 1)
-    grid = Grid(box=None)
-    for heading in ("confidence", "mean confidence", "accuracy", "samples"):
-        grid.add_column(heading, justify="right", header_style="dim")
-    for lower, upper, row in zip(edges, edges[1:], bins, strict=False):
-        if row["count"]:
-            grid.add_row(
-                f"{lower:.2f} to {upper:.2f}",
-                f"{row['confidence']:.4f}",
-                f"{row['accuracy']:.4f}",
-                str(row["count"]),
-            )
-    return grid
-
-
-def _confusion_report(evaluation: Evaluation) -> Grid:
-    labels = [Text(_plain(str(label)), overflow="ellipsis") for label in evaluation.classes]
-    grid = Grid(box=None)
-    grid.add_column("", style="dim", justify="right", max_width=14, no_wrap=True)
-    for label in labels:
-        grid.add_column(label, header_style="dim", justify="right", max_width=14, no_wrap=True)
-    for k, label in enumerate(labels):
-        cells = [
-            Text(str(count), style="bold" if j == k else "" if count else "dim")
-            for j, count in enumerate(evaluation.confusion[k])
-        ]
-        grid.add_row(label, *cells)
-    return grid
-
-
 def _describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
@@ -382,13 +337,8 @@ def _describe(error: BaseException) -> str:
 
 def _say(kind: str, message: str, style: str) -> None:
     """Print one line on standard error."""
-    line = Text.assemble((f"{kind}: ", style), (_plain(message), style.removeprefix("bold ")))
+    line = Text.assemble((f"{kind}: ", style), (plain(message), style.removeprefix("bold ")))
     Console(stderr=True, highlight=False).print(line, soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    """Replace control characters, which text from files may hold, by spaces: the result is one line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _console() -> Console:

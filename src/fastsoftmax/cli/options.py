@@ -7,6 +7,14 @@ import typer
 
 FITTED = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
 DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
+MANY_DATA = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A .csv, .parquet, .npz, .npy or .svm file; or a folder or a pattern of .parquet files, 'data/*.parquet', "
+        "which may be larger than memory.",
+    ),
+]
 TARGET = Annotated[
     str | None,
     typer.Option(

@@ -26,7 +26,11 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
         center = None if issparse(X) else getattr(self, "_center", None)
-        logits = decision_function(X, *self._coefficients(), center=center, num_threads=self._num_threads())
+        coef, intercept = self._coefficients()
+        never = np.isneginf(intercept)  # classes that are ruled out
+        finite = np.where(never, 0, intercept) if never.any() else intercept
+        logits = decision_function(X, coef, finite, center=center, num_threads=self._num_threads())
+        logits[:, never] = -np.inf
         return logits.ravel() if logits.shape[1] == 1 else logits
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -12,13 +12,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from ..data.arguments import as_generator
-from ..fitting.fit import fit
-from ..fitting.passes import standardization
+from ..fitting.binding import start
 from ..fitting.result import FitState
+from ..fitting.solving import Settings, solve
 from ..fitting.stream import fit_chunk
+from ..leaves import is_chunks
+from ..penalties import as_penalty
+from ..problem.objective import Objective
 from ..runtime.vectors import project
 from ..solvers import SGD, Walk
 from .base import dtype_of, shortfall
+from .bound import Bound, bound_arrays, bound_chunks
 from .callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from .classifier import (
     bounds_of,
@@ -154,15 +158,16 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
     }
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "SoftmaxRegression":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SoftmaxRegression":
         """Fit to labels, or to rows of target probabilities.
 
         Parameters
         ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features), or Chunks
             Read without a copy: float64, float32, float16, `ml_dtypes.bfloat16`, uint8 or int8, in any order and with
-            any strides, memory-mapped or not, or CSR of float32 or float64. Other types become float64, or CSR.
-        y : array_like of shape (n_samples,) or (n_samples, n_classes)
+            any strides, memory-mapped or not, or CSR of float32 or float64. Other types become float64, or CSR. Chunks,
+            such as `fastsoftmax.chunks.from_parquet` makes, hold X, y and sample_weight of more rows than memory holds.
+        y : array_like of shape (n_samples,) or (n_samples, n_classes), None with Chunks
             Labels of any kind; or, with at least two columns, probabilities or counts of the classes 0, 1, …
         sample_weight : array_like of shape (n_samples,), optional
 
@@ -178,54 +183,42 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             On Ctrl-C. The fitted attributes then hold the best coefficients so far.
         """
         self._validate_params()
-        X = self._validate_X(X, reset=True)
-        targets, classes = self._encode(y, X.shape[0])
-        weights = self._weights(sample_weight, X, targets, classes)
-        total_weight = float(X.shape[0]) if weights is None else total_of(weights)
+        loss, classes, total_weight, scale, shift = self._bind(X, y, sample_weight)
         penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes), self.group)
-        num_threads = self._num_threads()
-        scale = shift = None
-        if self.standardize:
-            scale, shift = standardization(X, sample_weight=weights, center=self.fit_intercept, num_threads=num_threads)
+        dtype, shape = dtype_of(loss.X), (len(classes), loss.X.shape[1])
         line = ProgressLine() if self.verbose else None
         tasks = None
         if hasattr(self, "_skl_callbacks"):
 
             def of_state(state: FitState) -> dict[str, Any]:
                 W, b, center = _of_stored(state.W, state.b, scale, shift)
-                return fitted_attributes(W, b, state.iteration, classes, dtype_of(X), center)
+                return fitted_attributes(W, b, state.iteration, classes, dtype, center)
 
             metadata = None if sample_weight is None else {"sample_weight": sample_weight}
             tasks = FitTasks(self, of_state, {"X": X, "y": y, "metadata": metadata}, self.max_iter)
         watchers = [watcher for watcher in (line, tasks) if watcher is not None]
-        result = fit(
-            X,
-            targets,
-            solver=self.solver,
-            l2=penalty.l2,
-            l1=penalty.l1,
+        whole = as_penalty(
+            *(penalty.l2, penalty.l1, shape),
             penalty_factor=self.penalty_factor,
             group=self.group,
-            bounds=self._bounds(len(classes), X.shape[1], scale),
+            bounds=self._bounds(*shape, scale),
+        )
+        settings = Settings(
+            solver=self.solver,
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
-            sample_weight=weights,
-            init=self._warm_start(classes, scale, shift),
-            fit_intercept=self.fit_intercept,
-            scale=scale,
-            shift=shift,
             callback=(lambda state: any(watch(state) for watch in watchers)) if watchers else None,
             random_state=self.random_state,
-            num_threads=num_threads,
         )
+        result = solve(Objective(loss, whole), start(self._warm_start(classes, scale, shift), loss), settings)
         W, b, center = _of_stored(result.W, result.b, scale, shift)
         result = replace(result, W=W, b=b if center is None else b - project(W, center))
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         self.result_ = result
-        self.__dict__.update(fitted_attributes(W, b, result.n_iter, classes, dtype_of(X), center))
-        self._stream = Stream(X.shape[0], total_weight)
+        self.__dict__.update(fitted_attributes(W, b, result.n_iter, classes, dtype, center))
+        self._stream = Stream(len(loss), total_weight)
         if tasks is not None:
             tasks.close()
         if result.status == "interrupted":
@@ -303,6 +296,10 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         if hasattr(self, "result_"):
             del self.result_
         return self
+
+    def _bind(self, X: Any, y: Any, sample_weight: Any) -> Bound:
+        """Check the data, and bind them for a fit."""
+        return (bound_chunks if is_chunks(X) else bound_arrays)(self, X, y, sample_weight)
 
     def _bounds(self, n_classes: int, n_features: int, scale: np.ndarray | None) -> Any:
         """Bounds of W for what is fitted; that of scaled features is coef_ over the scale, which is positive."""

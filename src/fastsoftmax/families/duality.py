@@ -17,12 +17,13 @@ minimum q = softmax(z), so q starts there. Then q ← ȳ + c (q − ȳ) with c �
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.arguments import overflow_shows
 from ..data.features import Features, Parameters
 from ..data.samples import Samples
 from ..penalties import ElasticNet
-from ..runtime.arrays import Float64Array
+from ..runtime.arrays import Float64Array, FloatArray
 from ..runtime.vectors import largest
 
 # At most 50 Newton steps for b; stop once |Σ_i ω_i (q_i − ȳ_i)| is at most 1e-13 of Σ_i ω_i.
@@ -39,8 +40,33 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
     if not penalty.penalizes_all:
         return np.nan
     W, b = at.W, at.b
+    Y, mass, fixed = in_columns(X, samples, W)
+    primal = mean_loss(fixed + b[:, None], Y, mass) + penalty.absolute(W) + penalty.square(W)
+
+    class_mass = Y @ mass
+    q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else distribution(fixed + b[:, None])
+    if fit_intercept:
+        # Newton leaves a small excess: mix a distribution into q that removes it. It is constant, but in samples with
+        # a class that is ruled out, which keep their targets.
+        ruled = ruled_out(samples, len(X))
+        excess, room = q @ mass - class_mass, class_mass - Y @ (mass * ruled)
+        part = float(np.max(excess / np.where(excess > 0, excess + room, 1.0)))
+        if 0 < part < 1:
+            constant = np.maximum(room - (1 - part) / part * excess, 0) / (mass @ ~ruled)
+            q = (1 - part) * q + part * np.where(ruled, Y, constant[:, None])
+    V = X.exact_sums((mass * (q - Y)).T)
+    shrinkage = penalty.shrinkage(-V)
+    if shrinkage < 1:
+        q, V = Y + shrinkage * (q - Y), shrinkage * V
+    return primal - dual_mean(q, Y, mass, samples.offset) + penalty.conjugate(-V)
+
+
+def in_columns(X: Features, samples: Samples, W: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Return ȳ (n_classes, n), ω (n,), as if these were all samples, and W x + o (n_classes, n).
+
+    A sample is a column: NumPy adds up few long rows much faster than many short ones.
+    """
     labels, targets, n_classes, _, sample_weight, offset, _ = samples
-    # Samples are columns here: NumPy adds up few long rows much faster than many short ones.
     if targets is None:
         rows = np.zeros((n_classes, len(X)))
         rows[labels, np.arange(len(X))] = 1
@@ -54,30 +80,23 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
     fixed = np.ascontiguousarray(X.exact_products(W).T)
     if offset is not None:
         fixed += offset.T
-    primal = _loss(fixed + b[:, None], Y, mass) + penalty.absolute(W) + penalty.square(W)
+    return Y, mass, fixed
 
-    class_mass = Y @ mass
-    q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else _softmax(fixed + b[:, None])
-    if fit_intercept:
-        # Newton leaves a small excess: mix a distribution into q that removes it. It is constant, but in samples with
-        # a class that is ruled out, which keep their targets.
-        ruled = np.zeros(len(X), np.bool_)
-        if offset is not None:
-            ruled |= np.isneginf(offset).any(axis=1)
-        excess, room = q @ mass - class_mass, class_mass - Y @ (mass * ruled)
-        part = float(np.max(excess / np.where(excess > 0, excess + room, 1.0)))
-        if 0 < part < 1:
-            constant = np.maximum(room - (1 - part) / part * excess, 0) / (mass @ ~ruled)
-            q = (1 - part) * q + part * np.where(ruled, Y, constant[:, None])
-    V = X.exact_sums((mass * (q - Y)).T)
-    shrinkage = penalty.shrinkage(-V)
-    if shrinkage < 1:
-        q, V = Y + shrinkage * (q - Y), shrinkage * V
+
+def ruled_out(samples: Samples, n_samples: int) -> NDArray[np.bool_]:
+    """Whether a class is ruled out for a sample, (n_samples,)."""
+    if samples.offset is None:
+        return np.zeros(n_samples, np.bool_)
+    return np.asarray(np.isneginf(samples.offset).any(axis=1))
+
+
+def dual_mean(q: Float64Array, Y: Float64Array, mass: Float64Array, offset: FloatArray | None) -> float:
+    """Σ_i ω_i (H(q_i) + ⟨q_i − ȳ_i, o_i⟩); q and Y are (n_classes, n)."""
     dual = float(_entropy(q) @ mass)
     if offset is not None:
         change = q - Y
         dual += float(np.where(change == 0, 0.0, change * np.where(change == 0, 0.0, offset.T)).sum(axis=0) @ mass)
-    return primal - dual + penalty.conjugate(-V)
+    return dual
 
 
 def _probabilities(
@@ -87,7 +106,7 @@ def _probabilities(
     # The optimal intercept of a class without samples is −∞.
     b = np.where(class_mass > 0, b, -np.inf)
     present = np.flatnonzero(class_mass)
-    loss, q = _loss(fixed + b[:, None], Y, mass), _softmax(fixed + b[:, None])
+    loss, q = mean_loss(fixed + b[:, None], Y, mass), distribution(fixed + b[:, None])
     for _ in range(MAX_NEWTON):
         excess = (q @ mass - class_mass)[present]
         if largest(excess) <= BALANCED * mass.sum():
@@ -98,18 +117,18 @@ def _probabilities(
         step[present] = -np.linalg.lstsq(hessian, excess, rcond=1e-12)[0]
         t = 1.0
         while t > 1e-3:
-            trial = _loss(fixed + (b + t * step)[:, None], Y, mass)
+            trial = mean_loss(fixed + (b + t * step)[:, None], Y, mass)
             if trial <= loss + 1e-14 * abs(loss):
                 break
             t *= 0.5
         else:
             break
         b = b + t * step
-        loss, q = trial, _softmax(fixed + b[:, None])
+        loss, q = trial, distribution(fixed + b[:, None])
     return q
 
 
-def _loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
+def mean_loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
     """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); samples of weight zero may hold any values. All are (n_classes, n)."""
     top = logits.max(axis=0)
     relative = logits - np.where(np.isfinite(top), top, 0.0)
@@ -118,7 +137,8 @@ def _loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
     return float(np.where(mass > 0, terms, 0.0) @ mass)
 
 
-def _softmax(logits: Float64Array) -> Float64Array:
+def distribution(logits: Float64Array) -> Float64Array:
+    """Softmax of every column."""
     top = logits.max(axis=0)
     exponentials: Float64Array = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
     exponentials /= np.maximum(exponentials.sum(axis=0), np.finfo(np.float64).tiny)

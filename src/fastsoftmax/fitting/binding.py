@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from ..data.arguments import as_parameters, check_finite
 from ..data.features import AnyMatrix, bind_features
 from ..families import Family, as_family
+from ..leaves import LocalPasses, as_chunks, bind_passes, is_chunks
 from ..problem.loss import Loss
 from ..runtime.arrays import Float64Array
 
@@ -14,7 +15,7 @@ Init = tuple[ArrayLike, ArrayLike]
 
 def bind(
     X: AnyMatrix,
-    y: ArrayLike,
+    y: ArrayLike | None,
     *,
     family: str | Family = "softmax",
     link: str | None = None,
@@ -26,8 +27,20 @@ def bind(
     num_threads: int | None = None,
 ) -> Loss:
     """Return the loss of data as users have them; arguments and errors as of `fit`."""
-    features = bind_features(X, scale, shift)
     of = as_family(family, link)
+    if is_chunks(X):
+        chunks = as_chunks(X, y=y, sample_weight=sample_weight, offset=offset)
+        return bind_passes(
+            LocalPasses(chunks),
+            of,
+            fit_intercept=bool(fit_intercept),
+            scale=scale,
+            shift=shift,
+            num_threads=num_threads,
+        )
+    if y is None:
+        raise ValueError("y must be given where X is an array, found None")
+    features = bind_features(X, scale, shift)
     samples = of.samples(y, len(features), features.dtype, sample_weight=sample_weight, offset=offset)
     return Loss(features, samples, of, fit_intercept=bool(fit_intercept), num_threads=num_threads)
 

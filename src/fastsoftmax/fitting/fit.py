@@ -22,7 +22,7 @@ from .solving import Settings, solve
 
 def fit(
     X: AnyMatrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     family: str | Family = "softmax",
     link: str | None = None,
@@ -54,11 +54,13 @@ def fit(
 
     Parameters
     ----------
-    X : array_like or sparse matrix of shape (n_samples, n_features)
+    X : array_like or sparse matrix of shape (n_samples, n_features), or Chunks
         Read as it is: float64, float32, float16, `ml_dtypes.bfloat16`, uint8, int8 or bool, in any order and of any
         strides, memory-mapped or not, or SciPy's CSR of float32 or float64. Other integers are copied to float64,
-        other sparse formats to CSR. float64 is computed with in float64, all others in float32.
-    y : array_like of shape (n_samples,) or (n_samples, n_classes)
+        other sparse formats to CSR. float64 is computed with in float64, all others in float32. Chunks, such as those
+        of `fastsoftmax.chunks`, hold X, y, weights and offsets of more rows than memory holds; the result is that of
+        arrays up to the order of sums. "sgd" does not serve them, nor does any family but softmax.
+    y : array_like of shape (n_samples,) or (n_samples, n_classes), None with Chunks
         Class indices 0, 1, …, or rows of target probabilities or counts: floats, or whole numbers of equal sums. For
         another family the outputs that W has a row for, (n_samples,) or (n_samples, n_outputs); for "binomial"
         successes and failures, (n_samples, 2) or (n_samples, n_outputs, 2).

@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike
 from .. import _kernels
 from ..data.arguments import C_TYPE, as_matrix, check_finite, is_finite, overflow_shows
 from ..data.samples import Samples
-from ..families import SOFTMAX, Family
+from ..families import SOFTMAX, Family, as_family
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from ..runtime.threads import resolve_num_threads
-from .binding import as_family
 from .logit_options import (
     CrossEntropy,
     CrossEntropyOptions,

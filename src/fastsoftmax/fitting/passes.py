@@ -17,9 +17,10 @@ from ..data.arguments import (
     is_finite,
     overflow_shows,
 )
-from ..data.features import AnyMatrix, Features, Parameters, PassOptions, bind_features
+from ..data.features import AnyMatrix, Features, Parameters, PassOptions, bind_features, factors_of, moments
 from ..data.samples import as_offset, as_sample_weight
 from ..families import SOFTMAX, Family, as_family
+from ..leaves import LocalPasses, as_chunks, bind_passes, is_chunks, standardization_of
 from ..penalties import ElasticNet
 from ..runtime.arrays import FloatArray
 from ..runtime.precision import Precision
@@ -28,10 +29,6 @@ from ..runtime.vectors import project
 from .logits import EXP_WORK
 
 PrecisionName = Literal["exact", "fast", "rough"]
-
-# Roundings of its mean that a feature's deviation may be made of, beyond which it is what it says; and numbers of such
-# features that are looked at together.
-NEARLY_CONSTANT, MOST_NUMBERS = 1e4, 1_000_000
 
 
 def loss_grad(
@@ -231,8 +228,8 @@ def standardization(
 
     Parameters
     ----------
-    X : array_like or sparse matrix of shape (n_samples, n_features)
-        As in `loss_grad`.
+    X : array_like or sparse matrix of shape (n_samples, n_features), or Chunks
+        As in `loss_grad`; chunks have weights of their own.
     sample_weight : array_like of shape (n_samples,), optional
         Non-negative; means are weighted.
     center : bool
@@ -249,34 +246,15 @@ def standardization(
     ValueError
         If an argument has the wrong shape, type or values, or X holds NaN or infinity.
     """
+    if is_chunks(X):
+        passes = LocalPasses(as_chunks(X, sample_weight=sample_weight))
+        return standardization_of(bind_passes(passes, SOFTMAX, num_threads=num_threads), center)
     features = bind_features(X)
     threads = resolve_num_threads(num_threads, features.n_entries)
-    weights = as_sample_weight(sample_weight, len(features))
-    mean, deviation = features.moments(weights, threads)
+    mean, deviation = moments(features, as_sample_weight(sample_weight, len(features)), threads)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         features.check_finite("X")
-        raise ValueError(f"X is so large that its variance overflows {features.dtype}; scale its features")
-    suspects = np.flatnonzero(
-        (mean != 0) & (deviation <= NEARLY_CONSTANT * np.finfo(features.dtype).eps * np.abs(mean))
-    )
-    step = max(1, MOST_NUMBERS // len(features))
-    for first in range(0, len(suspects), step):
-        columns = suspects[first : first + step]
-        mean[columns], deviation[columns] = _nearly_constant(features.columns(columns).values(), weights)
-    # The mean as X's dtype has it: the kernels subtract that.
-    mean = mean.astype(features.dtype).astype(np.float64)
-    scale = 1 / np.where(deviation > 0, deviation, 1.0)
-    return scale, -mean * scale if center else np.zeros_like(scale)
-
-
-def _nearly_constant(columns: FloatArray, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """Means and deviations of features that hardly differ from their first value: a constant is that, and has none."""
-    if weights is not None:
-        columns, weights = columns[weights > 0], weights[weights > 0]
-    differences = columns.astype(np.float64) - columns[0]
-    mean = np.average(differences, axis=0, weights=weights)
-    variance = np.average((differences - mean) ** 2, axis=0, weights=weights)
-    return columns[0] + mean, np.sqrt(variance)
+    return factors_of(mean, deviation, features.dtype, center)
 
 
 @overflow_shows

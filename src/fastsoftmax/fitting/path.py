@@ -1,6 +1,6 @@
 """path: the same data fitted with many penalties, each fit from where the one before ended."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypedDict, Unpack, overload
 
@@ -106,7 +106,7 @@ class FitOptions(TypedDict, total=False):
 
 def path(
     X: AnyMatrix,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     l2s: ArrayLike | None = None,
     l1s: ArrayLike | None = None,
@@ -151,7 +151,7 @@ def path(
         On Ctrl-C before the first loss is known.
     """
     strengths = _as_strengths(l2s, l1s)
-    of_data, settings = _split(options)
+    of_data, settings = split_options(options)
     loss = bind(X, y, **of_data)
     shape = loss.n_outputs, loss.X.shape[1]
     common = as_penalty(0.0, 0.0, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
@@ -183,11 +183,11 @@ def walk(
         yield result
 
 
-def _split(options: FitOptions) -> tuple[dict[str, Any], Settings]:
-    """Return what `bind` takes, and the rest as the settings of `solve`."""
+def split_options(options: Mapping[str, Any], function: str = "path") -> tuple[dict[str, Any], Settings]:
+    """Return what `bind` takes, and the rest as the settings of `solve`; function is whose options these are."""
     for name in options:
         if name not in FitOptions.__annotations__:
-            raise TypeError(f"path() got an unexpected keyword argument {name!r}")
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
     of_solver = {field.name for field in fields(Settings)} & set(options)
     settings: dict[str, Any] = {name: value for name, value in options.items() if name in of_solver}
     return {name: value for name, value in options.items() if name not in of_solver}, Settings(**settings)

@@ -13,7 +13,7 @@ from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal, output_hessians
 from .loss import Loss
 from .products import gram
-from .sample import CHOICE, MOST_ROWS, Importance, Sample, curvatures, draw_part, sample_rows, unsaturated
+from .sample import CHOICE, MOST_ROWS, Sample, curvatures, sample_rows, unsaturated
 
 # A matrix has at most 3,000 rows (72 MB), and its Gram matrices for all pairs of classes 6,000 (144 MB of float32).
 MOST_ENTRIES, MOST_PAIRED = 3_000, 6_000
@@ -74,14 +74,15 @@ def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     n_samples, n_inputs, n_outputs = len(loss), n_features + loss.fit_intercept, loss.n_outputs
     categorical = loss.family.is_categorical
     work = n_inputs**2 * n_outputs * (n_outputs + 1 if categorical else 2) / 4
-    cheap = n_samples * work <= max(CHEAP_PASSES * loss.pass_work, CHEAP_WORK)
+    cheap = loss.rows_at_hand and n_samples * work <= max(CHEAP_PASSES * loss.pass_work, CHEAP_WORK)
     n_rows = n_samples if cheap else min(n_samples, MOST_ROWS)
-    as_matrix = BlockPlan(True, cheap, n_rows == n_samples)
+    as_matrix = BlockPlan(True, cheap, loss.rows_at_hand and n_rows == n_samples)
     most = MOST_ENTRIES if categorical or n_outputs == 1 else MOST_INDEPENDENT
     fits = n_entries <= most and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
     fits = fits and n_rows * work <= max(MATRIX_PASSES * loss.pass_work, MATRIX_WORK)
     per_column = loss.X.n_entries / loss.X.shape[1]
-    if not categorical or per_column > MOST_ROWS or max(per_column * n_inputs, n_outputs * n_samples) > MOST_VALUES:
+    most_values = max(per_column * n_inputs, n_outputs * n_samples)
+    if not (categorical and loss.rows_at_hand) or per_column > MOST_ROWS or most_values > MOST_VALUES:
         return as_matrix if fits else None
     matrix_work = n_rows * work / GRAM_SPEED + MATRIX_SWEEPS * n_entries**2
     return as_matrix if fits and matrix_work <= ROWS_SWEEPS * n_entries * per_column else BlockPlan(False, True, True)
@@ -99,11 +100,12 @@ def hessian_of_entries(
     outputs, columns = np.divmod(entries, n_features)
     features, inputs = np.unique(columns[of_W], return_inverse=True)
     outputs[~of_W], columns[of_W], columns[~of_W] = entries[~of_W] - loss.n_weights, inputs, len(features)
-    part, mass = loss, _masses(loss)
-    if not plan.is_whole:
+    if plan.is_whole:
+        part, mass = loss, _masses(loss)
+    else:
         n_rows = sample_rows(len(loss))
         chosen = theta.any() and len(loss) > CHOICE * n_rows
-        part, mass = draw_part(loss, Importance.at(loss, theta, None) if chosen else None, n_rows)
+        part, mass = loss.draw(loss.importance(theta, None) if chosen else None, n_rows)
     means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
     probabilities, observed = curvatures(part, means)
     X = part.X if len(features) == n_features else part.X.columns(features)

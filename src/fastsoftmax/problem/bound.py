@@ -1,5 +1,7 @@
 """A bound of the Hessian's largest eigenvalue."""
 
+from functools import partial
+
 import numpy as np
 
 from ..data.samples import Samples
@@ -25,17 +27,14 @@ def half_gram_bound(loss: Loss) -> float:
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     X, intercept = loss.X, loss.fit_intercept
-    halves = Samples(np.zeros(len(X), dtype=np.intp), None, 2, weight=loss.mass)
-    two = Loss(X, halves, SOFTMAX, fit_intercept=intercept, num_threads=loss.num_threads, ledger=loss.ledger)
     n_features = X.shape[1]
     size = n_features + intercept
-    zero = np.zeros(two.n_params)
 
     def half_gram(v: Float64Array) -> Float64Array:
         v = v.ravel()
         direction = np.concatenate([v[:n_features], -v[:n_features], v[n_features:], -v[n_features:]])
-        product_W, product_b = two.split(two.hess_vec(zero, direction))
-        return np.concatenate([product_W[0], product_b[:1]]) if intercept else product_W[0]
+        (product,) = loss.average(partial(_of_halves, direction=direction))
+        return np.concatenate([product[:n_features], product[2 * n_features :][:1]])
 
     if size < SMALLEST_ITERATED:
         matrix = np.stack([half_gram(column) for column in np.eye(size)])
@@ -54,3 +53,11 @@ def half_gram_bound(loss: Loss) -> float:
         X.check_finite("X")
         raise ValueError(f"X is so large that XᵀX overflows {X.dtype}; scale its features")
     return 1.01 * float(largest)
+
+
+def _of_halves(loss: Loss, direction: Float64Array) -> tuple[Float64Array]:
+    """Return the Hessian of two classes of probability ½, times a direction."""
+    halves = Samples(np.zeros(len(loss), dtype=np.intp), None, 2, weight=loss.mass)
+    intercept, threads = loss.fit_intercept, loss.num_threads
+    two = Loss(loss.X, halves, SOFTMAX, fit_intercept=intercept, num_threads=threads, ledger=loss.ledger)
+    return (two.hess_vec(np.zeros(two.n_params), direction),)

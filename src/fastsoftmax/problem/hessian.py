@@ -1,5 +1,7 @@
 """Blocks of the Hessian of the data term: in directions of classes and of inputs, and its diagonal."""
 
+from functools import partial
+
 import numpy as np
 
 from ..families import SOFTMAX
@@ -151,21 +153,27 @@ def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:
     ValueError
         If a square overflows float64.
     """
-    mass = np.ones(len(loss)) if loss.mass is None else loss.mass
-    diagonal, traces, family = np.zeros_like(theta), 0.0, loss.family
-    for rows, mean in loss.means(theta):
-        _add_diagonal(diagonal, loss, rows, mean, mass)
-        traces += float((mass[rows] * family.trace(mean)).sum())
-    is_guess = not traces > SATURATED * mass.sum()
+    diagonal, traces, mass = loss.average(partial(_diagonal, theta=theta, guess=False))
+    is_guess = not traces > SATURATED * mass
     if is_guess:
-        diagonal[:] = 0
-        for rows, mean in loss.means(theta):
-            _add_diagonal(diagonal, loss, rows, np.full_like(mean, family.mean_at_zero(loss.n_outputs)), mass)
-    loss.count_pass()
+        diagonal, _, _ = loss.average(partial(_diagonal, theta=theta, guess=True))
     if not np.isfinite(diagonal.sum()):
         loss.X.check_finite("X")
         raise ValueError("X is so large that the squares of its features overflow float64; scale its features")
     return diagonal, is_guess
+
+
+def _diagonal(loss: Loss, theta: Float64Array, guess: bool) -> tuple[Float64Array, float, float]:
+    """Diagonal, that of a guess if so, and means of the rows' traces times their mass m_i, and of the mass."""
+    mass = np.ones(len(loss)) if loss.mass is None else loss.mass
+    diagonal, traces, family = np.zeros_like(theta), 0.0, loss.family
+    at_zero = family.mean_at_zero(loss.n_outputs)
+    for rows, mean in loss.means(theta):
+        _add_diagonal(diagonal, loss, rows, np.full_like(mean, at_zero) if guess else mean, mass)
+        traces += float((mass[rows] * family.trace(mean)).sum())
+    if not guess:
+        loss.count_pass()
+    return diagonal, traces / len(loss), float(mass.sum()) / len(loss)
 
 
 def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:

@@ -10,6 +10,7 @@ threads are decided here, at the border to the kernels.
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,12 @@ from ..data.arguments import C_TYPE
 from ..data.features import Features, Parameters, PassOptions
 from ..data.samples import Samples
 from ..families import Family
+from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from ..runtime.precision import Precision
 from ..runtime.threads import resolve_num_threads
 from .ledger import Ledger
+from .sample import Importance, draw_part
 
 Phi = Callable[[float], tuple[float, float]]
 
@@ -53,7 +56,11 @@ class Loss:
     n_weights : int
         Entries of W, which come first in it.
     n_outputs : int
+    rows_at_hand : bool
+        Whether any of the rows, or all, can be had without a pass.
     """
+
+    rows_at_hand = True
 
     def __init__(
         self,
@@ -182,6 +189,36 @@ class Loss:
     def _blocks(self, numbers_of_row: int) -> list[slice]:
         step = max(1, KEPT_LOGITS // numbers_of_row)
         return [slice(start, start + step) for start in range(0, len(self), step)]
+
+    def average(self, of_part: Callable[["Loss"], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return means over all samples, of a function that returns means over the samples of a part."""
+        return of_part(self)
+
+    def second_moments(self, center: Float64Array) -> Float64Array:
+        """Means of (x_ij − center_j)², weighted by the mass of the samples, (n_features,); one pass over X."""
+        self.count_pass()
+        mean_mass = 1.0 if self.mass is None else float(self.mass.mean())
+        return np.asarray(self.X.second_moments(center, self.mass, self.num_threads) / mean_mass)
+
+    def duality_gap(self, at: Parameters, penalty: ElasticNet) -> float:
+        """Bound of F at (W, b) over its minimum; NaN if there is none, else two passes over X."""
+        gap = self.family.duality_gap(self.X, self.samples, at, penalty, self.fit_intercept)
+        if not np.isnan(gap):
+            self.count_pass()
+            self.count_pass()
+        return gap
+
+    def importance(self, theta: Float64Array, spans: Float64Array | None) -> Importance:
+        """Return how much each row tells of the Hessian at theta, as `Importance.at` has it."""
+        return Importance.at(self, theta, spans)
+
+    def draw(self, importance: Importance | None, n_rows: int) -> tuple["Loss", Float64Array]:
+        """Return about n_rows rows and the mass of each, as `draw_part` has it."""
+        return draw_part(self, importance, n_rows)
+
+    def few(self, n_rows: int) -> "Loss":
+        """Return n_rows rows, drawn so that their mean is an estimate of that of all."""
+        return self.part(np.sort(np.random.default_rng(0).integers(len(self), size=n_rows)))
 
     def part(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Loss":
         """Return the mean over some of the samples.

@@ -26,7 +26,7 @@ from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss, Phi
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
-from .sample import CHOICE, MOST_ROWS, Importance, Sample, draw_sample, sample_rows
+from .sample import CHOICE, MOST_ROWS, Sample, draw_sample, sample_rows
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
@@ -93,10 +93,12 @@ class Objective:
     @cached_property
     def lacks(self) -> dict[str, str]:
         """What solvers may need and this problem has not, and why."""
-        family = self.loss.family
+        family, lacking = self.loss.family, {}
         if family.max_curvature is None:
-            return {"curvature_bound": f"the curvature of family={family.name!r} has no bound; pass learning_rate"}
-        return {}
+            lacking["curvature_bound"] = f"the curvature of family={family.name!r} has no bound; pass learning_rate"
+        if not self.loss.rows_at_hand:
+            lacking["batch"] = "rows in chunks are not drawn in random order; partial_fit takes chunks in turn"
+        return lacking
 
     @cached_property
     def _separated_below(self) -> float:
@@ -139,8 +141,7 @@ class Objective:
         """Return what `line` does, of some samples: an estimate; None where that would save too little."""
         if len(self.loss) < LINE_SHARE * LINE_ROWS or self.loss.pass_work < LINE_WORK:
             return None
-        rows = np.random.default_rng(0).integers(len(self.loss), size=LINE_ROWS)
-        return self.batch(np.sort(rows)).line(theta, direction)
+        return Objective(self.loss.few(LINE_ROWS), self.penalty).line(theta, direction)
 
     def batch(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Objective":
         """Return the objective of some of the samples, with the same penalty; rows as of `Loss.part`."""
@@ -198,9 +199,10 @@ class Objective:
         """Return the rows that are worth their price in the curvature."""
         loss, importance, bought = self.loss, None, self._plan(len(self.loss))
         if bought.n_rows < len(loss):
-            spans = self._spans() if self._n_whole <= MAX_WHOLE and len(loss) <= MOST_SPANS else None
+            few = loss.rows_at_hand and len(loss) <= MOST_SPANS
+            spans = self._spans() if few and self._n_whole <= MAX_WHOLE else None
             if spans is not None or len(loss) > CHOICE * bought.n_rows:
-                importance = Importance.at(loss, theta, spans)
+                importance = loss.importance(theta, spans)
                 bought = self._plan(importance.n_weighty)
         return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
 
@@ -208,7 +210,7 @@ class Objective:
         loss = self.loss
         bought = plan_outputs(len(loss), self._n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
         chosen = self.split(theta).W.any() and len(loss) > CHOICE * bought.n_rows
-        importance = Importance.at(loss, theta, None) if chosen else None
+        importance = loss.importance(theta, None) if chosen else None
         return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
 
     def _curvature_of(self, sample: Sample, bought: Plan, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
@@ -304,9 +306,7 @@ class Objective:
                 # A feature without a gradient needs no curvature; those of zeros, which are many in images, have none.
                 if len(sample.X) == len(loss) or not moving[constant].any():
                     return np.zeros(len(center))
-                loss.count_pass()
-                mean_mass = 1.0 if loss.mass is None else float(loss.mass.mean())
-                return loss.X.second_moments(center, loss.mass, loss.num_threads) * moving / mean_mass
+                return loss.second_moments(center) * moving
 
             bases.inputs = Inputs.of(sample, self.penalty, loss.fit_intercept, second_moments)
             bases.latest = bases.spans = None
@@ -339,12 +339,7 @@ class Objective:
 
     def duality_gap(self, theta: Float64Array) -> float:
         """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""
-        loss = self.loss
-        gap = loss.family.duality_gap(loss.X, loss.samples, self.split(theta), self.penalty, loss.fit_intercept)
-        if not np.isnan(gap):
-            loss.count_pass()
-            loss.count_pass()
-        return gap
+        return self.loss.duality_gap(self.split(theta), self.penalty)
 
     def curvature_bound(self) -> float:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F."""
@@ -360,7 +355,7 @@ class Objective:
         """
         loss, family = self.loss, self.loss.family
         none = np.empty(0, np.intp)
-        if self.penalty or not family.tells_separated(loss.samples, len(loss), self._n_inputs):
+        if self.penalty or not loss.rows_at_hand or not family.tells_separated(loss.samples, len(loss), self._n_inputs):
             return none
         if not family.may_be_separated(loss.samples, loss.mean(theta)):
             return none

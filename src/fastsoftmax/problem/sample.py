@@ -6,14 +6,16 @@ sample. Otherwise rows are drawn with probabilities proportional to their import
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..families import Family
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
-from .loss import Loss
+
+if TYPE_CHECKING:
+    from .loss import Loss
 
 # Sample size: least, most.
 FEWEST_ROWS, MOST_ROWS = 500, 5_000
@@ -63,11 +65,12 @@ def sample_rows(n_samples: int) -> int:
 class Importance(NamedTuple):
     """Of the rows for the Hessian."""
 
-    of_rows: Float64Array  # (n_samples,), not negative
+    of_rows: Float64Array  # (n_samples,), not negative; empty where a pass has to find them
     n_weighty: int  # rows that carry all of it but NEGLIGIBLE
+    theta: Float64Array  # where it is that
 
     @classmethod
-    def at(cls, loss: Loss, theta: Float64Array, spans: Float64Array | None) -> "Importance":
+    def at(cls, loss: "Loss", theta: Float64Array, spans: Float64Array | None) -> "Importance":
         """Return w_i (1 − ‖p_i‖²) spans_i for every row, where it is positive for any, else w_i; one pass over X.
 
         Without spans, all are 1, and all rows count as weighty.
@@ -80,10 +83,10 @@ class Importance(NamedTuple):
         if not of_rows.any():
             of_rows[:] = mass  # the model is sure of all samples: no row matters more
         if spans is None:
-            return cls(of_rows, len(loss))
+            return cls(of_rows, len(loss), theta)
         of_rows *= spans
         carried = np.cumsum(np.sort(of_rows))
-        return cls(of_rows, len(loss) - int(np.searchsorted(carried, NEGLIGIBLE * carried[-1])))
+        return cls(of_rows, len(loss) - int(np.searchsorted(carried, NEGLIGIBLE * carried[-1])), theta)
 
 
 def draw(importance: Float64Array, n_rows: int) -> tuple[IndexArray, Float64Array]:
@@ -101,7 +104,7 @@ def draw(importance: Float64Array, n_rows: int) -> tuple[IndexArray, Float64Arra
     return rows, probability[rows].astype(np.float64)
 
 
-def draw_part(loss: Loss, importance: Importance | None, n_rows: int) -> tuple[Loss, Float64Array]:
+def draw_part(loss: "Loss", importance: Importance | None, n_rows: int) -> tuple["Loss", Float64Array]:
     """Return about n_rows rows, and the mass of each, so that their sums estimate those over all rows.
 
     The mass, (n_rows,), is divided by the probability that a row is drawn, and by the number of all rows.
@@ -124,7 +127,7 @@ def draw_part(loss: Loss, importance: Importance | None, n_rows: int) -> tuple[L
     return part, np.broadcast_to(factor if part.mass is None else part.mass * factor, len(part)) / len(loss)
 
 
-def curvatures(part: Loss, means: Float64Array) -> tuple[Float64Array, Float64Array | None]:
+def curvatures(part: "Loss", means: Float64Array) -> tuple[Float64Array, Float64Array | None]:
     """Return the probabilities and observed curvatures of a `Sample` whose means are these."""
     family, y = part.family, part.samples.targets
     if family.is_categorical or y is None:
@@ -134,10 +137,10 @@ def curvatures(part: Loss, means: Float64Array) -> tuple[Float64Array, Float64Ar
 
 
 def draw_sample(
-    loss: Loss, theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
+    loss: "Loss", theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
 ) -> Sample:
-    """Return the rows of `draw_part` with what the model thinks of them; dtype is what is computed in from here on."""
-    part, mass = draw_part(loss, importance, n_rows)
+    """Return the rows of `Loss.draw` with what the model thinks of them; dtype is what is computed in from here on."""
+    part, mass = loss.draw(importance, n_rows)
     means = part.mean(theta).astype(np.float64)
     unsure, traces = unsaturated(loss.family, means, mass)
     of_outputs, observed = curvatures(part, unsure)

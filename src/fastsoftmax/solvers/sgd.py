@@ -126,8 +126,8 @@ class StochasticGradient:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The bound of the curvature, unless the learning rate was given."""
-        return ("curvature_bound",) if self.learning_rate is None else ()
+        """Batches, and the bound of the curvature unless the learning rate was given."""
+        return ("batch", "curvature_bound") if self.learning_rate is None else ("batch",)
 
     def init(self, objective: Problem, theta: Float64Array) -> SGDState:
         """Evaluate the start."""

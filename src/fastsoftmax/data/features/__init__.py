@@ -9,8 +9,9 @@ what they are, a shift is one of the intercepts, b + W shift.
 """
 
 from .base import Features, Parameters, PassOptions
-from .binding import AnyMatrix, as_csr, bind_features, is_served
+from .binding import AnyMatrix, as_csr, as_factors, bind_features, is_served
 from .dense import DenseFeatures, is_bfloat16
+from .moments import factors_of, moments
 from .sparse import CsrFeatures
 
 __all__ = [
@@ -21,7 +22,10 @@ __all__ = [
     "Parameters",
     "PassOptions",
     "as_csr",
+    "as_factors",
     "bind_features",
+    "factors_of",
     "is_bfloat16",
     "is_served",
+    "moments",
 ]

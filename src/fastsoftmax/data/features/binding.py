@@ -45,7 +45,7 @@ def bind_features(
     is_sparse = type(X) is not np.ndarray and hasattr(X, "tocsr")
     matrix = as_csr(X) if is_sparse else _as_dense(X)
     n_features = matrix.shape[1]
-    factors = _as_factors("scale", scale, n_features), _as_factors("shift", shift, n_features)
+    factors = as_factors("scale", scale, n_features), as_factors("shift", shift, n_features)
     if factors[0] is not None and not factors[0].all():
         raise ValueError(f"scale must not be zero, found zero at feature {int(np.argmin(factors[0] != 0))}")
     if is_sparse:
@@ -64,7 +64,8 @@ def is_served(dtype: np.dtype[Any]) -> bool:
     return dtype.isnative and (dtype.char in "fdeBb?" or is_bfloat16(dtype))
 
 
-def _as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Float64Array | None:
+def as_factors(name: str, factors: ArrayLike | None, n_features: int) -> Float64Array | None:
+    """Return a factor for each feature, (n_features,), or None."""
     if factors is None:
         return None
     values = as_array(name, factors)

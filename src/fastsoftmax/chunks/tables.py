@@ -1,0 +1,112 @@
+"""From columns of Arrow tables to X and y, and which columns these are."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files.columns import check_names, feature_matrix, listed, suggestion, target_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Columns(NamedTuple):
+    """Which columns are what.
+
+    Attributes
+    ----------
+    target : tuple of str
+        One of labels, or a column of probabilities or counts for each class.
+    features : tuple of str
+        Columns of numbers, or one whose values are lists of the same length.
+    weight : str, optional
+    """
+
+    target: tuple[str, ...]
+    features: tuple[str, ...]
+    weight: str | None
+    are_lists: bool = False  # the values of the one column of features
+
+    @classmethod
+    def choose(
+        cls,
+        place: Any,
+        schema: "pa.Schema",
+        names: Sequence[str],
+        target: str | Sequence[str],
+        features: str | Sequence[str] | None,
+        weight: str | None,
+    ) -> "Columns":
+        """Return the columns of a table that has these names; by default, all others are features.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or no feature.
+        """
+        check_names(place, names)
+        targets = (target,) if isinstance(target, str) else tuple(target)
+        others = tuple(name for name in names if name not in targets and name != weight)
+        chosen = others if features is None else (features,) if isinstance(features, str) else tuple(features)
+        columns = cls(targets, chosen, weight)
+        if not chosen or not targets:
+            raise ValueError(f"{place} must have a target and features, found the columns {listed(names)}")
+        columns.check(place, names)
+        return columns._replace(are_lists=len(chosen) == 1 and _is_list(schema.field(chosen[0]).type))
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the columns of X, None if these are entries of lists."""
+        return None if self.are_lists else self.features
+
+    @property
+    def names(self) -> list[str]:
+        """All of them, features first."""
+        return [*self.features, *self.target, *([] if self.weight is None else [self.weight])]
+
+    def check(self, place: Any, names: Sequence[str]) -> None:
+        """Raise ValueError if a table with these names lacks a column."""
+        present = set(names)
+        missing = [name for name in self.names if name not in present]
+        if missing:
+            hint = suggestion(missing[0], names)
+            raise ValueError(f"{place} has no column {missing[0]!r}{hint}; its columns are {listed(names)}")
+
+    def of(self, place: Any, table: "pa.Table") -> tuple[NDArray[Any], ...]:
+        """Return X, y and, if there are any, weights of a table.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing or is no number, or if text stands where numbers must be.
+        """
+        X = (_of_lists if self.are_lists else feature_matrix)(place, table, self.features)
+        y = target_column(place, table, self.target[0]) if len(self.target) == 1 else None
+        if y is None:
+            y = feature_matrix(place, table, self.target)
+        if self.weight is None:
+            return X, y
+        return X, y, feature_matrix(place, table, [self.weight])[:, 0].astype(np.float64)
+
+
+def _is_list(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind))
+
+
+def _of_lists(place: Any, table: "pa.Table", features: Sequence[str]) -> NDArray[Any]:
+    """Return the lists of a column as rows."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    (name,) = features
+    column = pa.concat_arrays(table[name].chunks) if table[name].num_chunks else pa.array([], table[name].type)
+    values = column.flatten()
+    lengths = set(pa.compute.list_value_length(column).to_pylist())
+    if None in lengths or values.null_count or len(lengths) > 1:
+        raise ValueError(f"column {name!r} of {place} must have lists of one length, without missing values")
+    matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(column), -1 if lengths else 0)
+    return matrix
