@@ -22,5 +22,6 @@ def assert_same_bits(a, b):
     assert np.array_equal(a.W, b.W)
     assert np.array_equal(a.b, b.b)
     assert (a.loss, a.n_passes, a.status) == (b.loss, b.n_passes, b.status)
+    assert str(a.family) == str(b.family) == "softmax"
     for name in ("n_passes", "loss", "grad_norm"):
         assert np.array_equal(a.history[name], b.history[name])

@@ -154,6 +154,7 @@ def test_result_tells_how_it_went():
     assert model.result_.status == "converged"
     assert model.result_.n_iter == model.n_iter_[0]
     assert model.result_.W.shape == (3, 5)
+    assert str(model.result_.family) == "softmax"
     assert SoftmaxRegression().fit(p.X, p.y % 2).result_.W.shape == (2, 5)
 
 

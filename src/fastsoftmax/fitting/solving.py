@@ -97,6 +97,7 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
         history=solution.history,
         duality_gap=gap,
         distance=distance,
+        family=objective.loss.family,
     )
 
 
