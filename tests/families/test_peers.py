@@ -108,3 +108,15 @@ def test_two_classes_of_softmax_are_bernoulli():
     ours = fs.fit(X, y, family="bernoulli", tol=1e-10)
     assert ours.loss == pytest.approx(softmax.loss, rel=1e-12)
     np.testing.assert_allclose(ours.W[0], softmax.W[1] - softmax.W[0], atol=PEER)
+
+
+def test_the_election_of_1996():
+    """llf −1461.9227 is what statsmodels documents for its multinomial logit of these data."""
+    sm = pytest.importorskip("statsmodels.api")
+    data = sm.datasets.anes96.load_pandas()
+    X, y = data.exog.to_numpy(), data.endog.to_numpy().astype(int)
+    ours = fs.fit(X, y, tol=1e-9)
+    assert -ours.loss * len(y) == pytest.approx(-1461.9227, abs=1e-4)
+    theirs = sm.MNLogit(y, sm.add_constant(X)).fit(method="newton", tol=1e-12, disp=0)
+    parameters = np.column_stack([ours.b, ours.W])
+    np.testing.assert_allclose((parameters[1:] - parameters[0]).T, theirs.params, rtol=PEER, atol=PEER)
