@@ -53,7 +53,8 @@ def test_only_products_that_pay_are_used(isa, vendor):
 
     assert of_pass[EXACT][0] == of_pass[FAST][0] == of_gram[EXACT][0] == VECTORS
     if isa == "amx":
-        assert of_pass[ROUGH] == (1, 256)
+        assert of_pass[ROUGH][0] == of_gram[FAST][0] == VECTORS
+        assert of_gram[ROUGH] == (1, 256)
     elif isa == "avx512_bf16" and vendor == _kernels.AMD:
         assert of_pass[ROUGH] == (1, 32)
         assert of_gram[FAST] == of_gram[ROUGH] == (1, 1)
