@@ -18,6 +18,8 @@ from c_api import STRUCT_TYPES, C
 from c_header import CONSTANTS
 from tolerances import SCORE, assert_gradient_close, assert_loss_close
 
+from fastsoftmax import _kernels
+
 KINDS = ["f8", "f4", "f2", ml_dtypes.bfloat16, "u1", "i1"]
 SIZES = (1, 2, 3, 5, 8, 16, 17, 33, 70)
 ROWS = (1, 2, 15, 16, 63, 64, 65, 130, 513, 1100)
@@ -37,7 +39,8 @@ WRONG = {
     "targets_stride": (0, -1, 2**60, 2**63 - 1),
     "offset_stride": (0, -1, 2**60, 2**63 - 1),
     "dtype": (-1, 2, 5),
-    "family": (-1, 1, 2**31 - 1),
+    # One with a parameter has no place for it in the struct.
+    "family": (-1, _kernels.FAMILIES.index("tweedie"), len(_kernels.FAMILIES), 2**31 - 1),
     "precision": (-1, 3),
     "num_threads": (0, -1, 1025, 2**31 - 1),
     "data": (None,),
