@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..families import OutputsFamily, as_family
 from ..fitting.logits import softmax
-from ..fitting.passes import decision_function
 from ..runtime.arrays import Float64Array, FloatArray
 from .atomic import atomic_path, check_source
 from .columns import as_texts, shown
-from .model_parts import check_feature_names, check_parameters
+from .model_parts import LinearModel, check_feature_names, check_parameters
 from .outputs import Kind
 from .regression_model import RegressionModel
 
@@ -32,7 +31,7 @@ CLASS_KINDS: dict[str, tuple[type, str, type]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Model(LinearModel):
     """Parameters of a softmax regression, with the names of its classes and features.
 
     Attributes
@@ -50,8 +49,6 @@ class Model:
         If the parts disagree, or W or b holds NaN or infinity.
     """
 
-    W: Float64Array
-    b: Float64Array
     classes: NDArray[Any]
     feature_names: tuple[str, ...] | None = None
 
@@ -74,15 +71,6 @@ class Model:
         if len(values) < n_classes:
             raise ValueError(f"class {shown(values[counts > 1].tolist()[0])} appears more than once")
         check_feature_names(self.feature_names, n_features)
-
-    @property
-    def n_features(self) -> int:
-        """Columns of W."""
-        return self.W.shape[1]
-
-    def logits(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
-        """W x_i + b, (n_samples, n_classes), in float64."""
-        return decision_function(X, self.W, self.b, num_threads=num_threads)
 
     def predict_proba(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
         """Probabilities of the classes, (n_samples, n_classes)."""

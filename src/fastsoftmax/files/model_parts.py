@@ -1,11 +1,31 @@
 """What every kind of model has: parameters and names of features, and the checks of these."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..runtime.arrays import Float64Array
+from ..fitting.passes import decision_function
+from ..runtime.arrays import Float64Array, FloatArray
 from .columns import shown
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """Logits that are linear in the features."""
+
+    W: Float64Array  # (n_outputs, n_features)
+    b: Float64Array  # (n_outputs,)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of W."""
+        return self.W.shape[1]
+
+    def logits(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
+        """W x_i + b, (n_samples, n_outputs), in float64."""
+        return decision_function(X, self.W, self.b, num_threads=num_threads)
 
 
 def check_parameters(W: Float64Array, b: Float64Array, least_rows: int, row: str) -> None:

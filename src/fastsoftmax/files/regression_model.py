@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from ..families import OutputsFamily
-from ..fitting.passes import decision_function, predict_mean
-from ..runtime.arrays import Float64Array, FloatArray
-from .model_parts import check_feature_names, check_parameters
+from ..fitting.passes import predict_mean
+from ..runtime.arrays import FloatArray
+from .model_parts import LinearModel, check_feature_names, check_parameters
 
 
 @dataclass(frozen=True, eq=False)
-class RegressionModel:
+class RegressionModel(LinearModel):
     """Parameters of a generalised linear model, with its family and the names of its features.
 
     Attributes
@@ -28,23 +28,12 @@ class RegressionModel:
         If the parts disagree, or W or b holds NaN or infinity.
     """
 
-    W: Float64Array
-    b: Float64Array
     family: OutputsFamily
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_parameters(self.W, self.b, 1, "an output")
         check_feature_names(self.feature_names, self.W.shape[1])
-
-    @property
-    def n_features(self) -> int:
-        """Columns of W."""
-        return self.W.shape[1]
-
-    def logits(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
-        """W x_i + b, (n_samples, n_outputs), in float64."""
-        return decision_function(X, self.W, self.b, num_threads=num_threads)
 
     def predict(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
         """Return the mean of y for every sample, (n_samples, n_outputs)."""
