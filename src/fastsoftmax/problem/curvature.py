@@ -11,7 +11,7 @@ Where outputs are independent, H has a block for each of them, Σ_i w_i C_ik z_i
 """
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from .sample import Sample
 MOMENT_ROWS = 1_000
 
 
-class DirectionsCurvature:
+class DirectionsCurvature(ABC):
     """An approximation of H in inputs and directions of outputs.
 
     Parameters
@@ -66,15 +66,16 @@ class DirectionsCurvature:
         K, inputs = self.n_outputs, self.inputs
         split = K * len(inputs.mean)
         W, b = v[:split].reshape(K, -1), v[split:].reshape(K, -1)
-        found = self._solve_inputs(inputs.of_gradient(W, b, self.dtype))
+        # The inputs are centred, so b + W mean is their intercept.
+        centred = W - b * inputs.mean if b.size else W
+        found = self._solve_inputs(inputs.of_gradient(centred, b, self.dtype))
         out = np.empty_like(v)
         W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
         inputs.write_parameters(found, W_out, b_out)
         if self.is_categorical:
             # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the
             # gradient such a part, which must not be divided by a small l2.
-            shared = (W - b * inputs.mean if b.size else W).sum(axis=0)
-            W_out += shared * (inputs.unit[: len(inputs.mean)] ** 2 / K)
+            W_out += centred.sum(axis=0) * (inputs.unit[: len(inputs.mean)] ** 2 / K)
         if b.size:
             b_out -= (W_out @ inputs.mean)[:, None]
         return out
@@ -98,8 +99,7 @@ class InputCurvature(DirectionsCurvature):
         of_inputs = np.einsum("bcjcj->j", blocks)
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         flat = of_inputs <= np.finfo(sample.precision).eps * of_inputs.max()
-        if flat.any():
-            add_alone(blocks, np.diag(flat * (of_inputs.max() or 1.0)), np.zeros_like(blocks[0, 0, :, 0]), self.spread)
+        np.einsum("bcjcj->bcj", blocks)[..., flat] += of_inputs.max() or 1.0  # a view of the diagonals
         return Factors.of(blocks)
 
     @override

@@ -92,12 +92,13 @@ class Inputs(NamedTuple):
         return inputs
 
     def of_gradient(self, W: Float64Array, b: Float64Array, dtype: DTypeLike) -> FloatArray:
-        """Return what a gradient by W, (n_outputs, n_features), and b, (n_outputs, 1 or 0), is by weights of inputs."""
+        """Return what a gradient by W, (n_outputs, n_features), and b, (n_outputs, 1 or 0), is by weights of inputs.
+
+        W is centred: b · mean is subtracted from it.
+        """
         n_features = len(self.mean)
         inputs = np.empty((len(W), len(self.unit)), dtype)
         if b.size:
-            # The inputs are centred, so b + W mean is their intercept.
-            W = W - b * self.mean
             np.multiply(b, INTERCEPT_UNIT, out=inputs[:, n_features:], casting="same_kind")
         np.multiply(W, self.unit[:n_features], out=inputs[:, :n_features], casting="same_kind")
         return inputs
