@@ -85,7 +85,7 @@ def from_npy(X: Paths, y: Paths, sample_weight: Paths | None = None, *, chunk_by
 
     Parameters
     ----------
-    X, y, sample_weight : path, list of paths, folder, or pattern such as "X-*.npy"
+    X, y, sample_weight : path, list of paths, folder, or pattern such as ``"X-*.npy"``
         As many of each; files that belong together have the same number of rows. In the order of the list, or of names.
     chunk_bytes : int
         Files whose X is larger are read in parts of about so many bytes.

@@ -64,7 +64,7 @@ def from_parquet(
 
     Parameters
     ----------
-    source : path, list of paths, folder, or pattern such as "data/*.parquet"
+    source : path, list of paths, folder, or pattern such as ``"data/*.parquet"``
         In the order of the list, or of names. The order of columns may differ from file to file.
     target : str or sequence of str
         The column of labels, or a column of probabilities or counts for each class.

@@ -28,7 +28,7 @@ def from_svmlight(
 
     Parameters
     ----------
-    source : path, list of paths, folder, or pattern such as "data/*.svm"
+    source : path, list of paths, folder, or pattern such as ``"data/*.svm"``
         Features are counted from one.
     cache : path
         A folder of its own, as in `from_iterable`.
