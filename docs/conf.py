@@ -62,6 +62,12 @@ html_sidebars = {"tutorial": [], "faq": [], "model-file": [], "cite": [], "comma
 html_show_sourcelink = False
 
 
+def link_gallery(app, docname, source):
+    """Lead links to the gallery's sources, which a reader of the repository follows, to the pages made of them."""
+    source[0] = re.sub(r"\]\((?:\.\./)+examples/gallery/(\w+)\.py\)", r"](/generated/gallery/\1.rst)", source[0])
+    source[0] = re.sub(r"\]\((?:\.\./)+examples/gallery/README\.rst\)", "](/generated/gallery/index.rst)", source[0])
+
+
 def skip_member(app, what, name, obj, skip, options):
     """Leave out what is inherited from other libraries, which document it themselves, and scikit-learn's requests."""
     module = getattr(getattr(obj, "fget", obj), "__module__", None)
@@ -79,5 +85,6 @@ def escape_names(app, what, name, obj, options, lines):
 
 def setup(app):
     """Connect these; numpydoc, at the usual priority of 500, has made its sections before."""
+    app.connect("source-read", link_gallery)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("autodoc-process-docstring", escape_names, priority=900)

@@ -1,15 +1,14 @@
-"""What the pages of docs/ name is there: files of the tree, pages that are linked to, and names in the package."""
+"""What the pages name is there: files of the tree, pages that are linked to, and names in the package."""
 
 import importlib
 import re
-from pathlib import Path
+import tomllib
 
 import pytest
+from pages import PAGES, README, ROOT
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
-
-ANY_F = ROOT / "docs" / "any-f.md"
+# Pages for readers of the code: each names files of it.
+OF_THE_CODE = [page for page in PAGES if page.name.startswith(("ARCHITECTURE", "how-to-add-"))]
 
 pytestmark = pytest.mark.skipif(
     not PAGES or not (ROOT / "src" / "fastsoftmax").is_dir(), reason="needs the pages and the sources"
@@ -56,41 +55,44 @@ def is_there(name):
     return False
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def page_name(page):
+    return str(page.relative_to(ROOT))
+
+
+def missing_links(page, text, source):
+    """Return the links of a page to files of the tree, relative or in the project's own address, that lead nowhere."""
+    links = re.findall(r"\]\(([^)#]+)", text)
+    own = [link.removeprefix(f"{source}/blob/main/") for link in links if link.startswith(f"{source}/blob/main/")]
+    relative = [link for link in links if not re.match("https?:", link)]
+    found = [(ROOT / link, link) for link in own] + [(page.parent / link, link) for link in relative]
+    return [link for path, link in found if not path.exists()]
+
+
+@pytest.fixture(scope="module")
+def source():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Source"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_the_files_that_a_page_names_are_there(page):
     paths = paths_in(page.read_text(encoding="utf-8"))
-    assert paths
+    assert paths or page not in OF_THE_CODE
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_pages_that_a_page_links_to_are_there(page):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
+@pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *PAGES], ids=page_name)
+def test_the_files_that_a_page_links_to_are_there(page, source):
+    assert missing_links(page, page.read_text(encoding="utf-8"), source) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_the_names_that_a_page_uses_can_be_imported(page):
     assert [name for name in sorted(names_in(page.read_text(encoding="utf-8"))) if not is_there(name)] == []
 
 
-BLOCKS = (
-    re.findall(r"^```python\n(.*?)^```", ANY_F.read_text("utf-8"), re.DOTALL | re.MULTILINE) if ANY_F.exists() else []
-)
-
-
-@pytest.mark.parametrize("library", [None, "torch", "jax"])
-def test_the_code_of_any_f_runs(library):
-    """The blocks that import a library, or those that import none of both, one after the other."""
-    if library is not None:
-        pytest.importorskip(library)
-    mine = [
-        block for block in BLOCKS if library == next((x for x in ("torch", "jax") if f"import {x}\n" in block), None)
-    ]
-    assert mine
-    names = {}
-    for block in mine:
-        exec(compile(block, str(ANY_F), "exec"), names)
+def test_a_wrong_link_is_found(source):
+    text = f"[a](nowhere.md#x) [b](guide/data.md) [c]({source}/blob/main/nowhere.py) [d](https://elsewhere.org/nowhere)"
+    assert missing_links(ROOT / "docs" / "index.md", text, source) == ["nowhere.py", "nowhere.md"]
 
 
 def test_a_wrong_name_is_found():

@@ -32,7 +32,7 @@ class FitResult:
     loss : float
         F at (W, b), penalty included; if "interrupted" while "auto" multiplied roughly, a few digits of it.
     grad_norm : float
-        Largest absolute entry of ∂F at (W, b); with an L1 penalty, of its element of least norm.
+        Largest absolute entry of ∂F at (W, b); with an L1 penalty, of the minimum-norm subgradient.
     n_iter, n_passes : int
         Iterations, and times that X was read; to read some of its features is that share of a time.
     status : str
