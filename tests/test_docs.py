@@ -7,6 +7,11 @@ import tomllib
 import pytest
 from pages import PAGES, README, ROOT
 
+import fastsoftmax as fs
+
+# What `fastsoftmax.families` shares with those who add one.
+ABSTRACT = {"Family", "OutputsFamily"}
+
 # Pages for readers of the code: each names files of it.
 OF_THE_CODE = [page for page in PAGES if page.name.startswith(("ARCHITECTURE", "how-to-add-"))]
 
@@ -88,6 +93,16 @@ def test_the_files_that_a_page_links_to_are_there(page, source):
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_the_names_that_a_page_uses_can_be_imported(page):
     assert [name for name in sorted(names_in(page.read_text(encoding="utf-8"))) if not is_there(name)] == []
+
+
+def test_the_reference_has_all_that_is_public():
+    reference = (ROOT / "docs" / "api" / "index.md").read_text(encoding="utf-8")
+    modules = {"__version__", "chunks", "families"}
+    assert [name for name in sorted(set(fs.__all__) - modules) if f"\n   {name}\n" not in reference] == []
+    assert [name for name in fs.chunks.__all__ if f"\n   chunks.{name}\n" not in reference] == []
+    others = {"FAMILIES", "SOFTMAX", "as_family", *ABSTRACT}
+    classes = set(fs.families.__all__) - others
+    assert [name for name in sorted(classes) if f".. autoclass:: {name}\n" not in reference] == []
 
 
 def test_a_wrong_link_is_found(source):
