@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 # Libraries that not every environment has; a block that imports one runs where it is installed.
-LIBRARIES = ("torch", "jax", "statsmodels")
+LIBRARIES = ("torch", "jax", "statsmodels", "shap", "skops")
 
 
 def page_name(page):
