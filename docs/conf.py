@@ -52,6 +52,8 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "fastsoftmax"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "github_url": "https://github.com/fastsoftmax/fastsoftmax",
     "header_links_before_dropdown": 7,
