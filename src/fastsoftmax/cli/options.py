@@ -22,6 +22,7 @@ TARGET = Annotated[
         help="Column with the classes; in .npz an array, 'y' if not given; for .npy a file; not for .svm.",
     ),
 ]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 THREADS = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="All that the process may use if not given."),

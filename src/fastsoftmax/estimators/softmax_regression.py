@@ -33,7 +33,6 @@ from .classifier import (
 )
 from .exporting import ExportableClassifier
 from .parameters import FitParameters
-from .progress import ProgressLine
 from .sklearn_input import as_local, check_labels
 
 
@@ -186,7 +185,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         loss, classes, total_weight, scale, shift = self._bind(X, y, sample_weight)
         penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes), self.group)
         dtype, shape = dtype_of(loss.X), (len(classes), loss.X.shape[1])
-        line = ProgressLine() if self.verbose else None
+        line = self._progress()
         tasks = None
         if hasattr(self, "_skl_callbacks"):
 

@@ -48,7 +48,6 @@ from .classifier import (
 )
 from .exporting import ExportableClassifier
 from .parameters import FitParameters
-from .progress import ProgressLine
 from .sklearn_input import as_weights
 from .softmax_regression import SoftmaxRegression
 
@@ -193,7 +192,7 @@ class SoftmaxRegressionCV(FitParameters, ExportableClassifier):
         routed = self._routed("fit", sample_weight, params)
         splits = check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split)
         folds = [_fold(whole, weights, train, test) for train, test in splits]
-        line = ProgressLine() if self.verbose else None
+        line = self._progress()
         settings = Settings(self.solver, self.learning_rate, self.tol, self.max_iter, line, self.random_state)
         shape = len(folds), len(l1_ratios), len(Cs)
         n_rows = 1 if len(classes) == 2 else len(classes)

@@ -35,8 +35,9 @@ from .outputs import Kind
 # The arrays of a sparse matrix in a .npz file, as SciPy names them.
 CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 
-# Column names in a file of predictions: the predicted class, and the prefix of each class's probability.
-PREDICTION, PROBABILITY = "prediction", "probability_"
+# Column names in a file of predictions: the predicted class, and the prefixes of each class's probability and of the
+# likeliest classes.
+PREDICTION, PROBABILITY, TOP = "prediction", "probability_", "top_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +160,7 @@ def holds_predictions(path: str | os.PathLike[str]) -> bool:
             names = (pyarrow.csv.open_csv(path).schema if csv_file else pyarrow.parquet.read_schema(path)).names
     except ValueError:
         return False
-    return names[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in names[1:])
+    return names[:1] == [PREDICTION] and all(name.startswith((PROBABILITY, TOP)) for name in names[1:])
 
 
 PREDICTIONS = Kind("predictions that fastsoftmax wrote", holds_predictions)

@@ -82,8 +82,17 @@ class Model(LinearModel):
         return self.classes[self.logits(X, num_threads=num_threads).argmax(axis=1)]
 
 
-def save_model(path: str | os.PathLike[str], model: Model | RegressionModel) -> None:
+def save_model(
+    path: str | os.PathLike[str], model: Model | RegressionModel, about: dict[str, Any] | None = None
+) -> None:
     """Write a model to a file, whole or not at all; equal models make equal files.
+
+    Parameters
+    ----------
+    path : path
+    model : Model or RegressionModel
+    about : dict, optional
+        How the model was fitted, for people: values that JSON has, which `load_about` reads.
 
     Raises
     ------
@@ -93,6 +102,8 @@ def save_model(path: str | os.PathLike[str], model: Model | RegressionModel) -> 
     from safetensors.numpy import save
 
     metadata = {"format": FORMAT, "feature_names": json.dumps(model.feature_names), **_metadata(model)}
+    if about is not None:
+        metadata["about"] = json.dumps(about)
     tensors = {"W": np.ascontiguousarray(model.W), "b": np.ascontiguousarray(model.b)}
     contents = _in_order(save(tensors, metadata))
     with atomic_path(path) as temporary:
@@ -158,6 +169,22 @@ def load_model(path: str | os.PathLike[str]) -> Model | RegressionModel:
         raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path} is not a valid model file: {error}") from None
+
+
+def load_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a model file tells of the fit; empty if it tells nothing. Errors as of `load_model`."""
+    from safetensors import SafetensorError, safe_open
+
+    check_source(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
+    about = _from_json(metadata, "about") if "about" in metadata else {}
+    if not isinstance(about, dict):
+        raise ValueError(f"{path} is not a valid model file: about must be an object, found {type(about).__name__}")
+    return about
 
 
 def load_classifier(path: str | os.PathLike[str]) -> Model:
