@@ -96,7 +96,7 @@ def _run(out: Path, report: Report) -> None:
     report.tell(minimum=minimum, iterations=result.n_iter, passes=float(result.n_passes))
     report.tell(timings=[_facts(timing) for timing in timings])
     if any(timing.busy for timing in timings):
-        warn("other programs were busy while this one was timed: run the demo on a quiet machine to trust the ratio")
+        warn("other programs were busy while this one was timed: run the demo on a quiet machine to be told a ratio")
     from .plot_speed import speed_figure
     from .plot_training import training_figure
 
@@ -111,7 +111,7 @@ def _run(out: Path, report: Report) -> None:
 
 def _facts(timing: Timing) -> dict[str, Any]:
     """Return a race as JSON has it."""
-    return {"ratio": timing.ratio, "busy": timing.busy, **timing._asdict()}
+    return {"ratio": None if timing.busy else timing.ratio, "busy": timing.busy, **timing._asdict()}
 
 
 def _large_problem() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -25,6 +25,7 @@ from .scores import in_words, scores_of
 from .searching import SCORING, search_facts, search_report
 from .training import cross_validate, fit_classifier
 from .walking import best_of, walk_path
+from .wording import in_options
 
 # What --Cs tries if a search is wanted and it is not given.
 DEFAULT_CS = "10"
@@ -177,7 +178,7 @@ def _facts(result: FitResult, tol: float) -> dict[str, Any]:
     """Return how a fit went, as JSON has it, without what differs from run to run."""
     return {
         "status": result.status,
-        "message": result.message,
+        "message": in_options(result.message),
         "loss": result.loss,
         "gradient_norm": result.grad_norm,
         "tol": tol,

@@ -78,7 +78,7 @@ def training_figure(
 def _draw_loss(axes: "Axes", rows: NDArray[np.void]) -> None:
     passes, loss = rows["n_passes"], rows["loss"]
     style(axes, "Loss", "passes over the data", "loss  [nats per sample]")
-    _draw_line(axes, passes, loss, f"{loss[-1]:.3g}")
+    _draw_line(axes, passes, loss, f"{loss[-1]:.3g}", (0, 9))
     # A loss may reach zero, which a logarithmic axis cannot show.
     if loss.min() > 0 and loss.max() > LOG_RANGE * loss.min():
         axes.set_yscale("log")
@@ -95,19 +95,19 @@ def _draw_distance(axes: "Axes", rows: NDArray[np.void], minimum: float) -> None
     above = rows["loss"] - minimum
     shown = above > 0
     style(axes, f"Loss above its minimum, {minimum:.5g}", "passes over the data", "nats per sample, log scale")
-    _draw_line(axes, rows["n_passes"][shown], above[shown], f"{above[shown][-1]:.1e}")
+    _draw_line(axes, rows["n_passes"][shown], above[shown], f"{above[shown][-1]:.1e}", (-9, -4))
     axes.set_yscale("log")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_line(axes: "Axes", passes: NDArray[Any], values: NDArray[Any], last: str) -> None:
-    """Draw a line whose last point has a number."""
+def _draw_line(axes: "Axes", passes: NDArray[Any], values: NDArray[Any], last: str, at: tuple[int, int]) -> None:
+    """Draw a line whose last point has a number, so many points beside it."""
     axes.plot(passes, values, color=BLUE, linewidth=2.0, solid_capstyle="round")
     axes.plot(passes[-1:], values[-1:], "o", color=BLUE, markersize=6, clip_on=False)
     axes.annotate(
         last,
         (passes[-1], values[-1]),
-        xytext=(0, 9),
+        xytext=at,
         textcoords="offset points",
         ha="right",
         color=BLUE,

@@ -14,7 +14,7 @@ from .names import distinct
 from .options import FITTED, JSON
 from .output import Report
 from .reports import two_columns
-from .wording import in_options, plain
+from .wording import plain
 
 NAME = 22
 
@@ -92,7 +92,7 @@ def _description(fitted: Model | RegressionModel, about: dict[str, Any]) -> dict
     words["samples"] = str(about.get("samples", "not told"))
     words["fitted with"] = options
     words["status"] = str(of_fit.get("status", "not told"))
-    words["message"] = in_options(str(of_fit.get("message", "not told")))
+    words["message"] = str(of_fit.get("message", "not told"))
     return words
 
 

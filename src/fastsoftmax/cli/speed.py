@@ -62,7 +62,7 @@ def compare_with_numpy(
 
 
 def speed_table(timings: list[Timing]) -> Table:
-    """Return the medians, as bars and numbers; a ratio that others disturbed is not praised."""
+    """Return the medians, as bars and numbers; a ratio that others disturbed is not told."""
     table = Table(box=None, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
@@ -74,7 +74,8 @@ def speed_table(timings: list[Timing]) -> Table:
         for name, seconds in medians.items():
             ours = name == "fastsoftmax"
             bar = Text("█" * max(1, round(BAR * seconds / max(medians.values()))), style="cyan" if ours else "dim")
-            ratio = Text(f"{timing.ratio:.1f}×", style="yellow" if timing.busy else "bold green") if ours else ""
+            told = Text("beside others", style="yellow") if timing.busy else Text(f"{timing.ratio:.1f}×", "bold green")
+            ratio = told if ours else ""
             table.add_row(f"  {name}", bar, milliseconds(seconds), ratio)
     return table
 
@@ -88,7 +89,7 @@ def load_in_words(timings: list[Timing]) -> str:
     )
     others = max(timing.others for timing in timings)
     if any(timing.busy for timing in timings):
-        return f"{how} Other programs used {others:.1f} processors meanwhile: do not trust the ratio."
+        return f"{how} Other programs used {others:.1f} processors meanwhile: no ratio is told."
     return f"{how} No other program disturbed." if others == others else how
 
 
