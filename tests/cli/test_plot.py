@@ -9,9 +9,9 @@ import pytest
 
 import fastsoftmax as fs
 from fastsoftmax.cli import pictures
-from fastsoftmax.cli.calibration import calibration
 from fastsoftmax.cli.metrics import class_indices, evaluate, percent
 from fastsoftmax.files.model_file import Model
+from fastsoftmax.fitting.calibration import calibration
 
 matplotlib = pytest.importorskip("matplotlib")
 image = pytest.importorskip("matplotlib.image")

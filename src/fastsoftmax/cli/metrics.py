@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..files.columns import listed
 from ..files.model_file import Model
+from ..fitting.calibration import calibration, reliability, wilson
 from ..fitting.logits import cross_entropy, softmax
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
-from .calibration import calibration, reliability, wilson
 
 CLASS_DTYPE = np.dtype([*((name, np.float64) for name in ("precision", "recall", "f1", "auc")), ("count", np.int64)])
 
@@ -55,7 +55,7 @@ class Evaluation:
     bins : structured ndarray of shape (15,)
         As `calibration` returns them.
     reliability : structured ndarray
-        As `fastsoftmax.cli.calibration.reliability` returns it.
+        As `fastsoftmax.fitting.calibration.reliability` returns it.
     confusion : ndarray of shape (n_classes, n_classes)
         Counts; row = true class, column = predicted class.
     per_class : structured ndarray of shape (n_classes,)

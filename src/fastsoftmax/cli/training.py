@@ -32,8 +32,8 @@ class WatchedRegression(SoftmaxRegression):
     def _progress(self) -> Any:
         return self.watch
 
-    def _bind(self, X: Any, y: Any, sample_weight: Any) -> Bound:
-        bound = super()._bind(X, y, sample_weight)
+    def _bind(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Bound:
+        bound = super()._bind(X, y, sample_weight, offset)
         if self.strength.is_direct:
             l1, l2 = self.strength.l1 or 0.0, self.strength.l2 or 0.0
             self.C, self.l1_ratio = _as_C(l1, l2, bound.total_weight, len(bound.classes), self.group)
@@ -145,14 +145,13 @@ def cross_validate(
         On Ctrl-C.
     """
     settings: dict[str, Any] = {**shape.settings(table.X.shape[1], table.feature_names), **solving.settings}
-    if solving.standardize:
-        settings["standardize"] = True
     estimator = WatchedRegressionCV(
         Cs=Cs,
         l1_ratios=l1_ratios,
         cv=folds,
         scoring=scoring,
         refit=refit,
+        standardize=solving.standardize,
         class_weight=solving.class_weights(np.unique(labels_of(table))),
         n_jobs=solving.threads,
         **settings,

@@ -20,7 +20,9 @@ RELIABILITY_DTYPE = np.dtype(
 )
 
 
-def calibration(confidence: FloatArray, correct: NDArray[np.bool_]) -> tuple[NDArray[np.void], float]:
+def calibration(
+    confidence: FloatArray, correct: NDArray[np.bool_], n_bins: int = N_BINS
+) -> tuple[NDArray[np.void], float]:
     """Compare the confidence of predictions with their accuracy, in bins of equal width.
 
     See Guo et al., "On calibration of modern neural networks", 2017, equations 2 and 3.
@@ -31,23 +33,24 @@ def calibration(confidence: FloatArray, correct: NDArray[np.bool_]) -> tuple[NDA
         Probability of the likeliest class.
     correct : ndarray of shape (n_samples,)
         Whether the likeliest class is the true one.
+    n_bins : int
 
     Returns
     -------
-    bins : structured ndarray of shape (15,)
+    bins : structured ndarray of shape (n_bins,)
         The mean confidence and the accuracy of each bin, both NaN if it is empty, and its count. Bins are closed on
         the right.
     calibration_error : float
         Expected calibration error: mean over the samples of |accuracy − confidence| of their bin.
     """
     confidence = confidence.astype(np.float64)
-    # Bin m holds confidences in (m / N_BINS, (m + 1) / N_BINS].
-    which = np.clip(np.ceil(confidence * N_BINS).astype(np.intp) - 1, 0, N_BINS - 1)
-    bins = np.empty(N_BINS, dtype=BIN_DTYPE)
-    bins["count"] = np.bincount(which, minlength=N_BINS)
+    # Bin m holds confidences in (m / n_bins, (m + 1) / n_bins].
+    which = np.clip(np.ceil(confidence * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
+    bins = np.empty(n_bins, dtype=BIN_DTYPE)
+    bins["count"] = np.bincount(which, minlength=n_bins)
     with np.errstate(invalid="ignore"):
         for field, values in (("confidence", confidence), ("accuracy", correct)):
-            bins[field] = np.bincount(which, values, minlength=N_BINS) / bins["count"]
+            bins[field] = np.bincount(which, values, minlength=n_bins) / bins["count"]
     gap = np.abs(bins["accuracy"] - bins["confidence"])
     return bins, float(np.nansum(gap * bins["count"]) / len(confidence))
 
@@ -66,9 +69,8 @@ def reliability(bins: NDArray[np.void]) -> NDArray[np.void]:
         from and to, the edges; the mean confidence; the accuracy, with low and high, its 95 % interval; the count.
     """
     edges = np.linspace(0, 1, len(bins) + 1)
-    filled = np.flatnonzero(bins["count"])
     groups: list[list[int]] = [[]]
-    for m in filled.tolist():
+    for m in np.flatnonzero(bins["count"]).tolist():
         if bins["count"][groups[-1]].sum() >= FEWEST:
             groups.append([])
         groups[-1].append(m)
@@ -80,11 +82,10 @@ def reliability(bins: NDArray[np.void]) -> NDArray[np.void]:
         some = bins[group]
         count = int(some["count"].sum())
         right = round(float(some["accuracy"] @ some["count"]))
-        confidence = float(some["confidence"] @ some["count"]) / count
-        low, high = wilson(right, count)
         row["from"], row["to"] = edges[group[0]], edges[group[-1] + 1]
-        row["confidence"], row["accuracy"] = confidence, right / count
-        row["low"], row["high"], row["count"] = low, high, count
+        row["confidence"], row["accuracy"] = float(some["confidence"] @ some["count"]) / count, right / count
+        row["low"], row["high"] = wilson(right, count)
+        row["count"] = count
     return merged
 
 
