@@ -251,7 +251,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 
 def test_unknown_suffixes_and_missing_files(tmp_path):
-    with pytest.raises(ValueError, match=r"one of \.csv, \.parquet, \.npz, .*; found '\.xlsx'"):
+    with pytest.raises(ValueError, match=r"one of \.csv, \.tsv, \.parquet, \.npz, .*; found '\.xlsx'"):
         read_table(csv(tmp_path / "d.xlsx", ""))
     with pytest.raises(FileNotFoundError, match=r"no file .*absent\.csv"):
         read_table(tmp_path / "absent.csv")
