@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from .estimators.softmax_regression import SoftmaxRegression
     from .estimators.softmax_regression_cv import SoftmaxRegressionCV
+    from .estimators.table_preprocessor import TablePreprocessor
 
 __all__ = [
     "SGD",
@@ -44,6 +45,7 @@ __all__ = [
     "PoissonRegression",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
+    "TablePreprocessor",
     "TweedieRegression",
     "__version__",
     "chunks",
@@ -74,6 +76,7 @@ _ESTIMATORS = {
     "PoissonRegression": "regressions",
     "SoftmaxRegression": "softmax_regression",
     "SoftmaxRegressionCV": "softmax_regression_cv",
+    "TablePreprocessor": "table_preprocessor",
     "TweedieRegression": "regressions",
 }
 

@@ -132,7 +132,7 @@ def test_predict_tells_probabilities_apart_that_round_to_one():
     [
         ({"format": None}, "format must be 'fastsoftmax.model', found None"),
         ({"format": "another"}, "found 'another'"),
-        ({"version": "3"}, "version must be '1'.* found '3'"),
+        ({"version": "4"}, "version must be '1'.* found '4'"),
         ({"classes": None}, "has no classes"),
         ({"classes": "[0, 1"}, "classes is not valid JSON"),
         ({"classes": "[" * 100_000}, "classes is not valid JSON"),

@@ -30,7 +30,9 @@ from ..files.data_file import (
     write_table,
 )
 from ..files.model_file import MODEL, Model, load_model, save_model
+from ..files.model_parts import features_of
 from ..files.outputs import check_output
+from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
 from ..fitting.result import FitResult
 from ..fitting.solving import SOLVERS
@@ -40,6 +42,7 @@ from .metrics import evaluate
 from .options import DATA, FITTED, FORCE, MANY_DATA, TARGET, THREADS, check_choice, sources_of
 from .regression import fit_regression, quality_of
 from .reports import calibration_report, confusion_report, evaluation_report, fit_report, plain, two_columns
+from .table_options import chunk_options, reading_options
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -99,9 +102,11 @@ def demo(
 
 
 @app.command("fit")
+@reading_options("features", "text", "drop", "weight", "offset", "id", mixed=True)
 def fit_command(
     data: MANY_DATA,
     *,
+    reading: Reading,
     target: TARGET = None,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the model goes; an older model is overwritten.")
@@ -144,17 +149,17 @@ def fit_command(
     if isinstance(of, OutputsFamily):
         if is_many(data):
             raise ValueError(f"--family must be softmax for many files, found {str(of)!r}")
-        table = read_table(data, target, numeric=True)
+        table = read_table(data, target, numeric=True, reading=reading)
         _say_shape(table, f"a target of family {of}")
         result, regression = fit_regression(table, of, threads=threads, **settings)
         _save(out, regression)
         _finish(result, tol, quality_of(regression, table, threads), out, unit="of half of the deviance")
         return
-    table = _read_chunks(data, target) if is_many(data) else _read_whole(data, target)
+    table = _read_chunks(data, target, reading) if is_many(data) else _read_whole(data, target, reading)
     # The same table makes the same file.
     estimator = SoftmaxRegression(random_state=0, n_jobs=threads, verbose=sys.stderr.isatty(), **settings)
-    result = _fit_until_interrupted(estimator, table.X, table.y)
-    model = Model(result.W, result.b, estimator.classes_, table.feature_names)
+    result = _fit_until_interrupted(estimator, table.X, table.y, table.weight)
+    model = Model(result.W, result.b, estimator.classes_, table.feature_names, table.preprocessing)
     _save(out, model)
     chunks = ((table.X, table.y),) if table.y is not None else table.X
     right = [model.predict(X, num_threads=threads) == y for X, y in chunks]
@@ -163,9 +168,22 @@ def fit_command(
 
 
 def _say_shape(table: Table, of_target: str) -> None:
+    _say_notes(table)
     n_samples, n_features = table.X.shape
     stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
     _console().print(f"{n_samples} samples × {n_features} features × {of_target}, {stored}")
+
+
+def _say_notes(table: Table) -> None:
+    for note in table.notes:
+        _say("note", note, "bold cyan")
+
+
+def _refuse_offset(reading: Reading) -> None:
+    if reading.offset is not None:
+        raise ValueError(
+            f"--offset is not for softmax, found {reading.offset!r}: what is added to all classes changes nothing"
+        )
 
 
 def _finish(result: FitResult, tol: float, quality: dict[str, str], out: Path, unit: str = "nats") -> None:
@@ -179,9 +197,12 @@ def _finish(result: FitResult, tol: float, quality: dict[str, str], out: Path, u
 
 
 @app.command()
+@reading_options("drop", "id", "offset")
 def predict(
     model: FITTED,
     data: DATA,
+    *,
+    reading: Reading,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -197,11 +218,14 @@ def predict(
         check_table_suffix(out)
         check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)
     fitted = load_model(model)
-    table = read_table(data, labelled=False, feature_names=fitted.feature_names, n_features=fitted.n_features)
+    table = read_table(data, labelled=False, reading=reading, **features_of(fitted))
+    _say_notes(table)
+    columns: dict[str, Any] = dict(table.ids or {})
     if isinstance(fitted, RegressionModel):
-        columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)[:, 0]}
+        columns[PREDICTION] = fitted.predict(table.X, offset=table.offset, num_threads=threads)[:, 0]
     else:
-        columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)}
+        _refuse_offset(reading)
+        columns[PREDICTION] = fitted.predict(table.X, num_threads=threads)
         probabilities = fitted.predict_proba(table.X, num_threads=threads)
         for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
             columns[f"{PROBABILITY}{label}"] = column
@@ -213,9 +237,12 @@ def predict(
 
 
 @app.command("evaluate")
+@reading_options("drop", "weight", "offset")
 def evaluate_command(
     model: FITTED,
     data: DATA,
+    *,
+    reading: Reading,
     target: TARGET = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
@@ -232,14 +259,17 @@ def evaluate_command(
         check_output("--plot", plot, PICTURE, sources=(model, *sources_of(data, target)), force=force)
     fitted = load_model(model)
     numeric = isinstance(fitted, RegressionModel)
-    names, n_features = fitted.feature_names, fitted.n_features
-    table = read_table(data, target, feature_names=names, n_features=n_features, numeric=numeric)
+    table = read_table(data, target, numeric=numeric, reading=reading, **features_of(fitted))
+    _say_notes(table)
     if isinstance(fitted, RegressionModel):
         if plot is not None:
             raise ValueError(f"--plot is for softmax models, {model} is of family {str(fitted.family)!r}")
         of_model = {"samples": f"{table.X.shape[0]}", **quality_of(fitted, table, threads)}
         _console().print(two_columns(of_model))
         return
+    _refuse_offset(reading)
+    if table.weight is not None:
+        raise ValueError(f"--weight is for models of other families than softmax, found {reading.weight!r}")
     evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
     console = _console()
     console.print(evaluation_report(evaluation))
@@ -262,9 +292,10 @@ def config() -> None:
     show_config()
 
 
-def _read_whole(data: Path, target: str | None) -> Table:
+def _read_whole(data: Path, target: str | None, reading: Reading) -> Table:
     """Read a file, and say what it holds."""
-    table = read_table(data, target)
+    _refuse_offset(reading)
+    table = read_table(data, target, reading=reading)
     classes = np.unique(np.asarray(table.y))
     if len(classes) < 2:
         raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
@@ -272,25 +303,25 @@ def _read_whole(data: Path, target: str | None) -> Table:
     return table
 
 
-def _read_chunks(data: Path, target: str | None) -> Table:
+def _read_chunks(data: Path, target: str | None, reading: Reading) -> Table:
     """Open a folder or a pattern of Parquet files, which may be larger than memory, and say what they are."""
     if target is None:
         raise ValueError(f"{data} needs a target, a column")
-    chunks = from_parquet(data, target)
+    chunks = from_parquet(data, target, **chunk_options(reading))
     n_files = len({groups.source.path for groups in chunks.groups})
     shape = f"{chunks.n_samples} samples × {chunks.n_features} features"
     _console().print(f"{shape} in {n_files} files, {len(chunks)} chunks")
     return Table(chunks, chunks.feature_names)
 
 
-def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
+def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any, sample_weight: Any) -> FitResult:
     """Fit and return the result; after Ctrl-C return the best so far, if an iteration was finished."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            estimator.fit(X, y)
+            estimator.fit(X, y, sample_weight)
         except KeyboardInterrupt:
             # After 0 iterations the best model is the start, all zeros: nothing to keep.
             if not hasattr(estimator, "result_") or not estimator.result_.n_iter:

@@ -105,9 +105,14 @@ def as_arrow(name: str, frame: Any) -> "pa.Table":
     ValueError
         If it is no table, or a column holds values of several types.
     """
-    import narwhals
-    import pyarrow as pa
+    try:
+        import narwhals
+        import pyarrow as pa
+    except ImportError as error:
+        raise ImportError(f'tables of {name} need narwhals and pyarrow: pip install "fastsoftmax[tables]"') from error
 
+    if hasattr(frame, "tocsr"):
+        raise ValueError(f"{name} must be a table or a dense matrix; sparse input is not supported, pass X.toarray()")
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
     try:
@@ -133,8 +138,10 @@ def _of_matrix(name: str, values: Any) -> "pa.Table":
     matrix = np.asarray(values)
     if matrix.ndim != 2:
         raise ValueError(
-            f"{name} must be a table or a matrix, found shape {matrix.shape}. Reshape your data: Expected 2D array"
+            f"{name} must be a table or a matrix, found shape {matrix.shape}. Expected 2D array: Reshape your data"
         )
+    if matrix.dtype.kind == "c":
+        raise ValueError(f"{name} must hold real numbers or text. Complex data not supported: {matrix.dtype}")
     names = [f"x{j}" for j in range(matrix.shape[1])]
     try:
         columns = [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in matrix.T]

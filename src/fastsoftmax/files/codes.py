@@ -136,7 +136,7 @@ def _check_finite(source: Source, features: Sequence[str], Z: NDArray[Any]) -> N
 
 
 def prepare(
-    source: Source, codes: Codes, features: Sequence[str], survey: Survey
+    source: Source, codes: Codes, features: Sequence[str], survey: Survey, *, standardize: bool = False
 ) -> tuple[Preprocessing, NDArray[Any]]:
     """Return what is to be done to the columns of a table that a model is fitted to, and the columns that matter.
 
@@ -147,6 +147,8 @@ def prepare(
         Codes of levels are changed in place, into the order of the levels.
     features : sequence of str
     survey : Survey
+    standardize : bool
+        Whether numbers get mean 0 and standard deviation 1.
 
     Raises
     ------
@@ -173,18 +175,29 @@ def prepare(
         values = Z[:, j] if not any_missing else Z[~missing, j]
         if not len(values) or (not any_missing and (values == values[0]).all()):
             continue
-        columns.append(Text(name, levels, any_missing) if levels else _number(name, values, any_missing))
+        if levels:
+            columns.append(Text(name, levels, any_missing))
+        else:
+            columns.append(_number(name, values, int(missing.sum()), standardize=standardize))
         chosen.append(j)
     left_out = tuple(name for j, name in enumerate(features) if j not in chosen)
     if not columns:
         raise ValueError(
-            f"{source.path} has no feature that tells anything: in {listed(left_out)} all cells are missing or equal"
+            f"{source.path} has no feature that tells anything (n_samples = {n_rows}): all cells of {listed(left_out)} "
+            "are missing or equal"
         )
     return Preprocessing(tuple(columns), left_out), Z if len(chosen) == len(features) else Z[:, chosen]
 
 
-def _number(name: str, values: NDArray[Any], missing: bool) -> Number:
-    return Number(name, float(np.median(values.astype(np.float64))), missing)
+def _number(name: str, values: NDArray[Any], n_missing: int, *, standardize: bool) -> Number:
+    """Return what is to be done to a column of numbers, of which these are not missing."""
+    values = values.astype(np.float64)
+    median = float(np.median(values))
+    if not standardize:
+        return Number(name, median, n_missing > 0)
+    imputed = np.append(values, np.full(n_missing, median))
+    # A column that is constant but for missing cells has no scale.
+    return Number(name, median, n_missing > 0, float(imputed.mean()), float(imputed.std()) or 1.0)
 
 
 def design(preprocessing: Preprocessing, Z: NDArray[Any], *, sparse: bool | None = None) -> Any:

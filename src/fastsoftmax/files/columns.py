@@ -23,16 +23,16 @@ LISTED, LETTERS = 12, 60
 FIRST_ROUNDED = 2**53
 
 
-def check_names(path: Path, names: Sequence[str]) -> None:
+def check_names(path: object, names: Sequence[str]) -> None:
     """Raise ValueError if a column has no name, or if two columns have the same name."""
     if "" in names:
         raise ValueError(
             f"column {names.index('') + 1} of {path} has no name; if it is an index that pandas "
-            "wrote, write the file with index=False"
+            "wrote, write the file with index=False, or leave it out (--drop '')"
         )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"{path} has more than one column {twice[0]!r}")
+        raise ValueError(f"{path} has more than one column {twice[0]!r}; rename one, or leave both out (--drop)")
 
 
 def check_target(path: Path, names: Sequence[str], target: str | None) -> None:
@@ -53,7 +53,8 @@ def target_column(path: Path, table: "pa.Table", target: str | None, numeric: bo
     check_target(path, table.column_names, target)
     name = f"target column {target!r} of {path}"
     column = table[target]
-    refuse_missing(name, pyarrow.compute.is_null(column, nan_is_null=True).to_numpy())
+    missing = pyarrow.compute.is_null(column, nan_is_null=True).to_numpy()
+    refuse_missing(name, missing, "; leave such rows out of the file")
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if _is_text(kind) and not numeric:
         return as_texts(name, _texts(column))
@@ -231,12 +232,12 @@ def as_texts(name: str, texts: Iterable[str | None]) -> NDArray[np.object_]:
     return labels
 
 
-def refuse_missing(name: str, missing: NDArray[np.bool_]) -> None:
-    """Raise ValueError if a value is missing."""
+def refuse_missing(name: str, missing: NDArray[np.bool_], remedy: str = "") -> None:
+    """Raise ValueError if a value is missing; the message ends with what helps."""
     count = np.count_nonzero(missing)
     if count:
         values = "1 missing value, in" if count == 1 else f"{count} missing values, the first in"
-        raise ValueError(f"{name} has {values} row {np.argmax(missing) + 1} of {len(missing)}")
+        raise ValueError(f"{name} has {values} row {np.argmax(missing) + 1} of {len(missing)}{remedy}")
 
 
 def refuse_infinite(name: str, values: NDArray[Any]) -> None:

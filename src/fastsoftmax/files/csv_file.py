@@ -75,7 +75,7 @@ class CsvFile:
             start = b"" if start is None else bytes(start)
         cut = len(start) == HEADER
         if start.startswith((b"\xff\xfe", b"\xfe\xff")) and self.reading.encoding == "utf-8":
-            raise ValueError(f"{self.path} is not UTF-8 but UTF-16 text; give the encoding utf-16")
+            raise ValueError(f"{self.path} is not UTF-8 but UTF-16 text; give the encoding utf-16 (--encoding utf-16)")
         text = self._decoded(start[: start.rfind(b"\n") + 1] if cut else start).removeprefix("\ufeff")
         lines = text.splitlines(keepends=True)
         blank = next((i for i, line in enumerate(lines) if line.strip()), None)
@@ -99,13 +99,13 @@ class CsvFile:
 
     def _encoding_fault(self, data: bytes, error: UnicodeDecodeError) -> ValueError:
         line = data.count(b"\n", 0, error.start) + 1
-        found = data[error.start : error.start + 1]
+        byte = data[error.start : error.start + 1]
+        if byte >= b"\xa0":
+            hint = f"if it is Latin-1, where this is {byte.decode('latin-1')!r}, say so (--encoding latin-1)"
+        else:
+            hint = "say which encoding it has, such as --encoding cp1252"
         wanted = self.reading.encoding.upper()
-        hint = f"; if it is Latin-1, as {found.decode('latin-1')!r} would say, give the encoding latin-1"
-        return ValueError(
-            f"{self.path} is not {wanted} text: byte 0x{found.hex()} in line {line}"
-            f"{hint if found >= bytes([0xA0]) else '; give its encoding, such as cp1252'}"
-        )
+        return ValueError(f"{self.path} is not {wanted} text: byte 0x{byte.hex()} in line {line}; {hint}")
 
     def _stream(self) -> Any:
         import pyarrow as pa
@@ -128,7 +128,7 @@ class CsvFile:
                 column.missing += cells.null_count
                 if column.kind != "string" and cells.null_count < len(cells):
                     column.kind = self._joined(name, column.kind, cells)
-                    if column.kind == "string":
+                    if column.kind not in ("int64", "double"):
                         column.example = cells[pyarrow.compute.index(pyarrow.compute.is_valid(cells), True)].as_py()
             n_rows += len(batch[0])
         return Survey(n_rows, columns)

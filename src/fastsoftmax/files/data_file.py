@@ -152,7 +152,12 @@ def holds_predictions(path: str | os.PathLike[str]) -> bool:
             names = (pyarrow.csv.open_csv(path).schema if csv_file else pyarrow.parquet.read_schema(path)).names
     except ValueError:
         return False
-    return names[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in names[1:])
+    if PREDICTION not in names:
+        return False
+    # Columns that name the rows may stand before the prediction.
+    place = names.index(PREDICTION)
+    probabilities = names[place + 1 :]
+    return all(name.startswith(PROBABILITY) for name in probabilities) and (place == 0 or bool(probabilities))
 
 
 PREDICTIONS = Kind("predictions that fastsoftmax wrote", holds_predictions)

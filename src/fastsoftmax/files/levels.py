@@ -32,7 +32,7 @@ FORMS = (
     ),
     (re.compile(r"\s*[-+]?\d+,\d+\s*"), "numbers with decimal commas", "say so (--decimal ,)"),
     (
-        re.compile(r"\s*[-+]?[$€£]?\s?[-+]?[\d.,]*\d\s?[%€$£]?\s*"),
+        re.compile(r"\s*([-+]?[$€£]\s?[-+]?[\d.,]*\d|[-+]?[\d.,]*\d\s?[%€$£])\s*"),
         "numbers with signs of percent or currency",
         "write them without these",
     ),

@@ -109,13 +109,20 @@ def table_of(source: Source, wanted: Wanted) -> Table:
 
 
 def _with_members(source: Source, reading: Reading) -> Reading:
-    """Name the places of lists where a column of lists is named."""
+    """Name the places of lists where a column of lists is named, and each column where several are named as "a,b"."""
 
     def all_of(names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(member for name in names for member in source.members.get(name, (name,)))
+        found: list[str] = []
+        for name in names:
+            parts = [name] if name in source.names or name in source.members else name.split(",")
+            known = all(part in source.names or part in source.members for part in parts)
+            for part in parts if known else [name]:
+                found += source.members.get(part, (part,))
+        return tuple(found)
 
     features = None if reading.features is None else all_of(reading.features)
-    return replace(reading, features=features, drop=all_of(reading.drop))
+    drop, ids, texts = map(all_of, (reading.drop, reading.ids, reading.texts))
+    return replace(reading, features=features, drop=drop, ids=ids, texts=texts)
 
 
 def _refuse_text(source: Source, survey: Survey, features: Sequence[str]) -> None:
@@ -157,12 +164,12 @@ def _cells(others: "pa.Table | None", name: str) -> NDArray[Any]:
 def _unseen(codes: Codes) -> tuple[str, ...]:
     """Return a sentence for each column with text that the fitted table had not."""
     notes = []
-    for levels in codes.levels.values():
+    for name, levels in codes.levels.items():
         if levels.first_unseen is not None:
             level, row = levels.first_unseen
-            cells = "1 cell" if levels.unseen == 1 else f"{levels.unseen} cells"
+            cells = "1 cell is" if levels.unseen == 1 else f"{levels.unseen} cells are"
             notes.append(
-                f"{cells} of {levels.place} hold text that the model has not seen, such as {shown(level)} in row "
+                f"in column {name!r} {cells} text that the model has not seen, such as {shown(level)} in row "
                 f"{row + 1}: none of its levels"
             )
     return tuple(notes)
