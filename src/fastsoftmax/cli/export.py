@@ -77,6 +77,11 @@ def export_command(
     read = [] if data is None else sources_of(data, target)
     check_output("--out", out, KINDS[format], sources=(model, *read), force=force)
     fitted = load_classifier(model)
+    if fitted.preprocessing is not None:
+        raise ValueError(
+            f"{model} prepares text or missing cells, which no export does; export a model of columns of numbers, or "
+            "of what fastsoftmax.TablePreprocessor makes in Python"
+        )
     if format == "onnx":
         save_onnx(out, fitted, center=None, dtype=dtype or "float64")
     elif format == "c":

@@ -19,7 +19,7 @@ TARGET = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Column with the classes; in .npz an array, 'y' if not given, or a .npy file; for .npy such a file; not for .svm.",
+        help="Column with the classes; in .npz an array, 'y' if not given, or a .npy file; in .npy that; not for .svm.",
     ),
 ]
 THREADS = Annotated[

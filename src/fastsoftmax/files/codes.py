@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # Types that X may have as they are stored.
 STORED = {"float": np.float32, "halffloat": np.float16, "uint8": np.uint8, "int8": np.int8}
 
-# A matrix of more bytes in float64 is made of float32 if the file does not say what its numbers are.
+# If a file does not say of what type its numbers are, a matrix of more bytes in float64 is made of float32, or of uint8
+# where that holds all of them.
 LARGE = 1 << 28
 
 
@@ -115,14 +116,16 @@ def read_codes(
 
 
 def _dtype(source: Source, survey: Survey, features: Sequence[str], levels: dict[str, Levels]) -> type[Any]:
-    kinds = {survey.columns[name].kind for name in features}
-    missing = any(survey.columns[name].missing for name in features)
-    if len(kinds) == 1 and not levels:
-        stored = STORED.get(kinds.pop(), np.float64)
-        if not (missing and np.issubdtype(stored, np.integer)):
-            return stored
-    large = survey.n_rows * len(features) * 8 > LARGE
-    return np.float32 if large and not source.has_types else np.float64
+    columns = [survey.columns[name] for name in features]
+    missing = any(column.missing for column in columns)
+    if not source.has_types:
+        large = survey.n_rows * len(features) * 8 > LARGE
+        if large and not levels and not missing and all(column.is_byte for column in columns):
+            return np.uint8
+        return np.float32 if large else np.float64
+    kinds = {column.kind for column in columns}
+    stored = STORED.get(kinds.pop(), np.float64) if len(kinds) == 1 and not levels else np.float64
+    return np.float64 if missing and np.issubdtype(stored, np.integer) else stored
 
 
 def _check_finite(source: Source, features: Sequence[str], Z: NDArray[Any]) -> None:

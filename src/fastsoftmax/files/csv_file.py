@@ -18,8 +18,9 @@ from .source import Column, Survey
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Bytes that are parsed at a time: a batch of text takes several times as many.
-BLOCK = 1 << 23
+# Bytes that are parsed at a time, unless the header is long. Arrow reads some blocks ahead, and each makes a batch of
+# text: larger ones take more memory and are slower.
+BLOCK = 1 << 20
 
 # The most bytes that a header may have.
 HEADER = 1 << 20
@@ -41,11 +42,12 @@ COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is cut into cells: its names, the lines that these take, and the delimiter."""
+    """How a file is cut into cells: names, the lines that they take, the delimiter, and bytes to parse at a time."""
 
     names: tuple[str, ...]
     header_lines: int
     delimiter: str
+    block: int
 
 
 class CsvFile:
@@ -89,7 +91,9 @@ class CsvFile:
         # The delimiter that cuts the header into most names; the comma if that is none.
         best = max(found, key=lambda delimiter: len(found[delimiter][0]))
         names, header_lines = found[best]
-        return Dialect(tuple(name.strip() for name in names), header_lines, best)
+        # Rows of a wide table are long, too: a row must fit in a block.
+        block = max(BLOCK, 32 * sum(len(line) for line in lines[:header_lines]))
+        return Dialect(tuple(name.strip() for name in names), header_lines, best, block)
 
     def _decoded(self, start: bytes) -> str:
         try:
@@ -127,23 +131,23 @@ class CsvFile:
                 column = columns[name]
                 column.missing += cells.null_count
                 if column.kind != "string" and cells.null_count < len(cells):
-                    column.kind = self._joined(name, column.kind, cells)
+                    column.kind, values = self._joined(name, column.kind, cells)
+                    column.is_byte = column.is_byte and values is not None and _are_bytes(values)
                     if column.kind not in ("int64", "double"):
                         column.example = cells[pyarrow.compute.index(pyarrow.compute.is_valid(cells), True)].as_py()
             n_rows += len(batch[0])
         return Survey(n_rows, columns)
 
-    def _joined(self, name: str, kind: str, cells: "pa.Array") -> str:
-        """Return the kind of a column that has had this kind, and now has these cells too."""
+    def _joined(self, name: str, kind: str, cells: "pa.Array") -> tuple[str, "pa.Array | None"]:
+        """Return the kind of a column that has had this kind, and now has these cells too; and these as values."""
         if name in self.reading.texts:
-            return "string"
-        if kind != "null" and _converts(cells, kind):
-            return kind
-        kinds = (*KINDS, "comma") if self._commas else KINDS
-        found = next((narrow for narrow in kinds if _converts(cells, narrow)), "string")
-        if kind in ("null", found):
-            return found
-        return JOINED.get(frozenset((kind, found)), "string")
+            return "string", None
+        kinds = [kind, *KINDS, *(("comma",) if self._commas else ())]
+        for found in kinds[kind == "null" :]:
+            values = _values(cells, found)
+            if values is not None:
+                return found if kind in ("null", found) else JOINED.get(frozenset((kind, found)), "string"), values
+        return "string", None
 
     @property
     def _commas(self) -> bool:
@@ -188,7 +192,7 @@ class CsvFile:
         read = pyarrow.csv.ReadOptions(
             column_names=keys,
             skip_rows=self.dialect.header_lines,
-            block_size=BLOCK,
+            block_size=self.dialect.block,
             encoding=self.reading.encoding,
             use_threads=False,
         )
@@ -225,8 +229,8 @@ class CsvFile:
             return self._find_encoding_fault()
         if "straddling" in str(error):
             return ValueError(
-                f"{self.path} cannot be read as CSV: a row after row {start} is longer than {BLOCK} bytes; "
-                "is there a quote that does not end?"
+                f"{self.path} cannot be read as CSV: after row {start} a row is longer than {self.dialect.block} "
+                "bytes; is there a quote that does not end?"
             )
         return ValueError(f"{self.path} cannot be read as CSV: {error}")
 
@@ -276,11 +280,22 @@ def _type(kind: str) -> "pa.DataType":
     return dict(zip(KINDS, (*types, pa.float64()), strict=True))[kind]
 
 
-def _converts(cells: "pa.Array", kind: str) -> bool:
+def _values(cells: "pa.Array", kind: str) -> "pa.Array | None":
+    """Return cells of text as values of a kind, or None if one is none."""
     import pyarrow as pa
 
     try:
-        converted(cells, kind)
+        return converted(cells, kind)
     except pa.ArrowInvalid:
+        return None
+
+
+def _are_bytes(values: "pa.Array") -> bool:
+    """Whether all values are whole numbers from 0 to 255."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    if values.type != pa.int64():
         return False
-    return True
+    ends = pyarrow.compute.min_max(values).as_py()
+    return bool(ends["min"] >= 0 and ends["max"] <= 255)

@@ -10,11 +10,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class Column:
-    """What a survey finds: Arrow's name of the type, "comma" for decimal commas; cells that are missing; a text."""
+    """What a survey finds.
+
+    Attributes
+    ----------
+    kind : str
+        Arrow's name of the type, or "comma" for numbers with decimal commas.
+    missing : int
+        Cells that are missing.
+    example : object
+        A cell of a column that is not of numbers.
+    is_byte : bool
+        Whether all cells of a column without a type are whole numbers from 0 to 255.
+    """
 
     kind: str
     missing: int = 0
     example: object = None
+    is_byte: bool = True
 
 
 class Survey(NamedTuple):
