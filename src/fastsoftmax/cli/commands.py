@@ -159,10 +159,10 @@ def fit_command(
     # The same table makes the same file.
     estimator = SoftmaxRegression(random_state=0, n_jobs=threads, verbose=sys.stderr.isatty(), **settings)
     result = _fit_until_interrupted(estimator, table.X, table.y, table.weight)
-    model = Model(result.W, result.b, estimator.classes_, table.feature_names, table.preprocessing)
+    model = Model(result.W, result.b, estimator.classes_, **table.for_model)
     _save(out, model)
     chunks = ((table.X, table.y),) if table.y is not None else table.X
-    right = [model.predict(X, num_threads=threads) == y for X, y in chunks]
+    right = [model.predict(X, num_threads=threads) == y for X, y, *_ in chunks]
     accuracy = float(np.mean(np.concatenate(right)))
     _finish(result, tol, {"training accuracy": f"{accuracy:.2%}"}, out)
 

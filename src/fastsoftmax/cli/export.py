@@ -11,6 +11,7 @@ from ..export.onnx import holds_onnx, save_onnx
 from ..export.sql import holds_sql, save_sql
 from ..files.data_file import read_table
 from ..files.model_file import load_classifier
+from ..files.model_parts import features_of
 from ..files.outputs import Kind, check_output
 from .metrics import class_indices
 from .options import FITTED, FORCE, TARGET, check_choice, sources_of
@@ -87,7 +88,7 @@ def export_command(
     elif format == "c":
         X = labels = None
         if data is not None:
-            samples = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
+            samples = read_table(data, target, **features_of(fitted))
             X, labels = samples.X, class_indices(np.asarray(samples.y), fitted.classes)
         save_c(out, fitted, center=None, dtype=dtype or "float32", name=name or "model", X=X, labels=labels)
     else:

@@ -34,7 +34,7 @@ def fit_regression(
     if scale is not None and shift is not None:
         W, b = W * scale, b + W @ shift
     assert isinstance(result.family, OutputsFamily)
-    return result, RegressionModel(W, b, result.family, table.feature_names, table.preprocessing)
+    return result, RegressionModel(W, b, result.family, **table.for_model)
 
 
 def quality_of(model: RegressionModel, table: Table, threads: int | None) -> dict[str, str]:

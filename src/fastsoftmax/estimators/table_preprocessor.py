@@ -196,4 +196,5 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
 
 
 def _has_names(X: Any) -> bool:
-    return hasattr(X, "columns") or hasattr(X, "column_names") or hasattr(X, "schema")
+    """Whether X is a table; asked of its class, since a lazy table would look for its names."""
+    return any(hasattr(type(X), name) for name in ("columns", "column_names", "schema"))

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import is_zipfile
@@ -50,6 +51,7 @@ def read_table(
     numeric: bool = False,
     reading: Reading | None = None,
     preprocessing: Preprocessing | None = None,
+    counts_from_zero: bool | None = None,
 ) -> Table:
     """Read features and target from a .csv, .tsv, .parquet, .npz, .npy or .svm file.
 
@@ -74,6 +76,8 @@ def read_table(
         What is said of a table of named columns: which are features, and how a CSV file is written.
     preprocessing : Preprocessing, optional
         What a model does to the columns before they are features.
+    counts_from_zero : bool, optional
+        Whether a .svm file counts features from 0. By default it does if it has a feature 0.
 
     Raises
     ------
@@ -91,7 +95,8 @@ def read_table(
     reader = READERS.get(suffix)
     if reader is None:
         raise ValueError(f"{path} must end in one of {', '.join(READERS)}; found {source.suffix!r}")
-    wanted = Wanted(target, labelled, feature_names, n_features, numeric, reading or Reading(), preprocessing)
+    said = reading or Reading()
+    wanted = Wanted(target, labelled, feature_names, n_features, numeric, said, preprocessing, counts_from_zero)
     if reader not in (_read_csv, _read_parquet):
         _refuse_named(source, wanted)
     table = reader(source, wanted)
@@ -301,10 +306,17 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         raise ValueError(
             f"the target of {path} is the label that each line starts with; leave target out, found {wanted.target!r}"
         )
+    # The format counts features from one, but some programs count from zero: they write a feature 0. A model says from
+    # where it counts. To guess that from each file would shift the features of one relative to another's.
+    zero_based = bool(wanted.counts_from_zero)
     with readable_as("svmlight", path):
-        # The format counts features from one. zero_based="auto" would guess that from each file's indices, and could
-        # shift the features of one file relative to another's.
-        X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=False)
+        try:
+            X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=zero_based)
+        except ValueError as error:
+            if wanted.counts_from_zero is not None or "Invalid index 0" not in str(error):
+                raise
+            zero_based = True
+            X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=True)
     if not X.shape[0]:
         raise ValueError(f"{path} has no rows")
     _check_width(path, X.shape[1])
@@ -313,13 +325,12 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         row = np.searchsorted(X.indptr, bad, side="right")
         found = "a missing value (NaN)" if np.isnan(X.data[bad]) else "an infinite value"
         raise ValueError(f"the matrix of {path} has {found} in row {row}, column {X.indices[bad] + 1}")
+    table = Table(X, counts_from_zero=zero_based)
     if not wanted.labelled:
-        return Table(X)
+        return table
     labels = as_target(f"the labels of {path}", y, wanted.numeric)
-    if wanted.numeric:
-        return Table(X, None, labels)
     # The format does not tell integers from floats; as_labels has checked that these convert without rounding.
-    return Table(X, None, labels.astype(np.int64))
+    return replace(table, y=labels if wanted.numeric else labels.astype(np.int64))
 
 
 def _check_width(path: Path, n_features: int) -> None:

@@ -19,8 +19,8 @@ from .preprocessing import Preprocessing
 from .regression_model import RegressionModel
 
 FORMAT = "fastsoftmax.model"
-# Of a softmax regression; of a model of another family; and of either if a table is prepared for it. Readers that know
-# earlier versions alone must refuse later ones.
+# Of a softmax regression; of a model of another family; and of either if a table is prepared for it, or counts features
+# from 0. Readers that know earlier versions alone must refuse later ones.
 VERSION, REGRESSION, PREPARED = "1", "2", "3"
 
 # Kinds of class labels by NumPy's letter: their type in JSON, its name in messages, and their dtype in arrays.
@@ -46,6 +46,8 @@ class Model(LinearModel):
         The names of W's columns, if the data had any.
     preprocessing : Preprocessing, optional
         How the features are made of the columns of a table, if they are not its columns.
+    counts_from_zero : bool
+        Whether .svm files of this model count features from 0.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Model(LinearModel):
     classes: NDArray[Any]
     feature_names: tuple[str, ...] | None = None
     preprocessing: Preprocessing | None = None
+    counts_from_zero: bool = False
 
     def __post_init__(self) -> None:
         check_parameters(self.W, self.b, 2, "a class")
@@ -111,9 +114,11 @@ def _metadata(model: Model | RegressionModel) -> dict[str, str]:
     else:
         kind = "U" if model.classes.dtype == object else model.classes.dtype.kind
         metadata = {"version": VERSION, "classes_kind": kind, "classes": json.dumps(model.classes.tolist())}
-    if model.preprocessing is None:
-        return metadata
-    return {**metadata, "version": PREPARED, "preprocessing": model.preprocessing.to_json()}
+    if model.preprocessing is not None:
+        metadata |= {"version": PREPARED, "preprocessing": model.preprocessing.to_json()}
+    if model.counts_from_zero:
+        metadata |= {"version": PREPARED, "counts_from_zero": "true"}
+    return metadata
 
 
 def _in_order(contents: bytes) -> bytes:
@@ -159,12 +164,12 @@ def load_model(path: str | os.PathLike[str]) -> Model | RegressionModel:
             known: NDArray[Any] | OutputsFamily
             of_family = metadata["version"] == REGRESSION or "family" in metadata
             known = _read_family(metadata) if of_family else _read_classes(metadata)
-            preprocessing = _read_preprocessing(metadata)
+            parts = _read_preparation(metadata)
             feature_names = _read_feature_names(metadata)
             W, b = _read_tensors(file)
         if isinstance(known, OutputsFamily):
-            return RegressionModel(W, b, known, feature_names, preprocessing)
-        return Model(W, b, known, feature_names, preprocessing)
+            return RegressionModel(W, b, known, feature_names, **parts)
+        return Model(W, b, known, feature_names, **parts)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
     except ValueError as error:
@@ -196,13 +201,20 @@ def _read_family(metadata: dict[str, str]) -> OutputsFamily:
     return family
 
 
-def _read_preprocessing(metadata: dict[str, str]) -> Preprocessing | None:
+def _read_preparation(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return how features are made of tables: arguments of the models."""
     if metadata["version"] != PREPARED:
-        return None
-    try:
-        return Preprocessing.from_json(_from_json(metadata, "preprocessing"))
-    except ValueError as error:
-        raise ValueError(f"preprocessing: {error}") from None
+        return {}
+    preprocessing = None
+    if "preprocessing" in metadata:
+        try:
+            preprocessing = Preprocessing.from_json(_from_json(metadata, "preprocessing"))
+        except ValueError as error:
+            raise ValueError(f"preprocessing: {error}") from None
+    counts_from_zero = metadata.get("counts_from_zero", "false")
+    if counts_from_zero not in ("true", "false"):
+        raise ValueError(f"counts_from_zero must be true or false, found {counts_from_zero!r}")
+    return {"preprocessing": preprocessing, "counts_from_zero": counts_from_zero == "true"}
 
 
 def _read_feature_names(metadata: dict[str, str]) -> tuple[str, ...] | None:

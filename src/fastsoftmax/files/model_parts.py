@@ -32,8 +32,8 @@ class LinearModel:
 
 def features_of(model: Any) -> dict[str, Any]:
     """Return the arguments of `read_table` that take from a table the features of a model."""
-    names, known = model.feature_names, model.preprocessing
-    return {"feature_names": names, "n_features": model.n_features, "preprocessing": known}
+    names = ("feature_names", "n_features", "preprocessing", "counts_from_zero")
+    return {name: getattr(model, name) for name in names}
 
 
 def check_parameters(W: Float64Array, b: Float64Array, least_rows: int, row: str) -> None:

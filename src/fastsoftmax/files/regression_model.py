@@ -25,6 +25,8 @@ class RegressionModel(LinearModel):
         The names of W's columns, if the data had any.
     preprocessing : Preprocessing, optional
         How the features are made of the columns of a table, if they are not its columns.
+    counts_from_zero : bool
+        Whether .svm files of this model count features from 0.
 
     Raises
     ------
@@ -35,6 +37,7 @@ class RegressionModel(LinearModel):
     family: OutputsFamily
     feature_names: tuple[str, ...] | None = None
     preprocessing: Preprocessing | None = None
+    counts_from_zero: bool = False
 
     def __post_init__(self) -> None:
         check_parameters(self.W, self.b, 1, "an output")

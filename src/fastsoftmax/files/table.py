@@ -36,6 +36,8 @@ class Table:
         How X was made of the columns of the file, if these are not its columns.
     notes : tuple of str
         What the user should know, a sentence each.
+    counts_from_zero : bool
+        Whether a .svm file counts features from 0.
     """
 
     X: Any
@@ -46,6 +48,13 @@ class Table:
     ids: dict[str, NDArray[Any]] | None = None
     preprocessing: Preprocessing | None = None
     notes: tuple[str, ...] = ()
+    counts_from_zero: bool = False
+
+    @property
+    def for_model(self) -> dict[str, Any]:
+        """What a model must hold to read other tables as this one: arguments of `Model` and `RegressionModel`."""
+        names = ("feature_names", "preprocessing", "counts_from_zero")
+        return {name: getattr(self, name) for name in names}
 
 
 class Wanted(NamedTuple):
@@ -58,6 +67,7 @@ class Wanted(NamedTuple):
     numeric: bool
     reading: Reading = Reading()
     preprocessing: Preprocessing | None = None
+    counts_from_zero: bool | None = None
 
 
 def check_count(path: Any, n_features: int | None, found: int) -> None:
