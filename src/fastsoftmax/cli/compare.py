@@ -7,14 +7,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ..files.data_file import Table
 from ..files.model_file import Model, load_classifier
+from ..files.reading import Reading
+from ..files.table import Table
 from ..runtime.arrays import Float64Array
 from .metrics import Interval, class_indices, losses_of, mean_interval
 from .options import DATA, JSON, TARGET, THREADS
 from .output import Report, working
 from .reading import labels_of, read
 from .reports import table_of, two_columns
+from .table_options import reading_options
 
 MODEL_A = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
 MODEL_B = Annotated[Path, typer.Argument(metavar="OTHER", help="Another model that knows the same classes.")]
@@ -42,18 +44,20 @@ class Comparison(NamedTuple):
     p_value: float  # of McNemar's exact test
 
 
+@reading_options("drop")
 def compare_command(
     model: MODEL_A,
     other: MODEL_B,
     data: DATA,
     *,
+    reading: Reading,
     target: TARGET = None,
     threads: THREADS = None,
     as_json: JSON = False,
 ) -> None:
     """Compare two models on the same labelled rows: differences with intervals, and McNemar's test."""
     report = Report(as_json)
-    judged = [_judge(load_classifier(path), data, target, threads) for path in (model, other)]
+    judged = [_judge(load_classifier(path), data, target, reading, threads) for path in (model, other)]
     found = compare(*judged)
     names = {"model": model, "other": other}
     report.tell(
@@ -76,9 +80,9 @@ def compare_command(
     report.close()
 
 
-def _judge(model: Model, data: Path, target: str | None, threads: int | None) -> Judged:
+def _judge(model: Model, data: Path, target: str | None, reading: Reading, threads: int | None) -> Judged:
     """Read the rows as a model wants them, and let it predict them."""
-    table: Table = read(data, target, model=model)
+    table: Table = read(data, target, model=model, reading=reading)
     with working("evaluating"):
         truth, logits = class_indices(labels_of(table), model.classes), model.logits(table.X, num_threads=threads)
         return Judged(losses_of(logits, truth), logits.argmax(axis=1) == truth)

@@ -7,18 +7,22 @@ import numpy as np
 import typer
 
 from ..files.outputs import check_output
+from ..files.reading import Reading
 from .fit_options import CS, SEARCH, Cs_of, Shape, Solving, numbers_of
 from .options import DATA, FORCE, JSON, TARGET, sources_of
 from .output import Report
 from .pictures import PICTURE, check_png, save_figure
 from .reading import read_training
 from .searching import SCORING, search_facts, search_report
+from .table_options import reading_options
 from .training import cross_validate
 
 
+@reading_options("features", "text", "drop", "weight", "id", mixed=True)
 def cv_command(
     data: DATA,
     *,
+    reading: Reading,
     target: TARGET = None,
     folds: Annotated[
         int, typer.Option(min=2, metavar="N", rich_help_panel=SEARCH, help="Folds, each with all classes.")
@@ -42,7 +46,7 @@ def cv_command(
         check_output("--plot", plot, PICTURE, sources=sources_of(data, target), force=force)
     ratios = numbers_of("--l1-ratios", l1_ratios)
     values = Cs_of(Cs)
-    table = read_training(data, target, report)
+    table = read_training(data, target, report, reading)
     search = cross_validate(table, values, ratios, folds, scoring, shape, solving, refit=False)
     facts = search_facts(search)
     report.tell(folds=folds, passes=float(search.n_passes_), **facts)

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ..files.data_file import Table
 from ..files.model_file import Model, load_model
 from ..files.outputs import check_output
+from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from .evaluation_reports import (
     calibration_report,
     classes_report,
@@ -24,6 +25,7 @@ from .pictures import PICTURE, check_png, save_figure
 from .reading import labels_of, read
 from .regression import quality_in_words, quality_of
 from .reports import two_columns
+from .table_options import reading_options
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -34,10 +36,12 @@ LISTED_CLASSES = 25
 PAIRS = 10
 
 
+@reading_options("drop", "weight", "offset")
 def evaluate_command(
     model: FITTED,
     data: DATA,
     *,
+    reading: Reading,
     target: TARGET = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
@@ -52,11 +56,13 @@ def evaluate_command(
         check_png(plot)
         check_output("--plot", plot, PICTURE, sources=(model, *sources_of(data, target)), force=force)
     fitted = load_model(model)
-    table = read(data, target, model=fitted)
+    table = read(data, target, model=fitted, reading=reading)
     if isinstance(fitted, RegressionModel):
         if plot is not None:
             raise ValueError(f"--plot is for softmax models, {model} is of family {str(fitted.family)!r}")
         _tell_numbers(report, fitted, table, threads)
+    elif reading.weight is not None:
+        raise ValueError(f"--weight is for models of other families than softmax, found {reading.weight!r}")
     else:
         _tell_classes(report, fitted, table, threads, plot)
     report.close()

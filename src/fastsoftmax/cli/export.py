@@ -78,6 +78,11 @@ def export_command(
     sources = [] if data is None else sources_of(data, target)
     check_output("--out", out, KINDS[format], sources=(model, *sources), force=force)
     fitted = load_classifier(model)
+    if fitted.preprocessing is not None:
+        raise ValueError(
+            f"{model} prepares text or missing cells, which no export does; export a model of columns of numbers, or "
+            "of what fastsoftmax.TablePreprocessor makes in Python"
+        )
     if format == "onnx":
         save_onnx(out, fitted, center=None, dtype=dtype or "float64")
     elif format == "c":

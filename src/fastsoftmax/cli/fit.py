@@ -8,10 +8,11 @@ import typer
 
 from ..chunks.paths import is_many
 from ..families import FAMILIES, OutputsFamily, as_family
-from ..files.data_file import Table
 from ..files.model_file import MODEL, Model, load_model
 from ..files.outputs import check_output
+from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from ..fitting.result import FitResult
 from .entry import INTERRUPTED
 from .fit_options import CS, SEARCH, VALIDATION, Cs_of, Shape, Solving, Strength, share_of
@@ -23,6 +24,7 @@ from .reports import fit_report
 from .saving import save
 from .scores import in_words, scores_of
 from .searching import SCORING, search_facts, search_report
+from .table_options import reading_options
 from .training import cross_validate, fit_classifier
 from .walking import best_of, walk_path
 from .wording import in_options
@@ -84,9 +86,11 @@ class Fitted(NamedTuple):
     search: dict[str, Any] | None = None
 
 
+@reading_options("features", "text", "drop", "weight", "offset", "id", mixed=True)
 def fit_command(
     data: MANY_DATA,
     *,
+    reading: Reading,
     target: TARGET = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Where the model goes; an older model is overwritten.")
@@ -120,8 +124,8 @@ def fit_command(
     choosing.check(data, of)
     numbers = of if isinstance(of, OutputsFamily) else None
     start = None if warm_start is None else _start(warm_start, numbers, choosing)
-    table = read_training(data, target, report, numeric_for=numbers)
-    train, held = held_out(table, target, choosing.validation, solving.seed, numeric=numbers is not None)
+    table = read_training(data, target, report, reading, numeric_for=numbers)
+    train, held = held_out(table, target, choosing.validation, solving.seed, reading, numeric=numbers is not None)
     fitted = _fit(train, held, numbers, strength, shape, choosing, solving, start)
     about = {
         "options": _told(strength, shape, solving, fitted),
@@ -163,7 +167,7 @@ def _fit(
             ratios = [strength.share]
             found = cross_validate(train, Cs, ratios, choosing.cv, choosing.scoring, shape, solving, refit=True)
             result = found.result_
-            return Fitted(result, Model(result.W, result.b, found.classes_, train.feature_names), search_facts(found))
+            return Fitted(result, Model(result.W, result.b, found.classes_, **train.for_model), search_facts(found))
         points = walk_path(train, held, numbers, Cs, strength.share, shape, solving)
         best = best_of(points)
         scores = [{"C": point.C, "l1_ratio": strength.share, "score": -point.held_out} for point in points]

@@ -10,17 +10,21 @@ from rich.table import Table as Grid
 from ..chunks.paths import is_many
 from ..families import FAMILIES, OutputsFamily, as_family
 from ..files.outputs import check_output
+from ..files.reading import Reading
 from .fit_options import CS, PENALTY, VALIDATION, Cs_of, Shape, Solving, share_of
 from .options import DATA, FORCE, JSON, TARGET, sources_of
 from .output import UNFINISHED, Report, warn
 from .pictures import PICTURE, check_png, save_figure
 from .reading import held_out, read_training
+from .table_options import reading_options
 from .walking import Point, best_of, walk_path
 
 
+@reading_options("features", "text", "drop", "weight", "offset", "id", mixed=True)
 def path_command(
     data: DATA,
     *,
+    reading: Reading,
     target: TARGET = None,
     family: Annotated[
         str,
@@ -53,8 +57,8 @@ def path_command(
     of = as_family(family, link)
     numbers = of if isinstance(of, OutputsFamily) else None
     values = Cs_of(Cs)
-    table = read_training(data, target, report, numeric_for=numbers)
-    table, held = held_out(table, target, validation, solving.seed, numeric=numbers is not None)
+    table = read_training(data, target, report, reading, numeric_for=numbers)
+    table, held = held_out(table, target, validation, solving.seed, reading, numeric=numbers is not None)
     points = walk_path(table, held, numbers, values, l1_ratio, shape, solving)
     report.tell(path=[_facts(point) for point in points], l1_ratio=l1_ratio)
     report.show("", _grid(points, numbers is None))

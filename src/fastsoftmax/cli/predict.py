@@ -11,19 +11,24 @@ from numpy.typing import NDArray
 from ..files.data_file import PREDICTION, PREDICTIONS, PROBABILITY, TOP, check_table_suffix, write_csv, write_table
 from ..files.model_file import Model, load_model
 from ..files.outputs import check_output
+from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from ..fitting.logits import softmax
 from .options import DATA, FITTED, FORCE, JSON, THREADS, check_choice
 from .output import Report, working
 from .reading import read
+from .table_options import reading_options
 
 COLUMNS = ("all", "labels")
 
 
+@reading_options("drop", "id", "offset")
 def predict_command(
     model: FITTED,
     data: DATA,
     *,
+    reading: Reading,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -60,9 +65,9 @@ def predict_command(
     fitted = load_model(model)
     if top is not None and isinstance(fitted, RegressionModel):
         raise ValueError(f"--top is for softmax models, {model} is of family {str(fitted.family)!r}")
-    table = read(data, model=fitted, labelled=False)
+    table = read(data, model=fitted, labelled=False, reading=reading)
     with working("predicting"):
-        written = _columns(fitted, table.X, columns, top, threads)
+        written = (table.ids or {}) | _columns(fitted, table, columns, top, threads)
     n_samples = table.X.shape[0]
     report.tell(samples=n_samples)
     if out is not None:
@@ -80,13 +85,13 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 
 
 def _columns(
-    fitted: Model | RegressionModel, X: Any, columns: str, top: int | None, threads: int | None
+    fitted: Model | RegressionModel, table: Table, columns: str, top: int | None, threads: int | None
 ) -> dict[str, NDArray[Any]]:
     """Return the columns to write, by their names."""
     if isinstance(fitted, RegressionModel):
-        return {PREDICTION: fitted.predict(X, num_threads=threads)[:, 0]}
+        return {PREDICTION: fitted.predict(table.X, offset=table.offset, num_threads=threads)[:, 0]}
     # Compare logits: probabilities near one would round to ties.
-    logits = fitted.logits(X, num_threads=threads)
+    logits = fitted.logits(table.X, num_threads=threads)
     written = {PREDICTION: fitted.classes[logits.argmax(axis=1)]}
     if columns == "labels":
         return written

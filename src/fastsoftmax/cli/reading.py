@@ -1,5 +1,6 @@
 """How commands read tables: with a word of progress, and what a table for a fit must have."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +12,44 @@ from scipy.sparse import issparse
 from ..chunks import from_parquet
 from ..chunks.paths import is_many
 from ..files.columns import shown
-from ..files.data_file import Table, read_table
-from ..files.model_parts import LinearModel
+from ..files.data_file import read_table
+from ..files.model_parts import LinearModel, features_of
+from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from .fit_options import share_of
-from .output import Report, working
+from .output import Report, say, working
+from .table_options import chunk_options
 
 
 def read(
-    data: Path, target: str | None = None, *, model: LinearModel | None = None, labelled: bool = True, **wanted: Any
+    data: Path,
+    target: str | None = None,
+    *,
+    reading: Reading | None = None,
+    model: LinearModel | None = None,
+    labelled: bool = True,
+    **wanted: Any,
 ) -> Table:
-    """Read a file, with the features of a model if one is given; arguments and errors as of `read_table`."""
+    """Read a file, with the features of a model if one is given, and say what the user should know of it.
+
+    Arguments and errors as of `read_table`; an offset is refused for a softmax model.
+    """
     if model is not None:
-        wanted |= {
-            "feature_names": getattr(model, "feature_names", None),
-            "n_features": model.n_features,
-            "numeric": isinstance(model, RegressionModel),
-        }
+        numeric = isinstance(model, RegressionModel)
+        if not numeric:
+            _refuse_offset(reading)
+        wanted |= {**features_of(model), "numeric": numeric}
     with working(f"reading {data}"):
-        return read_table(data, target, labelled=labelled, **wanted)
+        table = read_table(data, target, labelled=labelled, reading=reading, **wanted)
+    for note in table.notes:
+        say("note", note, "bold cyan")
+    return table
 
 
-def read_training(data: Path, target: str | None, report: Report, *, numeric_for: object = None) -> Table:
+def read_training(
+    data: Path, target: str | None, report: Report, reading: Reading, *, numeric_for: object = None
+) -> Table:
     """Read what a model is fitted to, and say what it is.
 
     Parameters
@@ -41,6 +58,7 @@ def read_training(data: Path, target: str | None, report: Report, *, numeric_for
         A file; or a folder or a pattern of Parquet files, of which the table has chunks in the place of X.
     target : str, optional
     report : Report
+    reading : Reading
     numeric_for : object, optional
         The family, if the target must hold numbers; by default it holds classes.
 
@@ -49,13 +67,15 @@ def read_training(data: Path, target: str | None, report: Report, *, numeric_for
     ValueError
         As `read_table`; if there is a single class; or for many files of numbers.
     """
+    if numeric_for is None:
+        _refuse_offset(reading)
     if is_many(data):
         if numeric_for is not None:
             raise ValueError(f"--family must be softmax for many files, found {str(numeric_for)!r}")
-        return _read_chunks(data, target, report)
-    table = read(data, target, numeric=numeric_for is not None)
+        return _read_chunks(data, target, report, reading)
+    table = read(data, target, reading=reading, numeric=numeric_for is not None)
     n_samples, n_features = table.X.shape
-    facts: dict[str, Any] = {"samples": n_samples, "features": n_features}
+    facts: dict[str, Any] = {"samples": n_samples, "features": n_features, "notes": table.notes}
     if numeric_for is not None:
         of_target = f"a target of family {numeric_for}"
     else:
@@ -71,17 +91,24 @@ def read_training(data: Path, target: str | None, report: Report, *, numeric_for
     return table
 
 
+def _refuse_offset(reading: Reading | None) -> None:
+    if reading is not None and reading.offset is not None:
+        raise ValueError(
+            f"--offset is not for softmax, found {reading.offset!r}: what is added to all classes changes nothing"
+        )
+
+
 def labels_of(table: Table) -> NDArray[Any]:
     """Return the target of a table that was read with one."""
     assert table.y is not None
     return table.y
 
 
-def _read_chunks(data: Path, target: str | None, report: Report) -> Table:
+def _read_chunks(data: Path, target: str | None, report: Report, reading: Reading) -> Table:
     """Open a folder or a pattern of Parquet files, which may be larger than memory, and say what they are."""
     if target is None:
         raise ValueError(f"{data} needs a target, a column")
-    chunks = from_parquet(data, target)
+    chunks = from_parquet(data, target, **chunk_options(reading))
     n_files = len({groups.source.path for groups in chunks.groups})
     report.tell(samples=chunks.n_samples, features=chunks.n_features, files=n_files, chunks=len(chunks))
     shape = f"{chunks.n_samples} samples × {chunks.n_features} features"
@@ -90,7 +117,7 @@ def _read_chunks(data: Path, target: str | None, report: Report) -> Table:
 
 
 def held_out(
-    table: Table, target: str | None, validation: str | None, seed: int, *, numeric: bool
+    table: Table, target: str | None, validation: str | None, seed: int, reading: Reading, *, numeric: bool
 ) -> tuple[Table, Table | None]:
     """Return the table to train on, and that to judge on, as --validation says: none, a share of the rows, a file."""
     share = share_of(validation)
@@ -99,7 +126,9 @@ def held_out(
     if validation is None:
         return table, None
     n_features = table.X.n_features if table.y is None else table.X.shape[1]
-    held = read(Path(validation), target, feature_names=table.feature_names, n_features=n_features, numeric=numeric)
+    # What is done to the columns is known from the table to train on.
+    known = replace(reading, mixed=False, features=None, texts=(), ids=())
+    held = read(Path(validation), target, reading=known, n_features=n_features, numeric=numeric, **table.for_model)
     return table, held
 
 
@@ -116,4 +145,7 @@ def split(table: Table, share: float, seed: int, *, stratified: bool) -> tuple[T
 
 def rows_of(table: Table, rows: NDArray[np.intp]) -> Table:
     """Return some rows of a table."""
-    return Table(table.X[rows], table.feature_names, labels_of(table)[rows])
+    parts = {name: getattr(table, name) for name in ("y", "weight", "offset")}
+    some: dict[str, Any] = {name: None if part is None else part[rows] for name, part in parts.items()}
+    ids = None if table.ids is None else {name: cells[rows] for name, cells in table.ids.items()}
+    return replace(table, X=table.X[rows], ids=ids, **some)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..estimators.classifier import penalty_of
+from ..estimators.classifier import penalty_of, total_of
 from ..families import OutputsFamily
-from ..files.data_file import Table
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from ..fitting.fit import fit
 from ..fitting.goodness import explained_deviance
 from ..fitting.passes import standardization
@@ -29,10 +29,12 @@ def fit_regression(
     """Fit to a column of numbers; errors as of `fit_classifier`."""
     if solving.class_weight:
         raise ValueError(f"--class-weight is for --family softmax, found {solving.class_weight[0]!r}")
-    n_samples, n_features = table.X.shape
+    n_features, weight = table.X.shape[1], table.weight
+    total = float(table.X.shape[0]) if weight is None else total_of(weight)
     scale = shift = init = None
     if solving.standardize:
-        scale, shift = standardization(table.X, center=not solving.no_intercept, num_threads=solving.threads)
+        center, threads = not solving.no_intercept, solving.threads
+        scale, shift = standardization(table.X, sample_weight=weight, center=center, num_threads=threads)
     if warm_start is not None:
         check_names("--warm-start", warm_start.feature_names, table.feature_names)
         init = warm_start.W, warm_start.b
@@ -41,9 +43,10 @@ def fit_regression(
             init = W, warm_start.b - W @ shift
     l1, l2 = strength.l1 or 0.0, strength.l2 or 0.0
     if not strength.is_direct:
-        penalty = penalty_of(1.0 if strength.C is None else strength.C, strength.share, n_samples, 1)
+        penalty = penalty_of(1.0 if strength.C is None else strength.C, strength.share, total, 1)
         l1, l2 = penalty.l1, penalty.l2
     of_data: dict[str, Any] = {"family": family, "scale": scale, "shift": shift, "init": init, "l1": l1, "l2": l2}
+    of_data |= {"sample_weight": weight, "offset": column_of(table.offset)}
     of_data |= of_scaled(shape.settings(n_features, table.feature_names), scale)
     with working("fitting") as show:
         of_data |= solving.settings | {"callback": Watch(show), "num_threads": solving.threads}
@@ -53,7 +56,7 @@ def fit_regression(
     checked(result)
     W, b = of_stored(result, scale, shift)
     assert isinstance(result.family, OutputsFamily)
-    return result, RegressionModel(W, b, result.family, table.feature_names)
+    return result, RegressionModel(W, b, result.family, **table.for_model)
 
 
 def of_scaled(settings: dict[str, Any], scale: Any) -> dict[str, Any]:
@@ -73,9 +76,17 @@ def of_stored(result: FitResult, scale: Any, shift: Any) -> tuple[Any, Any]:
 def quality_of(model: RegressionModel, table: Table, threads: int | None) -> dict[str, float]:
     """Return how well a model describes a column of numbers: the mean deviance, and the share that is explained."""
     y, logits = labels_of(table), model.logits(table.X, num_threads=threads)
-    samples = model.family.samples(y, len(y), np.float64)
+    if table.offset is not None:
+        logits = logits + column_of(table.offset)
+    samples = model.family.samples(y, len(y), np.float64, sample_weight=table.weight)
     loss = model.family.loss_of(samples, logits)
-    return {"deviance": 2 * float(loss), "deviance_explained": float(explained_deviance(model.family, y, logits))}
+    share = explained_deviance(model.family, y, logits, table.weight)
+    return {"deviance": 2 * float(loss), "deviance_explained": float(share)}
+
+
+def column_of(offset: Any) -> Any:
+    """Return an offset of every sample as that of the one output."""
+    return None if offset is None else offset[:, None]
 
 
 def quality_in_words(quality: dict[str, float]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ..files.data_file import Table
 from ..files.model_file import Model
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from ..fitting.logits import cross_entropy
 from ..leaves import is_chunks
 from .metrics import class_indices
@@ -27,7 +27,8 @@ def scores_of(model: Model | RegressionModel, table: Table, threads: int | None)
     chunks: Any = table.X if is_chunks(table.X) else ((table.X, labels_of(table)),)
     right = count = 0
     loss = 0.0
-    for X, y in chunks:
+    for chunk in chunks:
+        X, y = chunk[:2]  # weights may follow
         truth, logits = class_indices(np.asarray(y), model.classes), model.logits(X, num_threads=threads)
         right += int((logits.argmax(axis=1) == truth).sum())
         loss += float(cross_entropy(logits, truth)) * len(truth)

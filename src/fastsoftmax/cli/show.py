@@ -53,7 +53,7 @@ def show_command(
         about=about,
     )
     report.show(two_columns(_description(fitted, about)))
-    report.heading("Strongest coefficients")
+    report.heading("Strongest coefficients, for one unit of the feature")
     report.show(_grid([outputs[k] for k in rows.tolist()], fitted.b[rows], strongest))
     report.close()
 

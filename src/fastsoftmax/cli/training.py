@@ -12,8 +12,8 @@ from ..estimators.classifier import coefficients_of
 from ..estimators.softmax_regression import SoftmaxRegression
 from ..estimators.softmax_regression_cv import SoftmaxRegressionCV
 from ..files.columns import listed
-from ..files.data_file import Table
 from ..files.model_file import Model
+from ..files.table import Table
 from ..fitting.result import FitResult
 from ..runtime.arrays import Float64Array
 from .fit_options import Shape, Solving, Strength
@@ -85,8 +85,8 @@ def fit_classifier(
         _start_from(estimator, warm_start, classes, table.feature_names)
     with working("fitting") as show:
         estimator.watch = Watch(show)
-        result = _fit_until_interrupted(estimator, table.X, table.y)
-    return result, Model(result.W, result.b, estimator.classes_, table.feature_names)
+        result = _fit_until_interrupted(estimator, table)
+    return result, Model(result.W, result.b, estimator.classes_, **table.for_model)
 
 
 def _start_from(
@@ -110,12 +110,12 @@ def check_names(option: str, found: tuple[str, ...] | None, names: tuple[str, ..
         raise ValueError(f"{option} must be a model of the features {listed(names)}, found one of {listed(found)}")
 
 
-def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
+def _fit_until_interrupted(estimator: SoftmaxRegression, table: Table) -> FitResult:
     """Fit and return the result; after Ctrl-C return the best so far, if an iteration was finished."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            estimator.fit(X, y)
+            estimator.fit(table.X, table.y, table.weight)
         except KeyboardInterrupt:
             # After 0 iterations the best model is the start: nothing to keep.
             if not hasattr(estimator, "result_") or not estimator.result_.n_iter:
@@ -160,7 +160,7 @@ def cross_validate(
         warnings.simplefilter("always")
         estimator.watch = Watch(show)
         try:
-            estimator.fit(table.X, table.y)
+            estimator.fit(table.X, table.y, table.weight)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("ended by Ctrl-C before the search was done; no model was written") from None
     _pass_on(caught, unfinished=True)

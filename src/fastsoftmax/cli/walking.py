@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..estimators.classifier import bounds_of, penalty_of
+from ..estimators.classifier import bounds_of, penalty_of, total_of
 from ..estimators.sklearn_input import weights_of_classes
 from ..families import OutputsFamily
-from ..files.data_file import Table
 from ..files.model_file import Model
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from ..fitting.logits import cross_entropy
 from ..fitting.passes import standardization
 from ..fitting.path import path
@@ -19,7 +19,7 @@ from .fit_options import Shape, Solving
 from .metrics import class_indices
 from .output import Watch, working
 from .reading import labels_of
-from .regression import of_scaled, of_stored, quality_of
+from .regression import column_of, of_scaled, of_stored, quality_of
 from .training import checked
 
 
@@ -53,18 +53,18 @@ def walk_path(
         On Ctrl-C before the first fit was done.
     """
     classes = None if family is not None else np.unique(labels_of(table))
-    targets, weights = labels_of(table), None
+    targets, weights = labels_of(table), table.weight
     if solving.class_weight and classes is None:
         raise ValueError(f"--class-weight is for --family softmax, found {solving.class_weight[0]!r}")
     given = solving.class_weights(classes)
     n_samples, n_features = table.X.shape
-    total = float(n_samples)
     n_classes = 1 if classes is None else len(classes)
     if classes is not None:
         targets = np.searchsorted(classes, labels_of(table))
         if given is not None:
-            weights = weights_of_classes(given, classes, targets, None)[targets]
-            total = float(weights.sum())
+            of_classes = weights_of_classes(given, classes, targets, weights)[targets]
+            weights = of_classes if weights is None else of_classes * weights
+    total = float(n_samples) if weights is None else total_of(weights)
     of_penalty = shape.settings(n_features, table.feature_names)
     penalties = [penalty_of(C, l1_ratio, total, n_classes, shape.group) for C in Cs]
     scale = shift = None
@@ -79,6 +79,7 @@ def walk_path(
         "l1s": [penalty.l1 for penalty in penalties],
         "l2s": [penalty.l2 for penalty in penalties],
         "sample_weight": weights,
+        "offset": column_of(table.offset),
         "scale": scale,
         "shift": shift,
         "num_threads": solving.threads,
@@ -93,9 +94,9 @@ def walk_path(
         model: Model | RegressionModel
         if classes is None:
             assert isinstance(result.family, OutputsFamily)
-            model = RegressionModel(W, b, result.family, table.feature_names)
+            model = RegressionModel(W, b, result.family, **table.for_model)
         else:
-            model = Model(W, b, classes, table.feature_names)
+            model = Model(W, b, classes, **table.for_model)
         points.append(Point(float(C), result, model, _held_out(model, held, solving.threads)))
     if not points:
         raise KeyboardInterrupt("ended by Ctrl-C before anything was fitted; nothing was written")
