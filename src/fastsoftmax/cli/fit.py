@@ -15,7 +15,7 @@ from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from ..fitting.result import FitResult
 from .entry import INTERRUPTED
-from .fit_options import CS, SEARCH, VALIDATION, Cs_of, Shape, Solving, Strength, share_of
+from .fit_options import CS_OPTION, SEARCH, VALIDATION, Cs_of, Shape, Solving, Strength, share_of
 from .options import FORCE, JSON, MANY_DATA, TARGET, sources_of
 from .output import UNFINISHED, Report, jsonable, say, warn, working
 from .reading import held_out, read_training
@@ -47,7 +47,7 @@ class Choosing:
             "C that is best there.",
         ),
     ] = None
-    Cs: CS | None = None
+    Cs: Annotated[str | None, CS_OPTION] = None
     scoring: SCORING = "neg_log_loss"
     validation: VALIDATION = None
 

@@ -246,15 +246,10 @@ VALIDATION = Annotated[
     ),
 ]
 
-CS = Annotated[
-    str,
-    typer.Option(
-        "--Cs",
-        metavar="LIST",
-        rich_help_panel=SEARCH,
-        help="Values of C, as 0.1,1; or their number, from 1e-4 to 1e4.",
-    ),
-]
+CS_OPTION = typer.Option(
+    "--Cs", metavar="LIST", rich_help_panel=SEARCH, help="Values of C, as 0.1,1; or their number, from 1e-4 to 1e4."
+)
+CS = Annotated[str, CS_OPTION]
 
 
 def numbers_of(option: str, text: str) -> list[float]:

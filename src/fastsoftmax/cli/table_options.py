@@ -19,12 +19,16 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "
 STANDARD_INPUT = Path("-")
 
 
+def _option(metavar: str, text: str) -> Any:
+    return typer.Option(metavar=metavar, rich_help_panel="How the table is read", help=text)
+
+
 def _columns(text: str) -> Any:
-    return Annotated[list[str] | None, typer.Option(metavar="COLUMN", help=f"{text} Once for each, or a,b,c.")]
+    return Annotated[list[str] | None, _option("COLUMN", f"{text} Once for each, or a,b,c.")]
 
 
 def _text(metavar: str, text: str) -> Any:
-    return Annotated[str | None, typer.Option(metavar=metavar, help=text)]
+    return Annotated[str | None, _option(metavar, text)]
 
 
 ROLES = {
@@ -40,7 +44,7 @@ FORMAT = {
     "encoding": _text("NAME", "Of a CSV file, such as latin-1; utf-8 if not given."),
     "na": Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="It marks a missing cell, as NA and the empty cell do. Once for each."),
+        _option("TEXT", "It marks a missing cell, as NA and the empty cell do. Once for each."),
     ],
     "decimal": _text("CHAR", "Decimal mark, . or ,"),
 }
