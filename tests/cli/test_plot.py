@@ -66,7 +66,7 @@ def visible_tick_labels(axis):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_classes", [2, 10, 30])
+@pytest.mark.parametrize("n_classes", [2, 10, 30, 100])
 @pytest.mark.parametrize("image_shape", [(4, 4), (2, 8), None])
 def test_training_figure_is_legible(n_classes, image_shape):
     result, model, evaluation = fitted(n_classes)
@@ -75,11 +75,91 @@ def test_training_figure_is_legible(n_classes, image_shape):
     assert not overlapping(figure)
 
 
-@pytest.mark.parametrize("names", [None, ["a class of a name too long", "$x^2", "c"]])
+LONG = [f"category {k // 10} of the long list, kind {k % 10}" for k in range(100)]
+
+
+@pytest.mark.parametrize(
+    "names", [["$x^2", "c"], ["a class of a name too long", "$x^2", "c"], LONG[:10], LONG[:20], range(100), LONG]
+)
 def test_evaluation_figure_is_legible(names):
-    figure = plot_evaluation.evaluation_figure(fitted(3, names=names)[2])
+    _, _, evaluation = fitted(len(names), names=names)
+    figure = plot_evaluation.evaluation_figure(evaluation)
     assert not cut(figure)
     assert not overlapping(figure)
+    confusion = next(axes for axes in figure.axes if axes.get_title(loc="left").startswith("Confusion"))
+    shown = [label.get_text() for label in confusion.get_yticklabels()]
+    assert len(shown) == len(set(shown)) == len(names)
+
+
+def test_the_reliability_diagram_has_intervals():
+    _, _, evaluation = fitted(3)
+    reliability = plot_evaluation.evaluation_figure(evaluation).axes[0]
+    (bars,) = reliability.containers
+    rows = evaluation.reliability
+    line, _, (whiskers,) = bars
+    np.testing.assert_array_equal(line.get_xydata(), np.column_stack([rows["confidence"], rows["accuracy"]]))
+    ends = np.array([[segment[0][1], segment[1][1]] for segment in whiskers.get_segments()])
+    np.testing.assert_allclose(ends, np.column_stack([rows["low"], rows["high"]]), atol=1e-12)
+
+
+def test_thresholds_are_those_of_the_evaluation():
+    _, _, evaluation = fitted(2)
+    thresholds = plot_evaluation.evaluation_figure(evaluation).axes[-1]
+    rows = evaluation.thresholds
+    for line, field in zip(thresholds.lines, ("precision", "recall", "f1"), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), rows["threshold"])
+        np.testing.assert_array_equal(line.get_ydata(), rows[field])
+
+
+def test_the_loss_above_its_minimum():
+    result, model, evaluation = fitted(3)
+    minimum = result.loss - 1e-6
+    figure = plot_training.training_figure(result, evaluation.confusion, model.classes, model.W, minimum=minimum)
+    loss = figure.axes[0]
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), result.history["loss"] - minimum)
+    assert loss.get_yscale() == "log"
+    assert not cut(figure)
+
+
+@pytest.mark.parametrize("n_classes", [2, 100])
+@pytest.mark.parametrize("names", [None, LONG[:16]])
+def test_path_figure_is_legible(n_classes, names):
+    plot_path = pytest.importorskip("fastsoftmax.cli.plot_path")
+    walking = pytest.importorskip("fastsoftmax.cli.walking")
+    points = []
+    for C in (0.1, 1.0, 10.0):
+        result, model, _ = fitted(n_classes)
+        names_of = None if names is None else tuple(names)
+        points.append(walking.Point(C, result, Model(C * model.W, model.b, model.classes, names_of), 1 / C))
+    figure = plot_path.path_figure(points, softmax=True)
+    assert not cut(figure)
+    weights = figure.axes[0]
+    shown = [text.get_text() for text in weights.get_legend().get_texts()]
+    assert len(shown) == len(set(shown)) == 12
+    for C, column in zip((0.1, 1.0, 10.0), range(3), strict=True):
+        norms = [line.get_ydata()[column] for line in weights.lines]
+        np.testing.assert_allclose(sorted(norms), sorted(C * np.linalg.norm(points[1].model.W, axis=0)))
+
+
+def test_scores_figure_marks_the_best():
+    plot_path = pytest.importorskip("fastsoftmax.cli.plot_path")
+    scores = np.array([[[1.0, 3.0, 2.0], [0.0, 1.0, 4.5]], [[1.0, 3.0, 2.0], [0.0, 1.0, 4.5]]])
+    figure = plot_path.scores_figure(np.array([0.1, 1, 10]), np.array([0.0, 1.0]), scores, "accuracy")
+    assert not cut(figure)
+    assert figure.axes[0].lines[-1].get_xydata().tolist() == [[10.0, 4.5]]
+
+
+@pytest.mark.parametrize("others", [0.0, 1.5])
+def test_a_disturbed_race_tells_no_ratio(others):
+    plot_speed = pytest.importorskip("fastsoftmax.cli.plot_speed")
+    speed = pytest.importorskip("fastsoftmax.cli.speed")
+    timing = speed.Timing((10, 20, 3), [0.03, 0.02, 0.9], [0.01, 0.01, 0.02], 1e-7, others)
+    figure = plot_speed.speed_figure([timing, timing])
+    assert not cut(figure)
+    assert not overlapping(figure)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert all(("3.0 times as fast" in title) is (others == 0) for title in titles)
+    assert ("no ratio is told" in speed.load_in_words([timing])) is (others > 0)
 
 
 def test_what_is_cut_or_overlaps_is_found():
