@@ -21,6 +21,9 @@ from .solvers import SGD
 
 if TYPE_CHECKING:
     from . import chunks
+    from .estimators.displays.coefficients import CoefficientDisplay
+    from .estimators.displays.paths import PathDisplay
+    from .estimators.displays.reliability import ReliabilityDisplay
     from .estimators.multilabel import MultilabelRegression
     from .estimators.regressions import (
         GammaRegression,
@@ -31,19 +34,25 @@ if TYPE_CHECKING:
     )
     from .estimators.softmax_regression import SoftmaxRegression
     from .estimators.softmax_regression_cv import SoftmaxRegressionCV
+    from .estimators.table_preprocessor import TablePreprocessor
+    from .files.saving import load_model, save_model
 
 __all__ = [
     "SGD",
     "Chunks",
+    "CoefficientDisplay",
     "FitResult",
     "GammaRegression",
     "GaussianRegression",
     "MultilabelRegression",
     "NegativeBinomialRegression",
+    "PathDisplay",
     "PathResult",
     "PoissonRegression",
+    "ReliabilityDisplay",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
+    "TablePreprocessor",
     "TweedieRegression",
     "__version__",
     "chunks",
@@ -53,27 +62,33 @@ __all__ = [
     "fit",
     "get_include",
     "gram",
+    "load_model",
     "log_softmax",
     "loss_grad",
     "loss_grad_logits",
     "path",
     "predict_mean",
     "predict_proba",
+    "save_model",
     "show_config",
     "softmax",
     "standardization",
 ]
 
 
-# Modules of the scikit-learn classes, which are imported at their first use.
+# Modules of the scikit-learn classes and of their displays, which are imported at their first use.
 _ESTIMATORS = {
+    "CoefficientDisplay": "displays.coefficients",
     "GammaRegression": "regressions",
     "GaussianRegression": "regressions",
     "MultilabelRegression": "multilabel",
     "NegativeBinomialRegression": "regressions",
+    "PathDisplay": "displays.paths",
     "PoissonRegression": "regressions",
+    "ReliabilityDisplay": "displays.reliability",
     "SoftmaxRegression": "softmax_regression",
     "SoftmaxRegressionCV": "softmax_regression_cv",
+    "TablePreprocessor": "table_preprocessor",
     "TweedieRegression": "regressions",
 }
 
@@ -82,6 +97,8 @@ def __getattr__(name: str) -> object:
     if name in _ESTIMATORS:
         module = import_module(f".estimators.{_ESTIMATORS[name]}", __name__)
         return getattr(module, name)
+    if name in ("load_model", "save_model"):
+        return getattr(import_module(".files.saving", __name__), name)
     if name == "chunks":
         return import_module(".chunks", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

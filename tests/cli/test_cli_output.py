@@ -92,7 +92,7 @@ class TestOverwriting:
         (here / "p.csv").touch()
         succeed("predict", model, "iris.csv", "--out", "p.csv")
 
-    @pytest.mark.parametrize("name", ["model.safetensors", "training.png"])
+    @pytest.mark.parametrize("name", ["model.safetensors", "training.png", "speed.png"])
     def test_demo(self, here, name, monkeypatch):
         (here / name).write_text("mine")
         monkeypatch.setattr("fastsoftmax.cli.demo.fit", lambda *_, **__: pytest.fail("trained"))
@@ -230,7 +230,7 @@ class TestStandardOutput:
         result = self.shell("predict model.safetensors iris.csv", "2>&-")
         assert result.returncode == 0
         assert result.stdout == succeed("predict", "model.safetensors", "iris.csv")
-        assert self.shell("fit iris.csv --target species --max-iter 2", "2>&-").returncode == 0
+        assert self.shell("fit iris.csv --target species --max-iter 2", "2>&-").returncode == 3
         assert self.shell("predict model.safetensors absent.csv", "2>&-").returncode == 1
 
 
