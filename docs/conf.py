@@ -78,10 +78,10 @@ def skip_member(app, what, name, obj, skip, options):
 
 
 def escape_names(app, what, name, obj, options, lines):
-    """Keep names such as coef_ and W_:j as they are: to docutils an underscore at the end of a word makes it a link."""
+    """Keep coef_, W_:j and |x| as they are: to docutils an underscore at the end of a word, or a bar, is a reference."""
     text = "\n".join(lines)
     parts = re.split(r"(``.*?``|`.*?`)", text, flags=re.DOTALL)
-    parts[::2] = [re.sub(r"(?<=\w)_(?!\w)", r"\\_", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"(?<=\w)_(?!\w)|\|(?=\S)", r"\\\g<0>", part) for part in parts[::2]]
     lines[:] = "".join(parts).split("\n")
 
 
