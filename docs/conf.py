@@ -78,7 +78,7 @@ def skip_member(app, what, name, obj, skip, options):
 
 
 def escape_names(app, what, name, obj, options, lines):
-    """Keep coef_, W_:j and |x| as they are: to docutils an underscore at the end of a word, or a bar, is a reference."""
+    """Keep coef_, W_:j and |x| as they are, which docutils would take for references."""
     text = "\n".join(lines)
     parts = re.split(r"(``.*?``|`.*?`)", text, flags=re.DOTALL)
     parts[::2] = [re.sub(r"(?<=\w)_(?!\w)|\|(?=\S)", r"\\\g<0>", part) for part in parts[::2]]
