@@ -59,7 +59,9 @@ def run_page(page):
     return left_out
 
 
-RUN = [page for page in (README, *PAGES) if not page.name.startswith("how-to-add-") and code_of(page)]
+RUN = [
+    page for page in (README, *PAGES) if page.is_file() and not page.name.startswith("how-to-add-") and code_of(page)
+]
 
 
 @pytest.mark.parametrize("page", RUN, ids=page_name)
