@@ -40,7 +40,7 @@ def run_bash(code):
     """Run a block by Bash, with the commands of this environment."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     script = ["bash", "-euo", "pipefail", "-c", code]
-    result = subprocess.run(script, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(script, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, f"{code}\n{result.stdout}\n{result.stderr}"
 
 
