@@ -159,17 +159,17 @@ class Objective:
         return Objective(self.loss.weighted(weight), penalty, self.bases)
 
     def rough(self, theta: Float64Array) -> "Objective | None":
-        """Return the same by rough products, if theta is zero and they are faster and still tell the samples apart."""
-        if theta.any() or not self.X.serves_rough_products(self.loss.n_outputs):
+        """Return the same by rough products, if W is zero and they are faster and still tell the samples apart."""
+        if self.split(theta).W.any() or not self.X.serves_rough_products(self.loss.n_outputs):
             return None
         return Objective(self.loss.with_precision(Precision.ROUGH), self.penalty, self.bases)
 
     def ascend(self, theta: Float64Array) -> Iterator[Float64Array]:
-        """Yield points nearer and nearer to the optimum, from zero, where the family has a cheap way to them.
+        """Yield points nearer and nearer to the optimum, where W is zero and the family has a cheap way to them.
 
         Only for sparse X that is too wide for principal components, which are worth more.
         """
-        if theta.any() or not self.penalty.l2 or not self.penalty.is_uniform or self.has_components:
+        if self.split(theta).W.any() or not self.penalty.l2 or not self.penalty.is_uniform or self.has_components:
             return
         loss, theta = self.loss, np.zeros_like(theta)
         at, l2 = self.split(theta), self.penalty.l2
@@ -189,8 +189,8 @@ class Objective:
         if not loss.family.is_categorical:
             return self._curvature_of(*self._sample_of_outputs(theta), grad)
         inputs = self.bases.inputs
-        if not theta.any() or inputs is None or not inputs.serves(self.penalty):
-            at_zero = not theta.any()
+        at_zero = not self.split(theta).W.any()
+        if at_zero or inputs is None or not inputs.serves(self.penalty):
             sample = draw_sample(loss, theta, None, self._first_rows(), self._dtype(at_zero))
             if at_zero:
                 # The Kronecker product is exact there.
@@ -218,7 +218,7 @@ class Objective:
         """Return how many rows of equal importance would tell as much as all of the sample, as a share of it."""
         assert self.bases.inputs is not None
         features = self.bases.inputs.of_rows(sample.X)[:, : self.X.shape[1]]
-        importance = sample.spread * np.nan_to_num(np.einsum("ij,ij->i", features, features, dtype=np.float64))
+        importance = sample.spread * np.nan_to_num(np.einsum("ij,ij->i", features, features))
         squares = float(importance @ importance)
         return float(importance.sum()) ** 2 / (squares * len(importance)) if squares else 1.0
 
