@@ -15,18 +15,15 @@ from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from ..fitting.result import FitResult
 from .entry import INTERRUPTED
-from .fit_options import CS_OPTION, SEARCH, VALIDATION, Cs_of, Shape, Solving, Strength, share_of
+from .fit_options import CS_OPTION, SCORING, SEARCH, VALIDATION, Cs_of, Shape, Solving, Strength, share_of
 from .options import FORCE, JSON, MANY_DATA, TARGET, sources_of
 from .output import UNFINISHED, Report, jsonable, say, warn, working
 from .reading import held_out, read_training
-from .regression import fit_regression
 from .reports import fit_report
 from .saving import save
 from .scores import in_words, scores_of
-from .searching import SCORING, search_facts, search_report
+from .searching import search_facts, search_report
 from .table_options import reading_options
-from .training import cross_validate, fit_classifier
-from .walking import best_of, walk_path
 from .wording import in_options
 
 # What --Cs tries if a search is wanted and it is not given.
@@ -161,6 +158,11 @@ def _fit(
     solving: Solving,
     start: Any,
 ) -> Fitted:
+    # scikit-learn, which these need, takes long to import: the help should not.
+    from .regression import fit_regression
+    from .training import cross_validate, fit_classifier
+    from .walking import best_of, walk_path
+
     if choosing.is_search:
         Cs = Cs_of(choosing.Cs or DEFAULT_CS)
         if choosing.cv is not None:
