@@ -7,11 +7,12 @@ of rows and what is missing; the second yields columns of these kinds. A table o
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .columns import readable_as
+from .columns import readable_as, shown
 from .reading import DELIMITERS, Reading
 from .source import Column, Survey
 
@@ -85,9 +86,12 @@ class CsvFile:
             raise ValueError(f"{self.path} cannot be read as CSV: Empty CSV file")
         found: dict[str, tuple[list[str], int]] = {}
         for delimiter in [self.reading.delimiter] if self.reading.delimiter else DELIMITERS:
-            with readable_as("CSV", self.path):
-                rows = csv.reader(iter(lines[blank:]), delimiter=delimiter)
+            rows = csv.reader(iter(lines[blank:]), delimiter=delimiter)
+            # A long header of another delimiter is one name, which may be longer than csv reads.
+            with suppress(csv.Error):
                 found[delimiter] = next(rows), blank + rows.line_num
+        if not found:
+            raise ValueError(f"{self.path} cannot be read as CSV: its first line is no header: {shown(lines[blank])}")
         # The delimiter that cuts the header into most names; the comma if that is none.
         best = max(found, key=lambda delimiter: len(found[delimiter][0]))
         names, header_lines = found[best]
