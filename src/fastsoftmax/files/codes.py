@@ -186,7 +186,8 @@ def prepare(
         else:
             columns.append(_number(name, values, int(missing.sum()), standardize=standardize))
         chosen.append(j)
-    left_out = tuple(name for j, name in enumerate(features) if j not in chosen)
+    present = {column.name for column in columns}
+    left_out = tuple(name for name in features if name not in present)
     if not columns:
         raise ValueError(
             f"{source.path} has no feature that tells anything (n_samples = {n_rows}): all cells of {listed(left_out)} "

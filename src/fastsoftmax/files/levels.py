@@ -113,8 +113,8 @@ class Levels:
             self._check_forms()
         if self.of_numbers:
             raise ValueError(
-                f"{self.place} holds more than {MOST_LEVELS} different numbers that are stored as text; convert them to "
-                "numbers, or leave the column out (--drop)"
+                f"{self.place} holds more than {MOST_LEVELS} different numbers that are stored as text; convert them, "
+                "or leave the column out (--drop)"
             )
         if len(self.codes) <= FEW_LEVELS or (len(self.codes) <= MOST_LEVELS and 2 * len(self.codes) <= n_rows):
             return
