@@ -10,22 +10,23 @@ import scipy.sparse as sp
 from problems import make_problem
 from python_process import run
 from reference import ONE_BLAS_THREAD
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.metrics import get_scorer, make_scorer, recall_score
-from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
+from sklearn.metrics import log_loss, make_scorer, recall_score
+from sklearn.model_selection import ShuffleSplit, StratifiedKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastsoftmax as fs
-from fastsoftmax import SoftmaxRegressionCV
+from fastsoftmax import SoftmaxRegression, SoftmaxRegressionCV
 from fastsoftmax.data.features import DenseFeatures
+from fastsoftmax.estimators.classifier import rows_of
 from fastsoftmax.estimators.progress import ProgressLine
 
 EXACT = dict(tol=1e-7, max_iter=5000)
 CS = [1e-3, 1e-1, 10.0]
+OURS = {"learning_rate", "penalty_factor", "group", "bounds", "standardize"}
 
 
 # Tight, since repeated samples and weights are compared to seven digits.
@@ -127,7 +128,7 @@ def test_a_class_that_a_fold_lacks_is_scored():
 def test_parameters_are_those_of_logistic_regression():
     ours, theirs = SoftmaxRegressionCV().get_params(), LogisticRegressionCV().get_params()
     without_meaning = {"penalty", "dual", "intercept_scaling", "use_legacy_attributes"}
-    assert set(theirs) - without_meaning == set(ours) - {"learning_rate", "penalty_factor", "group", "bounds"}
+    assert set(theirs) - without_meaning == set(ours) - OURS
     for name in set(theirs) - without_meaning - {"solver", "scoring", "l1_ratios"}:
         assert ours[name] == theirs[name], name
     model = SoftmaxRegressionCV(Cs=3, refit=False)
@@ -240,32 +241,62 @@ def test_bad_input_is_named(case):
         SoftmaxRegressionCV(**parameters).fit(**{"X": P.X, "y": P.y, **arguments})
 
 
-def test_scorers_are_passed_what_they_request():
-    p = make_problem(300, 4, 2)
-    s = np.random.default_rng(0).integers(1, 9, 300).astype(float)
-    arguments = dict(Cs=[0.1, 1.0], cv=3)
-    with config_context(enable_metadata_routing=True):
-        wanting, refusing = (get_scorer("accuracy").set_score_request(sample_weight=asks) for asks in (True, False))
-        weighted = SoftmaxRegressionCV(scoring=wanting, **arguments).fit(p.X, p.y, sample_weight=s)
-        plain = SoftmaxRegressionCV(scoring=refusing, **arguments).fit(p.X, p.y, sample_weight=s)
-        assert weighted.score(p.X, p.y, sample_weight=s) != plain.score(p.X, p.y)
-        with pytest.raises(
-            TypeError, match=r"SoftmaxRegressionCV.score got unexpected argument\(s\) {'sample_weight'}"
-        ):
-            plain.score(p.X, p.y, sample_weight=s)
-    without_routing = SoftmaxRegressionCV(**arguments).fit(p.X, p.y, sample_weight=s)
-    np.testing.assert_array_equal(weighted.scores_, without_routing.scores_)
-    assert (plain.scores_ != weighted.scores_).any()
-    np.testing.assert_array_equal(plain.coefs_paths_, weighted.coefs_paths_)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_each_fold_is_standardised_by_its_own_samples(n_classes, refit, fit_intercept):
+    p = make_problem(300, 5, n_classes)
+    X = p.X * np.geomspace(0.1, 100, 5) + 50 * fit_intercept
+    y = (p.X @ p.W.T + np.random.default_rng(0).gumbel(size=(300, n_classes))).argmax(axis=1)
+    options = dict(standardize=True, fit_intercept=fit_intercept, **EXACT)
+    model = SoftmaxRegressionCV(Cs=CS, cv=3, refit=refit, scoring="neg_log_loss", **options).fit(X, y)
+    for f, (train, test) in enumerate(StratifiedKFold(3).split(X, y)):
+        for c, C in enumerate(CS):
+            alone = SoftmaxRegression(C=C, **options).fit(X[train], y[train])
+            path = model.coefs_paths_[f, 0, c]
+            np.testing.assert_allclose(path[:, :5], alone.coef_, rtol=1e-4, atol=1e-5)
+            if fit_intercept:
+                np.testing.assert_allclose(path[:, 5], alone.intercept_, rtol=1e-4, atol=1e-4)
+            assert model.scores_[f, 0, c] == pytest.approx(-log_loss(y[test], alone.predict_proba(X[test])), rel=1e-5)
+    if refit:
+        whole = SoftmaxRegression(C=model.C_, **options).fit(X, y)
+        np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(model.predict_proba(X), whole.predict_proba(X), atol=1e-5)
+        np.testing.assert_allclose(model.result_.W, rows_of(model.coef_, model.intercept_)[0], rtol=1e-12)
 
 
-def test_splitters_are_passed_groups():
-    p = make_problem(90, 4, 3)
-    groups = np.arange(90) % 3
-    folds = list(GroupKFold(3).split(p.X, p.y, groups))
-    expected = SoftmaxRegressionCV(Cs=[0.1, 1.0], cv=folds).fit(p.X, p.y)
-    with pytest.raises(ValueError, match="only supported if enable_metadata_routing=True"):
-        SoftmaxRegressionCV(cv=GroupKFold(3)).fit(p.X, p.y, groups=groups)
-    with config_context(enable_metadata_routing=True):
-        model = SoftmaxRegressionCV(Cs=[0.1, 1.0], cv=GroupKFold(3)).fit(p.X, p.y, groups=groups)
-    np.testing.assert_array_equal(model.scores_, expected.scores_)
+def test_bounds_and_passes_of_standardised_features():
+    p = make_problem(300, 5, 3)
+    X = p.X * np.geomspace(0.1, 10, 5)
+    model = SoftmaxRegressionCV(Cs=[0.1, 10.0], cv=2, standardize=True, bounds=(0, 0.05)).fit(X, p.y)
+    for coef in (model.coef_, model.coefs_paths_[..., :5]):
+        assert coef.min() >= 0
+        assert coef.max() == pytest.approx(0.05, rel=1e-12)
+    assert model.n_passes_ > model.n_iter_.sum()
+
+
+def test_scores_know_the_offset():
+    p = make_problem(300, 4, 3)
+    offset = 3 * np.random.default_rng(0).normal(size=(300, 3))
+    y = (p.X @ p.W.T + offset + np.random.default_rng(1).gumbel(size=(300, 3))).argmax(axis=1)
+    arguments = dict(Cs=CS, cv=3, scoring="neg_log_loss", **EXACT)
+    model = SoftmaxRegressionCV(**arguments).fit(p.X, y, offset=offset)
+    for f, (train, test) in enumerate(StratifiedKFold(3).split(p.X, y)):
+        for c, C in enumerate(CS):
+            alone = SoftmaxRegression(C=C, **EXACT).fit(p.X[train], y[train], offset=offset[train])
+            expected = -log_loss(y[test], alone.predict_proba(p.X[test], offset[test]))
+            assert model.scores_[f, 0, c] == pytest.approx(expected, rel=1e-5)
+    assert model.scores_.max() > SoftmaxRegressionCV(**arguments).fit(p.X, y).scores_.max() + 0.1
+    expected = -log_loss(y, model.predict_proba(p.X, offset=offset))
+    assert model.score(p.X, y, offset=offset) == pytest.approx(expected)
+    assert model.score(p.X, y) < expected
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_coefficients_may_be_sparse(n_classes):
+    p = make_problem(100, 6, n_classes)
+    model = SoftmaxRegressionCV(Cs=[0.1], l1_ratios=[1.0], cv=3, standardize=True).fit(p.X + 5, p.y)
+    coef, probabilities = model.coef_, model.predict_proba(p.X)
+    assert sp.issparse(model.sparsify().coef_)
+    np.testing.assert_allclose(model.predict_proba(p.X), probabilities, rtol=1e-12)
+    np.testing.assert_array_equal(model.densify().coef_, coef)

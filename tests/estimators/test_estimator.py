@@ -243,7 +243,7 @@ NAN[7, 2] = np.nan
 
 BAD = {
     "l1": ({"l1_ratio": 0.5, "solver": "gd"}, {}, "l1 must be 0 for solver='gd'"),
-    "solver": ({"solver": "saga"}, {}, "'solver' parameter .* 'saga'"),
+    "solver": ({"solver": "adam"}, {}, "'solver' parameter .* 'adam'"),
     "C": ({"C": 0.0}, {}, "'C' parameter .* 0.0"),
     "n_jobs": ({"n_jobs": 0}, {}, "n_jobs must be .* found 0"),
     "nan": ({}, {"X": NAN}, "X contains NaN at row 7, column 2"),

@@ -9,11 +9,13 @@ from ..estimators.bound import Bound, bound_passes, set_features
 from ..estimators.classifier import rows_of
 from ..estimators.sklearn_input import check_labels
 from ..estimators.softmax_regression import SoftmaxRegression
+from ..estimators.spellings import explains_spellings
 from .fit import running, with_words, words_of
 from .parts import feature_names, parts_of
 from .passes import DaskPasses
 
 
+@explains_spellings
 @dataclass(kw_only=True, eq=False, repr=False)
 class DaskSoftmaxRegression(SoftmaxRegression):
     """`SoftmaxRegression` for arrays, frames and delayed parts of Dask.
@@ -28,12 +30,14 @@ class DaskSoftmaxRegression(SoftmaxRegression):
 
     client: Any = None
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, classes: Any = None) -> "DaskSoftmaxRegression":
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, classes: Any = None, *, offset: Any = None
+    ) -> "DaskSoftmaxRegression":
         """Fit to the rows of a cluster.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, offset
             As in `fastsoftmax.dask.fit`; y of one dimension holds labels of any kind.
         classes : array_like of shape (n_classes,), optional
             All labels that there may be: others are refused. One that never comes has the probability zero, its
@@ -55,11 +59,11 @@ class DaskSoftmaxRegression(SoftmaxRegression):
             known = np.unique(np.asarray(classes))
             check_labels("classes", known)
         with running(self.client) as client:
-            passes = DaskPasses(client, parts_of(X, y, sample_weight))
+            passes = DaskPasses(client, parts_of(X, y, sample_weight, offset))
             self._cluster = passes, known, feature_names(X)
             try:
                 with words_of(passes):
-                    super().fit(X, y, sample_weight)
+                    super().fit(X, y, sample_weight, offset=offset)
             except KeyboardInterrupt as interrupt:
                 self._add_unseen(known)
                 if not passes.failure:
@@ -80,16 +84,20 @@ class DaskSoftmaxRegression(SoftmaxRegression):
                 setattr(local, name, value)
         return local
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, offset: Any = None) -> Any:
         """Return the likeliest class of every sample: a collection, computed when it is asked for, if X is one."""
-        return self._predicted("predict", X, ())
+        return self._predicted("predict", X, (), offset)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, offset: Any = None) -> Any:
         """Probabilities of the classes: a collection, computed when it is asked for, if X is one."""
-        return self._predicted("predict_proba", X, (len(self.classes_),))
+        return self._predicted("predict_proba", X, (len(self.classes_),), offset)
 
-    def _predicted(self, method: str, X: Any, width: tuple[int, ...]) -> Any:
+    def _predicted(self, method: str, X: Any, width: tuple[int, ...], offset: Any) -> Any:
         local = self.to_local()
+        if offset is not None:
+            if isinstance(X, list) or hasattr(X, "dask"):
+                raise ValueError("offset must be None where X is a collection; to_local() takes one for each part")
+            return getattr(local, method)(X, offset)
         if isinstance(X, list):
             from dask.delayed import delayed
 
@@ -108,7 +116,7 @@ class DaskSoftmaxRegression(SoftmaxRegression):
         empty = np.empty((0,) * (1 + len(width)), dtype)
         return X.map_blocks(call, dtype=dtype, chunks=chunks, drop_axis=dropped, meta=empty)
 
-    def _bind(self, X: Any, y: Any, sample_weight: Any) -> Bound:
+    def _bind(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Bound:
         passes, known, names = self._cluster
         bound = bound_passes(self, passes, known, self._num_threads() or 1)
         set_features(self, bound.loss.X.shape[1], names)

@@ -14,6 +14,7 @@ from ..fitting.result import FitResult
 from ..runtime.arrays import FloatArray
 from ..runtime.threads import available_threads
 from .sklearn_input import as_local, check_numbers
+from .spellings import ExplainsSpellings
 
 UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
 
@@ -30,7 +31,7 @@ def shortfall(result: FitResult) -> str:
     return ""
 
 
-class LinearEstimator(SparseCoefMixin, BaseEstimator):
+class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
     """An estimator that predicts from coef_ and intercept_."""
 
     def _coefficients(self) -> tuple[FloatArray, FloatArray]:

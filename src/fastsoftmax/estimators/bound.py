@@ -11,7 +11,8 @@ from ..fitting.passes import standardization
 from ..leaves import Labels, LocalPasses, Passes, as_chunks, bind_passes
 from ..problem.loss import Loss
 from .classifier import total_of
-from .sklearn_input import check_labels, weights_of_classes
+from .scaling import Scaling
+from .sklearn_input import as_logits, check_labels, weights_of_classes
 
 
 class Bound(NamedTuple):
@@ -20,34 +21,42 @@ class Bound(NamedTuple):
     loss: Loss
     classes: np.ndarray
     total_weight: float
-    scale: np.ndarray | None
-    shift: np.ndarray | None
+    scaling: Scaling
 
 
-def bound_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Bound:
+def bound_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Bound:
     """Return arrays, as `fit` takes them, with the estimator's weights and scale."""
     X = estimator._validate_X(X, reset=True)
     targets, classes = estimator._encode(y, X.shape[0])
     weights = estimator._weights(sample_weight, X, targets, classes)
     total_weight = float(X.shape[0]) if weights is None else total_of(weights)
+    loss, scaling = scaled_loss(estimator, X, targets, weights, as_logits(offset, len(classes)))
+    return Bound(loss, classes, total_weight, scaling)
+
+
+def scaled_loss(
+    estimator: Any, X: Any, targets: np.ndarray, weights: np.ndarray | None, offset: Any
+) -> tuple[Loss, Scaling]:
+    """Return the loss of checked arrays, their features scaled as the estimator says."""
     num_threads, center = estimator._num_threads(), estimator.fit_intercept
-    scale = shift = None
+    scaling = Scaling()
     if estimator.standardize:
-        scale, shift = standardization(X, sample_weight=weights, center=center, num_threads=num_threads)
+        scaling = Scaling(*standardization(X, sample_weight=weights, center=center, num_threads=num_threads))
     loss = bind(
         *(X, targets),
         sample_weight=weights,
+        offset=offset,
         fit_intercept=center,
-        scale=scale,
-        shift=shift,
+        scale=scaling.scale,
+        shift=scaling.shift,
         num_threads=num_threads,
     )
-    return Bound(loss, classes, total_weight, scale, shift)
+    return loss, scaling
 
 
-def bound_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Bound:
+def bound_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Bound:
     """Return chunks, with the estimator's weights and scale; two passes with standardize, one without."""
-    chunks = as_chunks(X, y=y, sample_weight=sample_weight)
+    chunks = as_chunks(X, y=y, sample_weight=sample_weight, offset=offset)
     names = getattr(chunks, "feature_names", None)
     bound = bound_passes(estimator, LocalPasses(chunks), None, estimator._num_threads())
     set_features(estimator, chunks.n_features, names)
@@ -70,7 +79,7 @@ def bound_passes(estimator: Any, passes: Passes, classes: np.ndarray | None, num
     if binding.classes is None and class_weight is not None:
         raise ValueError("class_weight must be None where y holds probabilities; weigh their columns instead")
     known = np.arange(loss.n_outputs) if binding.classes is None else binding.classes
-    return Bound(loss, known, binding.mean_weight * len(loss), binding.scale, binding.shift)
+    return Bound(loss, known, binding.mean_weight * len(loss), Scaling(binding.scale, binding.shift))
 
 
 def set_features(estimator: Any, n_features: int, names: Any) -> None:

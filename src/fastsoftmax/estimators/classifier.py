@@ -6,23 +6,33 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..data.arguments import refuse_masked
+from ..data.samples import as_offset
+from ..families import SOFTMAX
 from ..fitting.logits import log_softmax, softmax
 from ..fitting.passes import decision_function
 from ..penalties import ElasticNet, as_bounds
 from ..runtime.vectors import project
 from .base import LinearEstimator
-from .sklearn_input import as_local, as_weights, check_labels, weights_of_classes
+from .sklearn_input import as_local, as_logits, as_weights, check_labels, weights_of_classes
 
 
 class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
     """A softmax regression that predicts from its coefficients; the subclass fits them."""
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Logits, (n_samples, n_classes); for two classes the log-odds of the second, (n_samples,)."""
+    def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
+        """Logits, (n_samples, n_classes); for two classes the log-odds of the second, (n_samples,).
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+        offset : array_like of shape (n_samples, n_classes), optional
+            Added to the logits, as in `fit`; for two classes it may be log-odds, (n_samples,).
+        """
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
         center = None if issparse(X) else getattr(self, "_center", None)
@@ -31,26 +41,38 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         finite = np.where(never, 0, intercept) if never.any() else intercept
         logits = decision_function(X, coef, finite, center=center, num_threads=self._num_threads())
         logits[:, never] = -np.inf
+        n_classes = len(self.classes_)
+        added = as_offset(as_logits(offset, n_classes), (len(logits), n_classes), logits.dtype)
+        if added is not None:
+            SOFTMAX.check_offset(added)
+            logits += added[:, 1:] - added[:, :1] if logits.shape[1] == 1 else added
         return logits.ravel() if logits.shape[1] == 1 else logits
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
         """Probabilities of the classes, (n_samples, n_classes), columns in the order of classes_."""
-        return softmax(self._class_logits(X))
+        return softmax(self._class_logits(X, offset))
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Any, offset: Any = None) -> np.ndarray:
         """Logarithms of `predict_proba`, (n_samples, n_classes), exact even where a probability rounds to zero."""
-        return log_softmax(self._class_logits(X))
+        return log_softmax(self._class_logits(X, offset))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, offset: Any = None) -> np.ndarray:
         """Return the likeliest class of every sample, (n_samples,)."""
-        scores = self.decision_function(X)
+        scores = self.decision_function(X, offset)
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_[best]
 
-    def _class_logits(self, X: Any) -> np.ndarray:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Return the share of samples whose likeliest class is right."""
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def _class_logits(self, X: Any, offset: Any = None) -> np.ndarray:
         """Logits with a column for each class, even for two classes."""
-        scores = self.decision_function(X)
-        return np.column_stack([-0.5 * scores, 0.5 * scores]) if scores.ndim == 1 else scores
+        scores = self.decision_function(X, offset)
+        if scores.ndim > 1:
+            return scores
+        # An offset may rule a class out: +∞ is no logit, but −∞ of the other class is.
+        return np.minimum(np.column_stack([-0.5 * scores, 0.5 * scores]), np.finfo(scores.dtype).max)
 
     def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets as `fit` takes them, and the classes: the known ones, or else all that are found in y."""

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..fitting.solving import SOLVERS
 from ..solvers import SGD
+from .spellings import SOLVERS_OF_SKLEARN
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -36,7 +37,7 @@ class FitParameters:
         "bounds": [tuple, list, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "random_state": ["random_state", np.random.Generator],
-        "solver": [StrOptions(set(SOLVERS)), SGD],
+        "solver": [StrOptions({*SOLVERS, *SOLVERS_OF_SKLEARN}), SGD],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "verbose": ["verbose"],

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
+from ..data.arguments import as_array, as_numbers
 from ..runtime.arrays import Float64Array, IndexArray
 
 NUMBERS = "biufc"  # NumPy's kinds; scikit-learn itself refuses complex numbers, with a clear message
@@ -53,6 +54,23 @@ def as_weights(sample_weight: Any, X: Any) -> Float64Array:
             as_local("sample_weight", sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
     return weights
+
+
+def as_logits(offset: Any, n_classes: int) -> Any:
+    """Return an offset with a column for each class; that of two classes may be log-odds of the second, (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        If it is no array of numbers, or lies in memory that NumPy cannot read.
+    """
+    if offset is None:
+        return None
+    values = as_array("offset", as_local("offset", offset))
+    if values.ndim != 1 or n_classes != 2:
+        return values
+    odds = as_numbers("offset", values, ndim=1)
+    return np.column_stack([-0.5 * odds, 0.5 * odds])
 
 
 def check_numbers(X: Any) -> None:

@@ -1,7 +1,7 @@
 """SoftmaxRegression: the scikit-learn classifier. Names and parameters, no mathematics."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,7 +19,6 @@ from ..fitting.stream import fit_chunk
 from ..leaves import is_chunks
 from ..penalties import as_penalty
 from ..problem.objective import Objective
-from ..runtime.vectors import project
 from ..solvers import SGD, Walk
 from .base import dtype_of, shortfall
 from .bound import Bound, bound_arrays, bound_chunks
@@ -34,7 +33,9 @@ from .classifier import (
 from .exporting import ExportableClassifier
 from .parameters import FitParameters
 from .progress import ProgressLine
+from .scaling import Scaling
 from .sklearn_input import as_local, check_labels
+from .spellings import OF_LOGISTIC_REGRESSION, explains_spellings, known_solver, refuse_none, with_note
 
 
 class Stream(NamedTuple):
@@ -49,7 +50,7 @@ class Stream(NamedTuple):
 
 def _serves_streams(estimator: "SoftmaxRegression") -> bool:
     """Return true if partial_fit can serve the parameters, else raise AttributeError."""
-    solver = estimator.solver
+    solver = known_solver(estimator.solver)
     if not (isinstance(solver, SGD) or solver in ("auto", "sgd")):
         raise AttributeError(f'solver must be "auto", "sgd" or an SGD for partial_fit, found {solver!r}')
     if isinstance(solver, SGD) and solver.schedule == "cosine":
@@ -79,6 +80,7 @@ def _serves_streams(estimator: "SoftmaxRegression") -> bool:
     return True
 
 
+@explains_spellings
 @dataclass(kw_only=True, eq=False, repr=False)
 class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifier):
     """Softmax (multinomial logistic) regression, a drop-in for scikit-learn's ``LogisticRegression``.
@@ -114,7 +116,8 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"} or SGD, default="auto"
         "auto" is "proximal" with an L1 penalty or bounds (no other solver serves them), else "preconditioned-lbfgs".
         "lbfgs" is plain L-BFGS, "gd" gradient descent, "agd" accelerated gradient descent. "sgd" takes a step per
-        mini-batch, with the default options of `SGD`; an `SGD` instance sets others.
+        mini-batch, with the default options of `SGD`; an `SGD` instance sets others. "newton-cg", "newton-cholesky",
+        "sag", "saga" and "liblinear", of ``LogisticRegression``, mean "auto"; the message in `result_` says so.
     learning_rate : float or "auto", default="auto"
         For "gd" and "agd": the step size; "auto" is one over a bound of the curvature, which never diverges. For "sgd"
         and `partial_fit`: the first step size; "auto" derives it from the curvature of the first mini-batch.
@@ -149,6 +152,8 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
     standardize: bool = False
     warm_start: bool = False
 
+    _spelt_otherwise: ClassVar[dict[str, str]] = OF_LOGISTIC_REGRESSION
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FitParameters._parameter_constraints,
         "C": [Interval(Real, 0, None, closed="right")],
@@ -158,7 +163,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
     }
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SoftmaxRegression":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, offset: Any = None) -> "SoftmaxRegression":
         """Fit to labels, or to rows of target probabilities.
 
         Parameters
@@ -166,10 +171,14 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         X : array_like, frame or sparse matrix of shape (n_samples, n_features), or Chunks
             Read without a copy: float64, float32, float16, `ml_dtypes.bfloat16`, uint8 or int8, in any order and with
             any strides, memory-mapped or not, or CSR of float32 or float64. Other types become float64, or CSR. Chunks,
-            such as `fastsoftmax.chunks.from_parquet` makes, hold X, y and sample_weight of more rows than memory holds.
+            such as `fastsoftmax.chunks.from_parquet` makes, hold X, y, sample_weight and offset of more rows than
+            memory holds.
         y : array_like of shape (n_samples,) or (n_samples, n_classes), None with Chunks
             Labels of any kind; or, with at least two columns, probabilities or counts of the classes 0, 1, …
         sample_weight : array_like of shape (n_samples,), optional
+        offset : array_like of shape (n_samples, n_classes), optional
+            Added to the logits, columns in the order of classes_; −∞ rules a class out for a sample. For two classes it
+            may be what is added to the log-odds of the second, (n_samples,). Predictions take an offset too.
 
         Returns
         -------
@@ -183,7 +192,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             On Ctrl-C. The fitted attributes then hold the best coefficients so far.
         """
         self._validate_params()
-        loss, classes, total_weight, scale, shift = self._bind(X, y, sample_weight)
+        loss, classes, total_weight, scaling = self._bind(X, y, sample_weight, offset)
         penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes), self.group)
         dtype, shape = dtype_of(loss.X), (len(classes), loss.X.shape[1])
         line = ProgressLine() if self.verbose else None
@@ -191,33 +200,35 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         if hasattr(self, "_skl_callbacks"):
 
             def of_state(state: FitState) -> dict[str, Any]:
-                W, b, center = _of_stored(state.W, state.b, scale, shift)
-                return fitted_attributes(W, b, state.iteration, classes, dtype, center)
+                W = scaling.to_stored(state.W)
+                return fitted_attributes(W, state.b, state.iteration, classes, dtype, scaling.center)
 
-            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-            tasks = FitTasks(self, of_state, {"X": X, "y": y, "metadata": metadata}, self.max_iter)
+            metadata = {"sample_weight": sample_weight, "offset": offset}
+            metadata = {name: values for name, values in metadata.items() if values is not None}
+            tasks = FitTasks(self, of_state, {"X": X, "y": y, "metadata": metadata or None}, self.max_iter)
         watchers = [watcher for watcher in (line, tasks) if watcher is not None]
         whole = as_penalty(
             *(penalty.l2, penalty.l1, shape),
             penalty_factor=self.penalty_factor,
             group=self.group,
-            bounds=self._bounds(*shape, scale),
+            bounds=scaling.bounds(bounds_of(self.bounds, *shape)),
         )
         settings = Settings(
-            solver=self.solver,
+            solver=known_solver(self.solver),
             learning_rate=self.learning_rate,
             tol=self.tol,
             max_iter=self.max_iter,
             callback=(lambda state: any(watch(state) for watch in watchers)) if watchers else None,
             random_state=self.random_state,
         )
-        result = solve(Objective(loss, whole), start(self._warm_start(classes, scale, shift), loss), settings)
-        W, b, center = _of_stored(result.W, result.b, scale, shift)
-        result = replace(result, W=W, b=b if center is None else b - project(W, center))
+        found = with_note(
+            solve(Objective(loss, whole), start(self._warm_start(classes, scaling), loss), settings), self.solver
+        )
+        result = scaling.result(found)
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         self.result_ = result
-        self.__dict__.update(fitted_attributes(W, b, result.n_iter, classes, dtype, center))
+        self.__dict__.update(fitted_attributes(result.W, found.b, result.n_iter, classes, dtype, scaling.center))
         self._stream = Stream(len(loss), total_weight)
         if tasks is not None:
             tasks.close()
@@ -297,14 +308,13 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             del self.result_
         return self
 
-    def _bind(self, X: Any, y: Any, sample_weight: Any) -> Bound:
-        """Check the data, and bind them for a fit."""
-        return (bound_chunks if is_chunks(X) else bound_arrays)(self, X, y, sample_weight)
+    def _validate_params(self) -> None:
+        refuse_none("l1_ratio", self.l1_ratio, "0.0")
+        super()._validate_params()
 
-    def _bounds(self, n_classes: int, n_features: int, scale: np.ndarray | None) -> Any:
-        """Bounds of W for what is fitted; that of scaled features is coef_ over the scale, which is positive."""
-        bounds = bounds_of(self.bounds, n_classes, n_features)
-        return bounds if bounds is None or scale is None else tuple(bound / scale for bound in bounds)
+    def _bind(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Bound:
+        """Check the data, and bind them for a fit."""
+        return (bound_chunks if is_chunks(X) else bound_arrays)(self, X, y, sample_weight, offset)
 
     def _known_classes(self, classes: Any, y: Any) -> np.ndarray | None:
         """Classes of the previous call, or else the given ones; None if the columns of y are the classes."""
@@ -325,9 +335,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             )
         return known
 
-    def _warm_start(
-        self, classes: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray] | None:
+    def _warm_start(self, classes: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the previous fit's parameters, one row per class, converted to the scaled features; None if unused."""
         if not self.warm_start or not hasattr(self, "coef_"):
             return None
@@ -336,11 +344,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
                 f"warm_start needs the classes and features of the previous fit, whose coef_ has shape "
                 f"{self.coef_.shape}; found {len(classes)} classes and {self.n_features_in_} features"
             )
-        W, b = self._parameters()
-        if scale is not None and shift is not None:
-            b = b - project(W, shift / scale)
-            W = W / scale
-        return W, b
+        return scaling.to_scaled(*self._parameters())
 
     def _parameters(self) -> tuple[np.ndarray, np.ndarray]:
         """Return W and b in float64, with one row per class."""
@@ -348,12 +352,3 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         if not self.fit_intercept:
             intercept = np.zeros_like(intercept)
         return rows_of(coef.astype(np.float64), intercept.astype(np.float64))
-
-
-def _of_stored(
-    W: np.ndarray, b: np.ndarray, scale: np.ndarray | None, shift: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return W for X as it is stored, the logits at the center of X, and the center; None if the center is zero."""
-    if scale is None or shift is None:
-        return W, b, None
-    return W * scale, b, -shift / scale if shift.any() else None
