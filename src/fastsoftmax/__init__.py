@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from .estimators.softmax_regression import SoftmaxRegression
     from .estimators.softmax_regression_cv import SoftmaxRegressionCV
+    from .files.saving import load_model, save_model
 
 __all__ = [
     "SGD",
@@ -53,12 +54,14 @@ __all__ = [
     "fit",
     "get_include",
     "gram",
+    "load_model",
     "log_softmax",
     "loss_grad",
     "loss_grad_logits",
     "path",
     "predict_mean",
     "predict_proba",
+    "save_model",
     "show_config",
     "softmax",
     "standardization",
@@ -82,6 +85,8 @@ def __getattr__(name: str) -> object:
     if name in _ESTIMATORS:
         module = import_module(f".estimators.{_ESTIMATORS[name]}", __name__)
         return getattr(module, name)
+    if name in ("load_model", "save_model"):
+        return getattr(import_module(".files.saving", __name__), name)
     if name == "chunks":
         return import_module(".chunks", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

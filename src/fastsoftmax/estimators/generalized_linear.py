@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..data.arguments import refuse_masked
 from ..families import OutputsFamily
+from ..files.regression_model import RegressionModel
 from ..fitting.fit import fit
 from ..fitting.goodness import explained_deviance
 from ..fitting.passes import decision_function, predict_mean
@@ -220,6 +221,16 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         logits = self._logits(X, offset)
         weights = self._checked_weights(sample_weight, logits)
         return explained_deviance(self._fitted_family, self._as_targets(y), logits, weights)
+
+    def _model(self) -> RegressionModel:
+        """Return the model that a file holds, in float64."""
+        check_is_fitted(self)
+        W, b = self._coefficients()
+        names = getattr(self, "feature_names_in_", None)
+        family = self._fitted_family
+        return RegressionModel(
+            W.astype(np.float64), b.astype(np.float64), family, None if names is None else tuple(names)
+        )
 
     def _as_targets(self, y: Any) -> np.ndarray:
         refuse_masked("y", y)
