@@ -21,6 +21,9 @@ from .solvers import SGD
 
 if TYPE_CHECKING:
     from . import chunks
+    from .estimators.displays.coefficients import CoefficientDisplay
+    from .estimators.displays.paths import PathDisplay
+    from .estimators.displays.reliability import ReliabilityDisplay
     from .estimators.multilabel import MultilabelRegression
     from .estimators.regressions import (
         GammaRegression,
@@ -36,13 +39,16 @@ if TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Chunks",
+    "CoefficientDisplay",
     "FitResult",
     "GammaRegression",
     "GaussianRegression",
     "MultilabelRegression",
     "NegativeBinomialRegression",
+    "PathDisplay",
     "PathResult",
     "PoissonRegression",
+    "ReliabilityDisplay",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
     "TweedieRegression",
@@ -68,13 +74,16 @@ __all__ = [
 ]
 
 
-# Modules of the scikit-learn classes, which are imported at their first use.
+# Modules of the scikit-learn classes and of their displays, which are imported at their first use.
 _ESTIMATORS = {
+    "CoefficientDisplay": "displays.coefficients",
     "GammaRegression": "regressions",
     "GaussianRegression": "regressions",
     "MultilabelRegression": "multilabel",
     "NegativeBinomialRegression": "regressions",
+    "PathDisplay": "displays.paths",
     "PoissonRegression": "regressions",
+    "ReliabilityDisplay": "displays.reliability",
     "SoftmaxRegression": "softmax_regression",
     "SoftmaxRegressionCV": "softmax_regression_cv",
     "TweedieRegression": "regressions",

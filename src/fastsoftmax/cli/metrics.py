@@ -8,12 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..files.columns import listed
 from ..files.model_file import Model
+from ..fitting.calibration import calibration
 from ..fitting.logits import cross_entropy, softmax
-from ..runtime.arrays import FloatArray, IndexArray
-
-N_BINS = 15
-
-BIN_DTYPE = np.dtype([("confidence", np.float64), ("accuracy", np.float64), ("count", np.int64)])
+from ..runtime.arrays import IndexArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,32 +95,3 @@ def class_indices(y: NDArray[Any], classes: NDArray[Any]) -> IndexArray:
             f"model does not know: {listed(unknown)}; its classes are {listed(classes.tolist())}"
         )
     return np.array([position[label] for label in labels.tolist()], dtype=np.intp)[inverse]
-
-
-def calibration(confidence: FloatArray, correct: NDArray[np.bool_]) -> tuple[NDArray[np.void], float]:
-    """Compare the confidence of predictions with their accuracy, in bins of equal width.
-
-    See Guo et al., "On calibration of modern neural networks", 2017, equations 2 and 3.
-
-    Parameters
-    ----------
-    confidence : ndarray of shape (n_samples,)
-        Probability of the likeliest class.
-    correct : ndarray of shape (n_samples,)
-        Whether the likeliest class is the true one.
-
-    Returns
-    -------
-    bins : structured ndarray, as of `Evaluation`
-    calibration_error : float
-    """
-    confidence = confidence.astype(np.float64)
-    # Bin m holds confidences in (m / N_BINS, (m + 1) / N_BINS].
-    which = np.clip(np.ceil(confidence * N_BINS).astype(np.intp) - 1, 0, N_BINS - 1)
-    bins = np.empty(N_BINS, dtype=BIN_DTYPE)
-    bins["count"] = np.bincount(which, minlength=N_BINS)
-    with np.errstate(invalid="ignore"):
-        for field, values in (("confidence", confidence), ("accuracy", correct)):
-            bins[field] = np.bincount(which, values, minlength=N_BINS) / bins["count"]
-    gap = np.abs(bins["accuracy"] - bins["confidence"])
-    return bins, float(np.nansum(gap * bins["count"]) / len(confidence))

@@ -13,6 +13,7 @@ from ..data.features import as_csr, is_bfloat16
 from ..fitting.result import FitResult
 from ..runtime.arrays import FloatArray
 from ..runtime.threads import available_threads
+from .notebook import fit_in_html
 from .sklearn_input import as_local, check_numbers
 from .spellings import ExplainsSpellings
 
@@ -58,6 +59,10 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
             return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
         except TypeError as error:
             raise TypeError(f"X must hold real numbers: {error}") from None
+
+    def _html_repr(self) -> str:
+        """Return what a notebook shows: scikit-learn's diagram, and how the fit went."""
+        return str(super()._html_repr()) + fit_in_html(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
