@@ -149,7 +149,7 @@ def test_arrays_of_other_libraries_are_read(estimator, library, dtype):
     assert model.coef_.dtype == dtype
     np.testing.assert_array_equal(model.coef_, coef)
     np.testing.assert_array_equal(model.predict_proba(X), probabilities)
-    assert model.score(data, P.y) == score
+    assert model.score(X, y) == score
 
 
 def test_array_api_dispatch_changes_nothing(monkeypatch):
@@ -178,11 +178,43 @@ def test_arrays_that_numpy_cannot_read_are_named(name):
         SoftmaxRegression().fit(**arguments)
 
 
+class OnGpu(Exchanged):
+    """An array of a library that would copy it from the GPU, if NumPy asked."""
+
+    device = "cuda:0"
+
+    def __array__(self, *arguments, **options):
+        return self.array
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight", "offset"])
+def test_what_lies_on_a_gpu_is_named(name):
+    arguments = {"X": P.X, "y": P.y, "sample_weight": P.s, "offset": np.zeros((len(P.y), 3))}
+    arguments[name] = OnGpu(np.asarray(arguments[name]))
+    with pytest.raises(ValueError, match=f"{name} must be .*, found a .*OnGpu: it is on cuda:0, copy it to the CPU"):
+        SoftmaxRegression().fit(**arguments)
+    strict = array_api_strict.asarray(P.X, device=array_api_strict.Device("device1"))
+    with pytest.raises(ValueError, match="X must be an array that NumPy can read, .* on the .*device1"):
+        SoftmaxRegression().fit(strict, P.y)
+
+
 def test_a_tensor_that_numpy_cannot_read_is_named():
     torch = pytest.importorskip("torch")
-    for X in (torch.tensor(P.X, requires_grad=True), torch.tensor(P.X, dtype=torch.bfloat16)):
+    for X in (torch.tensor(P.X, requires_grad=True), torch.tensor(P.X).to("meta"), torch.tensor(P.X).to_sparse()):
         with pytest.raises(ValueError, match=r"X must be an array that NumPy can read, found a torch.Tensor: "):
             SoftmaxRegression().fit(X, P.y)
+
+
+def test_a_tensor_of_bfloat16_is_read_as_it_is_stored():
+    torch = pytest.importorskip("torch")
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    model = SoftmaxRegression().fit(torch.tensor(P.X, dtype=torch.bfloat16), P.y)
+    expected = SoftmaxRegression().fit(P.X.astype(ml_dtypes.bfloat16), P.y)
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+    assert model.coef_.dtype == np.float32
 
 
 MISSING = {

@@ -42,6 +42,15 @@ def test_the_cross_validation_knows_them_too():
     np.testing.assert_array_equal(model.coef_, SoftmaxRegressionCV(Cs=[1.0], cv=3).fit(P.X, P.y).coef_)
 
 
+def test_regressions_know_them_too():
+    model = fs.PoissonRegression(solver="newton-cholesky").fit(P.X, P.y)
+    np.testing.assert_array_equal(model.coef_, fs.PoissonRegression().fit(P.X, P.y).coef_)
+    note = "solver='newton-cholesky' of scikit-learn is taken for 'auto', which minimises the same"
+    assert model.result_.message.endswith(note)
+    message = fs.MultilabelRegression(solver="liblinear").fit(P.X, P.y).result_.message
+    assert message.endswith("which leaves the intercept free; liblinear penalises it")
+
+
 def test_the_functional_interface_names_what_it_has():
     with pytest.raises(ValueError, match="solver must be one of 'auto', .* found 'saga'"):
         fs.fit(P.X, P.y, solver="saga")

@@ -64,6 +64,7 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Return the share of samples whose likeliest class is right."""
+        y, sample_weight = as_local("y", y), as_local("sample_weight", sample_weight)
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
     def _class_logits(self, X: Any, offset: Any = None) -> np.ndarray:

@@ -25,6 +25,7 @@ from ..runtime.arrays import FloatArray
 from .base import LinearEstimator, dtype_of, shortfall
 from .progress import ProgressLine
 from .sklearn_input import as_local, as_weights
+from .spellings import SOLVERS_OF_SKLEARN, known_solver, with_note
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -49,7 +50,7 @@ class GeneralizedLinearModel(LinearEstimator):
         "fit_intercept": ["boolean"],
         "penalty_factor": ["array-like", None],
         "bounds": [tuple, list, None],
-        "solver": [StrOptions(set(SOLVERS))],
+        "solver": [StrOptions({*SOLVERS, *SOLVERS_OF_SKLEARN})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -68,7 +69,7 @@ class GeneralizedLinearModel(LinearEstimator):
             X,
             y,
             family=self._family(),
-            solver=self.solver,
+            solver=known_solver(self.solver),
             l2=(1 - self.l1_ratio) * self.alpha,
             l1=self.l1_ratio * self.alpha,
             penalty_factor=self.penalty_factor,
@@ -82,6 +83,7 @@ class GeneralizedLinearModel(LinearEstimator):
             callback=line,
             num_threads=self._num_threads(),
         )
+        result = with_note(result, self.solver)
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         assert isinstance(result.family, OutputsFamily)
@@ -150,7 +152,7 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
     bounds : (lower, upper), default=None
         lower ≤ coef_ ≤ upper; each a number or an array of shape (n_features,).
     solver : {"auto", "gd", "agd", "sgd", "lbfgs", "preconditioned-lbfgs", "proximal"}, default="auto"
-        As of `fastsoftmax.fit`.
+        As of `fastsoftmax.fit`; scikit-learn's "newton-cholesky", for example, means "auto", and the message says so.
     tol : float, default=1e-4
         Converged when no entry of the gradient is larger, and the estimated distance to the minimum is at most tol
         times the loss.

@@ -27,6 +27,10 @@ OTHER_THAN_NUMBERS = (
 )
 
 
+# DLPack's numbers of the memories that the processor reads: its own, and pages of it that a GPU reads too.
+HOST_DEVICES = (1, 3, 11)
+
+
 def as_local(name: str, array: Any) -> Any:
     """Return an array of another library, such as torch, as a NumPy array in the same memory; all else unchanged.
 
@@ -39,11 +43,25 @@ def as_local(name: str, array: Any) -> Any:
         raise ValueError(f"{name} is a sparse matrix ({type(array).__name__}); pass {name}.toarray()")
     if isinstance(array, np.ndarray) or not hasattr(array, "__dlpack__"):
         return array
+    kind = f"{type(array).__module__}.{type(array).__qualname__}"
     try:
+        # Some libraries would copy from a GPU here: only who called can know that this is worth its time.
+        if array.__dlpack_device__()[0] not in HOST_DEVICES:
+            device = getattr(array, "device", "another device")
+            raise ValueError(f"it is on {device}, copy it to the CPU first")
+        if str(array.dtype) == "torch.bfloat16":
+            return _of_bfloat16(array)
         return np.asarray(array) if hasattr(array, "__array__") else np.from_dlpack(array)
-    except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        kind = f"{type(array).__module__}.{type(array).__qualname__}"
+    except (BufferError, ImportError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array that NumPy can read, found a {kind}: {error}") from None
+
+
+def _of_bfloat16(tensor: Any) -> NDArray[Any]:
+    """Return a tensor of torch, whose bfloat16 NumPy lacks, as an array of `ml_dtypes`."""
+    import ml_dtypes
+    import torch
+
+    return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
 
 
 def as_weights(sample_weight: Any, X: Any) -> Float64Array:

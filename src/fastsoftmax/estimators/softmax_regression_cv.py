@@ -25,7 +25,7 @@ from .folds import Fold, HeldOut, Part, checked, fits, same_features, train_weig
 from .parameters import FitParameters
 from .progress import ProgressLine
 from .routing import RoutesMetadata, told_classes
-from .sklearn_input import as_logits, as_weights
+from .sklearn_input import as_local, as_logits, as_weights
 from .spellings import OF_LOGISTIC_REGRESSION, explains_spellings, known_solver, refuse_none, with_note
 
 LEGACY = "leave it out: the fitted attributes are as with False"
@@ -232,7 +232,7 @@ class SoftmaxRegressionCV(FitParameters, RoutesMetadata, ExportableClassifier):
             model = HeldOut(fit_intercept=self.fit_intercept, n_jobs=self.n_jobs)
             model.__dict__.update({name: value for name, value in vars(self).items() if name.endswith("_")})
             model._center, model.rows_offset = getattr(self, "_center", None), offset
-        return self._get_scorer()(model, X, y, **routed.scorer.score)
+        return self._get_scorer()(model, X, as_local("y", y), **routed.scorer.score)
 
     def _part(
         self, X: Any, labels: np.ndarray, n_classes: int, weights: np.ndarray | None, offset: np.ndarray | None

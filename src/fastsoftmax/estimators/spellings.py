@@ -37,12 +37,14 @@ def with_note(result: FitResult, solver: Any) -> FitResult:
     """Return the result; where the solver is scikit-learn's, its message says what took its place."""
     if solver == known_solver(solver):
         return result
-    note = f"solver={solver!r} of scikit-learn is taken for 'auto', "
-    if solver == "liblinear":
-        note += "which is multinomial and leaves the intercept free; liblinear fits one class against the rest and "
+    note = f"solver={solver!r} of scikit-learn is taken for 'auto', which "
+    if solver != "liblinear":
+        note += "minimises the same"
+    elif result.family is not None and result.family.is_categorical:
+        note += "is multinomial and leaves the intercept free; liblinear fits one class against the rest and "
         note += "penalises the intercept"
     else:
-        note += "which minimises the same"
+        note += "leaves the intercept free; liblinear penalises it"
     return replace(result, message=f"{result.message}; {note}")
 
 

@@ -72,7 +72,7 @@ class SGD:
             raise ValueError(f"average must be true or false, found {self.average!r}")
 
 
-@dataclass(slots=True)
+@dataclass
 class Walk:
     """What an epoch passes on to the next; both must have the same options."""
 
