@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from problems import make_problem
+from python_process import run
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -249,6 +250,15 @@ def test_bins_of_few_samples_are_merged_and_have_intervals():
     few, _ = calibration(confidence[:5], right[:5])
     assert len(reliability(few)) == 1
     assert error > 0
+
+
+def test_displays_import_matplotlib_on_use():
+    done = run(
+        "import sys, fastsoftmax as fs\n"
+        "fs.CoefficientDisplay, fs.PathDisplay, fs.ReliabilityDisplay\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_matplotlib_that_is_missing_is_named(monkeypatch):
