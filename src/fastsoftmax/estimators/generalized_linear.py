@@ -224,7 +224,7 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         weights = self._checked_weights(sample_weight, logits)
         return explained_deviance(self._fitted_family, self._as_targets(y), logits, weights)
 
-    def _model(self) -> RegressionModel:
+    def _saved_model(self) -> RegressionModel:
         """Return the model that a file holds, in float64."""
         check_is_fitted(self)
         W, b = self._coefficients()
