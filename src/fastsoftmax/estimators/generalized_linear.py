@@ -110,6 +110,13 @@ class GeneralizedLinearModel(LinearEstimator):
             )
         return W, b if self.fit_intercept else np.zeros_like(b)
 
+    def densify(self) -> "GeneralizedLinearModel":
+        """Make coef_ an array again, of the shape that it had; earlier versions of scikit-learn add a dimension."""
+        super().densify()
+        if self._is_single:
+            self.coef_ = self.coef_.ravel()
+        return self
+
     def _coefficients(self) -> tuple[FloatArray, FloatArray]:
         W: Any = self.coef_
         return np.atleast_2d(W.toarray() if issparse(W) else W), np.atleast_1d(self.intercept_)
