@@ -69,7 +69,9 @@ def list_matrix(place: str, column: "pa.ChunkedArray") -> NDArray[Any]:
     import pyarrow as pa
     import pyarrow.compute
 
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    array = (
+        column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    )
     lengths = pyarrow.compute.list_value_length(array).fill_null(-1).to_numpy(zero_copy_only=False)
     if len(lengths) and (lengths != lengths[0]).any():
         row = int(np.argmax(lengths != lengths[0]))
