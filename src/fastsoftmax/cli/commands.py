@@ -42,7 +42,7 @@ from .metrics import evaluate
 from .options import DATA, FITTED, FORCE, MANY_DATA, TARGET, THREADS, check_choice, sources_of
 from .regression import fit_regression, quality_of
 from .reports import calibration_report, confusion_report, evaluation_report, fit_report, plain, two_columns
-from .table_options import chunk_options, reading_options
+from .table_options import STANDARD_STREAM, chunk_options, reading_options
 
 # The confusion matrix of more classes does not fit a terminal of 80 columns.
 PRINTED_CLASSES = 10
@@ -207,13 +207,14 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output if not given.",
+            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output for - or nothing.",
         ),
     ] = None,
     force: FORCE = False,
     threads: THREADS = None,
 ) -> None:
     """Write the class of every row, and the probability of each class; of another family the mean of the target."""
+    out = None if out == STANDARD_STREAM else out
     if out is not None:
         check_table_suffix(out)
         check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)

@@ -41,13 +41,13 @@ def _without_lists(place: Any, table: "pa.Table") -> tuple["pa.Table", dict[str,
     """Return a table with a column for each place of a list, and the names of these."""
     import pyarrow as pa
 
-    if not any(_is_list(field.type) for field in table.schema):
+    if not any(is_list(field.type) for field in table.schema):
         return table, {}
     columns: list[Any] = []
     names: list[str] = []
     members: dict[str, tuple[str, ...]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if not _is_list(column.type):
+        if not is_list(column.type):
             columns.append(column)
             names.append(name)
             continue
@@ -58,7 +58,8 @@ def _without_lists(place: Any, table: "pa.Table") -> tuple["pa.Table", dict[str,
     return pa.table(columns, names), members
 
 
-def _is_list(kind: "pa.DataType") -> bool:
+def is_list(kind: "pa.DataType") -> bool:
+    """Whether values are lists."""
     import pyarrow as pa
 
     return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
