@@ -9,7 +9,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
-from fastsoftmax.cli.plot import DPI, GREY, INK
+from fastsoftmax.cli.pictures import DPI
+from fastsoftmax.cli.plot import GREY, INK
 
 from .peers import OURS
 from .performance_profile import PerformanceProfile

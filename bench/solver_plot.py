@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from fastsoftmax.cli.plot import DPI, GREY, INK
+from fastsoftmax.cli.pictures import DPI
+from fastsoftmax.cli.plot import GREY, INK
 
 from .comparison import Comparison
 from .curves import EPSILONS

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from .estimators.softmax_regression import SoftmaxRegression
     from .estimators.softmax_regression_cv import SoftmaxRegressionCV
+    from .estimators.table_preprocessor import TablePreprocessor
     from .files.saving import load_model, save_model
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "ReliabilityDisplay",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
+    "TablePreprocessor",
     "TweedieRegression",
     "__version__",
     "chunks",
@@ -86,6 +88,7 @@ _ESTIMATORS = {
     "ReliabilityDisplay": "displays.reliability",
     "SoftmaxRegression": "softmax_regression",
     "SoftmaxRegressionCV": "softmax_regression_cv",
+    "TablePreprocessor": "table_preprocessor",
     "TweedieRegression": "regressions",
 }
 

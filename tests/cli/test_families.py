@@ -61,11 +61,14 @@ def test_npz_and_a_link(claims):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--family", "poison"), "family must be one of 'softmax', .*, found 'poison'"),
-        (("--family", "poisson", "--link", "identity"), "link must be 'log' for family='poisson', found 'identity'"),
+        (("--family", "poison"), "--family must be one of 'softmax', .*, found 'poison'"),
+        (
+            ("--family", "poisson", "--link", "identity"),
+            "--link must be 'log' for --family 'poisson', found 'identity'",
+        ),
         (("--family", "poisson", "--class-weight", "balanced"), "--class-weight"),
-        (("--family", "bernoulli"), "y must hold 0, 1 or probabilities between them for family='bernoulli', found"),
-        (("--link", "log"), "link must be 'logit' for family='softmax', found 'log'"),
+        (("--family", "bernoulli"), "y must hold 0, 1 or probabilities between them for --family 'bernoulli', found"),
+        (("--link", "log"), "--link must be 'logit' for --family 'softmax', found 'log'"),
     ],
 )
 def test_what_a_fit_is_refused(claims, arguments, message):

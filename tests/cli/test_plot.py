@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import fastsoftmax as fs
-from fastsoftmax.cli.metrics import calibration, class_indices, evaluate
+from fastsoftmax.cli import pictures
+from fastsoftmax.cli.metrics import class_indices, evaluate, percent
 from fastsoftmax.files.model_file import Model
+from fastsoftmax.fitting.calibration import calibration
 
 matplotlib = pytest.importorskip("matplotlib")
 image = pytest.importorskip("matplotlib.image")
 plot = pytest.importorskip("fastsoftmax.cli.plot")
+plot_training = pytest.importorskip("fastsoftmax.cli.plot_training")
+plot_evaluation = pytest.importorskip("fastsoftmax.cli.plot_evaluation")
 
 
 def fitted(n_classes, n_features=16, names=None):
@@ -62,24 +66,104 @@ def visible_tick_labels(axis):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_classes", [2, 10, 30])
+@pytest.mark.parametrize("n_classes", [2, 10, 30, 100])
 @pytest.mark.parametrize("image_shape", [(4, 4), (2, 8), None])
 def test_training_figure_is_legible(n_classes, image_shape):
     result, model, evaluation = fitted(n_classes)
-    figure = plot.training_figure(result, evaluation.confusion, model.classes, model.W, image_shape)
+    figure = plot_training.training_figure(result, evaluation.confusion, model.classes, model.W, image_shape)
     assert not cut(figure)
     assert not overlapping(figure)
 
 
-@pytest.mark.parametrize("names", [None, ["a class of a name too long", "$x^2", "c"]])
+LONG = [f"category {k // 10} of the long list, kind {k % 10}" for k in range(100)]
+
+
+@pytest.mark.parametrize(
+    "names", [["$x^2", "c"], ["a class of a name too long", "$x^2", "c"], LONG[:10], LONG[:20], range(100), LONG]
+)
 def test_evaluation_figure_is_legible(names):
-    figure = plot.evaluation_figure(fitted(3, names=names)[2])
+    _, _, evaluation = fitted(len(names), names=names)
+    figure = plot_evaluation.evaluation_figure(evaluation)
     assert not cut(figure)
     assert not overlapping(figure)
+    confusion = next(axes for axes in figure.axes if axes.get_title(loc="left").startswith("Confusion"))
+    shown = [label.get_text() for label in confusion.get_yticklabels()]
+    assert len(shown) == len(set(shown)) == len(names)
+
+
+def test_the_reliability_diagram_has_intervals():
+    _, _, evaluation = fitted(3)
+    reliability = plot_evaluation.evaluation_figure(evaluation).axes[0]
+    (bars,) = reliability.containers
+    rows = evaluation.reliability
+    line, _, (whiskers,) = bars
+    np.testing.assert_array_equal(line.get_xydata(), np.column_stack([rows["confidence"], rows["accuracy"]]))
+    ends = np.array([[segment[0][1], segment[1][1]] for segment in whiskers.get_segments()])
+    np.testing.assert_allclose(ends, np.column_stack([rows["low"], rows["high"]]), atol=1e-12)
+
+
+def test_thresholds_are_those_of_the_evaluation():
+    _, _, evaluation = fitted(2)
+    thresholds = plot_evaluation.evaluation_figure(evaluation).axes[-1]
+    rows = evaluation.thresholds
+    for line, field in zip(thresholds.lines, ("precision", "recall", "f1"), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), rows["threshold"])
+        np.testing.assert_array_equal(line.get_ydata(), rows[field])
+
+
+def test_the_loss_above_its_minimum():
+    result, model, evaluation = fitted(3)
+    minimum = result.loss - 1e-6
+    figure = plot_training.training_figure(result, evaluation.confusion, model.classes, model.W, minimum=minimum)
+    loss = figure.axes[0]
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), result.history["loss"] - minimum)
+    assert loss.get_yscale() == "log"
+    assert not cut(figure)
+
+
+@pytest.mark.parametrize("n_classes", [2, 100])
+@pytest.mark.parametrize("names", [None, LONG[:16]])
+def test_path_figure_is_legible(n_classes, names):
+    plot_path = pytest.importorskip("fastsoftmax.cli.plot_path")
+    walking = pytest.importorskip("fastsoftmax.cli.walking")
+    points = []
+    for C in (0.1, 1.0, 10.0):
+        result, model, _ = fitted(n_classes)
+        names_of = None if names is None else tuple(names)
+        points.append(walking.Point(C, result, Model(C * model.W, model.b, model.classes, names_of), 1 / C))
+    figure = plot_path.path_figure(points, softmax=True)
+    assert not cut(figure)
+    weights = figure.axes[0]
+    shown = [text.get_text() for text in weights.get_legend().get_texts()]
+    assert len(shown) == len(set(shown)) == 12
+    for C, column in zip((0.1, 1.0, 10.0), range(3), strict=True):
+        norms = [line.get_ydata()[column] for line in weights.lines]
+        np.testing.assert_allclose(sorted(norms), sorted(C * np.linalg.norm(points[1].model.W, axis=0)))
+
+
+def test_scores_figure_marks_the_best():
+    plot_path = pytest.importorskip("fastsoftmax.cli.plot_path")
+    scores = np.array([[[1.0, 3.0, 2.0], [0.0, 1.0, 4.5]], [[1.0, 3.0, 2.0], [0.0, 1.0, 4.5]]])
+    figure = plot_path.scores_figure(np.array([0.1, 1, 10]), np.array([0.0, 1.0]), scores, "accuracy")
+    assert not cut(figure)
+    assert figure.axes[0].lines[-1].get_xydata().tolist() == [[10.0, 4.5]]
+
+
+@pytest.mark.parametrize("others", [0.0, 1.5])
+def test_a_disturbed_race_tells_no_ratio(others):
+    plot_speed = pytest.importorskip("fastsoftmax.cli.plot_speed")
+    speed = pytest.importorskip("fastsoftmax.cli.speed")
+    timing = speed.Timing((10, 20, 3), [0.03, 0.02, 0.9], [0.01, 0.01, 0.02], 1e-7, others)
+    figure = plot_speed.speed_figure([timing, timing])
+    assert not cut(figure)
+    assert not overlapping(figure)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert all(("3.0 times as fast" in title) is (others == 0) for title in titles)
+    assert ("no ratio is told" in speed.load_in_words([timing])) is (others > 0)
 
 
 def test_what_is_cut_or_overlaps_is_found():
-    figure = plot._figure((3, 3))
+    figure = plot.new_figure((3, 3))
     axes = figure.add_subplot()
     axes.text(0.5, 0.5, "one", in_layout=True)
     assert not cut(figure)
@@ -91,15 +175,16 @@ def test_what_is_cut_or_overlaps_is_found():
 
 def test_training_figure_shows_loss_confusion_and_weights():
     result, model, evaluation = fitted(10)
-    figure = plot.training_figure(result.history, evaluation.confusion, model.classes, model.W, (4, 4))
+    figure = plot_training.training_figure(result.history, evaluation.confusion, model.classes, model.W, (4, 4))
     loss, confusion, weights = figure.axes[:3]
     np.testing.assert_array_equal(loss.lines[0].get_xdata(), result.history["n_passes"])
     np.testing.assert_array_equal(loss.lines[0].get_ydata(), result.history["loss"])
     assert "passes" in loss.get_xlabel()
     assert "nats" in loss.get_ylabel()
-    np.testing.assert_array_equal(confusion.images[0].get_array(), evaluation.confusion)
+    shares = evaluation.confusion / evaluation.confusion.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(confusion.images[0].get_array(), shares)
     numbers = {text.get_position()[::-1]: text.get_text() for text in confusion.texts}
-    assert numbers == {(i, k): str(evaluation.confusion[i, k]) for i, k in np.argwhere(evaluation.confusion)}
+    assert numbers == {(i, k): percent(shares[i, k]) for i, k in np.argwhere(evaluation.confusion)}
     pictures = weights.child_axes
     assert len(pictures) == 10
     np.testing.assert_array_equal(pictures[3].images[0].get_array(), model.W[3].reshape(4, 4))
@@ -111,25 +196,25 @@ def test_the_loss_axis_is_logarithmic_where_that_helps():
     history = result.history.copy()
     for last, scale in ((0.01, "log"), (0.9, "linear"), (0.0, "linear")):
         history["loss"] = np.linspace(1.0, last, len(history))
-        figure = plot.training_figure(history, evaluation.confusion, model.classes, model.W)
+        figure = plot_training.training_figure(history, evaluation.confusion, model.classes, model.W)
         assert figure.axes[0].get_yscale() == scale
 
 
 def test_wrong_image_shape():
     result, model, evaluation = fitted(3)
     with pytest.raises(ValueError, match=r"image_shape must have 16 pixels, found \(4, 5\)"):
-        plot.training_figure(result, evaluation.confusion, model.classes, model.W, (4, 5))
+        plot_training.training_figure(result, evaluation.confusion, model.classes, model.W, (4, 5))
 
 
 def test_weights_of_zero_can_be_drawn():
     result, _, evaluation = fitted(3)
-    figure = plot.training_figure(result, evaluation.confusion, np.arange(3), np.zeros((3, 16)), (4, 4))
+    figure = plot_training.training_figure(result, evaluation.confusion, np.arange(3), np.zeros((3, 16)), (4, 4))
     figure.canvas.draw()
 
 
 def test_saved_png(tmp_path):
     _, _, evaluation = fitted(3)
-    plot.save_figure(tmp_path / "e.png", plot.evaluation_figure(evaluation))
+    pictures.save_figure(tmp_path / "e.png", plot_evaluation.evaluation_figure(evaluation))
     pixels = image.imread(tmp_path / "e.png")
     assert pixels.shape[0] > 600
     assert pixels.std() > 0.05
@@ -138,7 +223,7 @@ def test_saved_png(tmp_path):
 
 def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
     _, _, evaluation = fitted(3)
-    figure = plot.evaluation_figure(evaluation)
+    figure = plot_evaluation.evaluation_figure(evaluation)
 
     def fail(path, **_):
         path.write_bytes(b"half")
@@ -146,7 +231,7 @@ def test_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(figure, "savefig", fail)
     with pytest.raises(OSError, match="disk full"):
-        plot.save_figure(tmp_path / "e.png", figure)
+        pictures.save_figure(tmp_path / "e.png", figure)
     assert os.listdir(tmp_path) == []
 
 
@@ -154,8 +239,8 @@ def test_no_global_state(tmp_path):
     code = """if True:
         import sys, matplotlib
         before = matplotlib.rcParams.copy()
-        from fastsoftmax.cli import plot
-        plot.save_figure(sys.argv[1], plot._figure((2, 2)))
+        from fastsoftmax.cli import pictures, plot
+        pictures.save_figure(sys.argv[1], plot.new_figure((2, 2)))
         assert "matplotlib.pyplot" not in sys.modules
         # Reading rcParams["backend"] would choose a backend.
         assert all(matplotlib.rcParams[key] == before[key] for key in before if key != "backend")
@@ -212,7 +297,11 @@ class TestMetrics:
 
 def test_our_pictures_are_known(tmp_path):
     figure = matplotlib.figure.Figure()
-    plot.save_figure(tmp_path / "ours.png", figure)
+    pictures.save_figure(tmp_path / "ours.png", figure)
     figure.savefig(tmp_path / "other.png")
     (tmp_path / "text.png").write_text("fastsoftmax")
-    assert [plot.holds_picture(tmp_path / f"{name}.png") for name in ("ours", "other", "text")] == [True, False, False]
+    assert [pictures.holds_picture(tmp_path / f"{name}.png") for name in ("ours", "other", "text")] == [
+        True,
+        False,
+        False,
+    ]

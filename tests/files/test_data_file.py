@@ -62,6 +62,20 @@ class TestFormatsAgree:
         with pytest.raises(ValueError, match=r"d\.svm cannot be read as svmlight"):
             read_table(path, n_features=1)
 
+    def test_svmlight_that_counts_from_zero(self, tmp_path):
+        path = csv(tmp_path / "d.svm", "1 0:5 2:7\n-1 1:3\n")
+        table = read_table(path)
+        assert table.counts_from_zero
+        np.testing.assert_array_equal(table.X.toarray(), [[5, 0, 7], [0, 3, 0]])
+        # Without a feature 0, the model says from where features count.
+        path = csv(tmp_path / "d.svm", "1 1:3\n")
+        assert read_table(path, n_features=3, counts_from_zero=True).X.toarray().tolist() == [[0, 3, 0]]
+        assert read_table(path, n_features=3, counts_from_zero=False).X.toarray().tolist() == [[3, 0, 0]]
+        assert not read_table(path).counts_from_zero
+        path = csv(tmp_path / "d.svm", "1 0:5\n")
+        with pytest.raises(ValueError, match="feature 0, but features are counted from 1"):
+            read_table(path, n_features=3, counts_from_zero=False)
+
 
 class TestDtypes:
     def test_float32_stays(self, tmp_path):
@@ -207,7 +221,6 @@ def test_a_pickle_in_a_file_is_never_run(tmp_path):
     [
         ("1 1:2\n", "y", "leave target out, found 'y'"),
         ("hello world\n", None, "cannot be read as svmlight"),
-        ("1 0:2\n", None, "feature 0, but features are counted from 1"),
         ("1 1:nan\n", None, r"a missing value \(NaN\) in row 1, column 1"),
         ("nan 1:2\n", None, "the labels of .* 1 missing value"),
         ("", None, "has no rows"),
@@ -251,7 +264,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 
 def test_unknown_suffixes_and_missing_files(tmp_path):
-    with pytest.raises(ValueError, match=r"one of \.csv, \.parquet, \.npz, .*; found '\.xlsx'"):
+    with pytest.raises(ValueError, match=r"one of \.csv, \.tsv, \.parquet, \.npz, .*; found '\.xlsx'"):
         read_table(csv(tmp_path / "d.xlsx", ""))
     with pytest.raises(FileNotFoundError, match=r"no file .*absent\.csv"):
         read_table(tmp_path / "absent.csv")

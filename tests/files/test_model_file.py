@@ -15,6 +15,7 @@ import pytest
 from fastsoftmax import predict_proba
 from fastsoftmax.files import atomic
 from fastsoftmax.files.model_file import Model, load_model, save_model
+from fastsoftmax.files.preprocessing import Number, Preprocessing, Text
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
@@ -132,7 +133,7 @@ def test_predict_tells_probabilities_apart_that_round_to_one():
     [
         ({"format": None}, "format must be 'fastsoftmax.model', found None"),
         ({"format": "another"}, "found 'another'"),
-        ({"version": "3"}, "version must be '1'.* found '3'"),
+        ({"version": "4"}, "version must be '1'.* found '4'"),
         ({"classes": None}, "has no classes"),
         ({"classes": "[0, 1"}, "classes is not valid JSON"),
         ({"classes": "[" * 100_000}, "classes is not valid JSON"),
@@ -303,3 +304,51 @@ class TestAtomicWrites:
         (tmp_path / "file").touch()
         with pytest.raises(NotADirectoryError, match="is not a directory"):
             atomic.check_destination(tmp_path / "file" / "m")
+
+
+class TestPreparation:
+    """Models of tables with text and missing cells, and of files that count features from zero."""
+
+    PREPROCESSING = Preprocessing((Number("age", 41.5, True), Text("sex", ("f", "m"), True)), ("empty",))
+
+    def model(self, **parts):
+        W = np.arange(10.0).reshape(2, 5)
+        return Model(W, np.zeros(2), np.array(["a", "b"], object), self.PREPROCESSING.feature_names, **parts)
+
+    def test_is_kept_as_data(self, tmp_path):
+        path = tmp_path / "m.st"
+        save_model(path, self.model(preprocessing=self.PREPROCESSING))
+        assert b'"version":"3"' in path.read_bytes()
+        assert load_model(path).preprocessing == self.PREPROCESSING
+        assert not load_model(path).counts_from_zero
+        save_model(path, self.model(counts_from_zero=True))
+        assert b'"version":"3"' in path.read_bytes()
+        assert load_model(path).counts_from_zero
+        assert load_model(path).preprocessing is None
+        save_model(path, self.model())
+        assert b'"version":"1"' in path.read_bytes()
+
+    def test_the_names_must_be_those_that_it_makes(self):
+        with pytest.raises(ValueError, match="feature_names must be those that the preprocessing makes"):
+            Model(np.zeros((2, 5)), np.zeros(2), np.arange(2), tuple("abcde"), preprocessing=self.PREPROCESSING)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"preprocessing": "{"}, "preprocessing: preprocessing is not valid JSON"),
+            ({"preprocessing": "[]"}, "preprocessing: it must have columns and left_out"),
+            ({"counts_from_zero": "yes"}, "counts_from_zero must be true or false, found 'yes'"),
+        ],
+    )
+    def test_damaged(self, tmp_path, change, message):
+        from safetensors import safe_open
+        from safetensors.numpy import save_file
+
+        path = tmp_path / "m.st"
+        save_model(path, self.model(preprocessing=self.PREPROCESSING))
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        save_file(tensors, path, metadata | change)
+        with pytest.raises(ValueError, match=message):
+            load_model(path)

@@ -50,7 +50,7 @@ def test_a_softmax_regression_has_the_first_version(tmp_path):
         ({"family": "softmax", "link": "logit"}, "family must be another one than 'softmax'"),
         ({"link": "cube"}, "link must be 'log' for family='tweedie', found 'cube'"),
         ({"family": "tweedie(0.5)"}, "power must be 1 or more"),
-        ({"version": "3"}, "its version must be '1' or '2'"),
+        ({"version": "4"}, "its version must be '1', '2' or '3'"),
         ({"feature_names": "3"}, "feature_names must be null or a list"),
         ({"feature_names": '["a"]'}, "W has 2 columns, but there are 1 feature names"),
     ],

@@ -1,48 +1,26 @@
-"""The commands fit, predict, evaluate, demo and config; export has its own file. Other modules do the computing."""
+"""All commands, registered in one place; each has its own module, which says what it takes and does."""
 
-import sys
-import tempfile
-import warnings
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated, Any
 
-import numpy as np
 import typer
-from rich.console import Console
-from rich.text import Text
-from scipy.sparse import issparse
 from typer.core import TyperGroup
 
-from .. import __version__, show_config
-from ..chunks import from_parquet
-from ..chunks.paths import is_many
-from ..estimators.softmax_regression import SoftmaxRegression
-from ..families import FAMILIES, OutputsFamily, as_family
-from ..files.columns import shown
-from ..files.data_file import (
-    PREDICTION,
-    PREDICTIONS,
-    PROBABILITY,
-    Table,
-    check_table_suffix,
-    read_table,
-    write_csv,
-    write_table,
-)
-from ..files.model_file import MODEL, Model, load_model, save_model
-from ..files.outputs import check_output
-from ..files.regression_model import RegressionModel
-from ..fitting.result import FitResult
-from ..fitting.solving import SOLVERS
-from .entry import INTERRUPTED
+from .. import __version__
+from .compare import compare_command
+from .config import config_command
+from .cv import cv_command
+from .demo import demo_command
+from .entry import FAILED, INTERRUPTED
+from .evaluate import evaluate_command
+from .examples import CODES, epilog
 from .export import export_command
-from .metrics import evaluate
-from .options import DATA, FITTED, FORCE, MANY_DATA, TARGET, THREADS, check_choice, sources_of
-from .regression import fit_regression, quality_of
-from .reports import calibration_report, confusion_report, evaluation_report, fit_report, plain, two_columns
-
-# The confusion matrix of more classes does not fit a terminal of 80 columns.
-PRINTED_CLASSES = 10
+from .fit import fit_command
+from .groups import grouped
+from .output import describe, say
+from .path import path_command
+from .predict import predict_command
+from .show import show_command
 
 
 class Commands(TyperGroup):
@@ -53,20 +31,20 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (ValueError, OSError, MemoryError, ImportError) as error:
-            _say("error", _describe(error), "bold red")
-            raise typer.Exit(1) from None
+            say("error", describe(error), "bold red")
+            raise typer.Exit(FAILED) from None
         except KeyboardInterrupt as interrupt:
-            _say("interrupted", str(interrupt) or "ended by Ctrl-C before it was done", "bold yellow")
+            say("interrupted", str(interrupt) or "ended by Ctrl-C before it was done", "bold yellow")
             raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Softmax (multinomial logistic) regression and generalised linear models on CPUs.",
+    epilog=CODES,
 )
 
 
@@ -82,264 +60,21 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Softmax (multinomial logistic) regression on CPUs."""
+    """Softmax (multinomial logistic) regression and generalised linear models on CPUs."""
 
 
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where model.safetensors and training.png go.")] = Path(
-        "fastsoftmax-demo"
-    ),
-    force: FORCE = False,
-) -> None:
-    """Learn handwritten digits, and compare the speed with NumPy on this machine."""
-    from .demo import run
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo_command,
+    "fit": fit_command,
+    "cv": cv_command,
+    "path": path_command,
+    "evaluate": evaluate_command,
+    "compare": compare_command,
+    "predict": predict_command,
+    "show": show_command,
+    "export": export_command,
+    "config": config_command,
+}
 
-    run(out, _console(), force=force)
-
-
-@app.command("fit")
-def fit_command(
-    data: MANY_DATA,
-    *,
-    target: TARGET = None,
-    out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where the model goes; an older model is overwritten.")
-    ] = Path("model.safetensors"),
-    force: FORCE = False,
-    family: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help=f"Distribution of the target: {', '.join(FAMILIES)}; also tweedie(1.5) and the like."
-        ),
-    ] = "softmax",
-    link: Annotated[str | None, typer.Option(metavar="NAME", help="The family's own if not given.")] = None,
-    C: Annotated[
-        float,
-        typer.Option(
-            "--C", metavar="NUMBER", help="Inverse strength of the penalty, as in scikit-learn; inf for none."
-        ),
-    ] = 1.0,
-    solver: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(SOLVERS)}.")] = "auto",
-    max_iter: Annotated[int, typer.Option(min=0, metavar="N", help="The most iterations.")] = 1000,
-    tol: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Converged when no entry of the gradient is larger.")
-    ] = 1e-4,
-    no_intercept: Annotated[bool, typer.Option("--no-intercept", help="Hold the intercepts at zero.")] = False,
-    standardize: Annotated[
-        bool, typer.Option("--standardize", help="Train on features of mean 0 and standard deviation 1.")
-    ] = False,
-    class_weight: Annotated[
-        str | None, typer.Option(metavar="NAME", help="'balanced' gives every class the same total weight.")
-    ] = None,
-    threads: THREADS = None,
-) -> None:
-    """Fit a model to a table, or to many, and write it to a file. Ctrl-C keeps the best model so far."""
-    check_output("--out", out, MODEL, sources=sources_of(data, target), force=force)
-    check_choice("--solver", solver, SOLVERS)
-    check_choice("--class-weight", class_weight, (None, "balanced"))
-    of = as_family(family, link)
-    settings: dict[str, Any] = {"solver": solver, "max_iter": max_iter, "tol": tol, "fit_intercept": not no_intercept}
-    settings |= {"C": C, "standardize": standardize, "class_weight": class_weight}
-    if isinstance(of, OutputsFamily):
-        if is_many(data):
-            raise ValueError(f"--family must be softmax for many files, found {str(of)!r}")
-        table = read_table(data, target, numeric=True)
-        _say_shape(table, f"a target of family {of}")
-        result, regression = fit_regression(table, of, threads=threads, **settings)
-        _save(out, regression)
-        _finish(result, tol, quality_of(regression, table, threads), out, unit="of half of the deviance")
-        return
-    table = _read_chunks(data, target) if is_many(data) else _read_whole(data, target)
-    # The same table makes the same file.
-    estimator = SoftmaxRegression(random_state=0, n_jobs=threads, verbose=sys.stderr.isatty(), **settings)
-    result = _fit_until_interrupted(estimator, table.X, table.y)
-    model = Model(result.W, result.b, estimator.classes_, table.feature_names)
-    _save(out, model)
-    chunks = ((table.X, table.y),) if table.y is not None else table.X
-    right = [model.predict(X, num_threads=threads) == y for X, y in chunks]
-    accuracy = float(np.mean(np.concatenate(right)))
-    _finish(result, tol, {"training accuracy": f"{accuracy:.2%}"}, out)
-
-
-def _say_shape(table: Table, of_target: str) -> None:
-    n_samples, n_features = table.X.shape
-    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
-    _console().print(f"{n_samples} samples × {n_features} features × {of_target}, {stored}")
-
-
-def _finish(result: FitResult, tol: float, quality: dict[str, str], out: Path, unit: str = "nats") -> None:
-    """Report a fit whose model is saved."""
-    _console().print(fit_report(result, tol, quality, out, unit))
-    if result.status == "interrupted":
-        _say("interrupted", f"{out} holds the best model so far", "bold yellow")
-        raise typer.Exit(INTERRUPTED)
-    if result.status != "converged":
-        _say("warning", f"not converged: {result.message}", "bold yellow")
-
-
-@app.command()
-def predict(
-    model: FITTED,
-    data: DATA,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output if not given.",
-        ),
-    ] = None,
-    force: FORCE = False,
-    threads: THREADS = None,
-) -> None:
-    """Write the class of every row, and the probability of each class; of another family the mean of the target."""
-    if out is not None:
-        check_table_suffix(out)
-        check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)
-    fitted = load_model(model)
-    table = read_table(data, labelled=False, feature_names=fitted.feature_names, n_features=fitted.n_features)
-    if isinstance(fitted, RegressionModel):
-        columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)[:, 0]}
-    else:
-        columns = {PREDICTION: fitted.predict(table.X, num_threads=threads)}
-        probabilities = fitted.predict_proba(table.X, num_threads=threads)
-        for label, column in zip(fitted.classes.tolist(), probabilities.T, strict=True):
-            columns[f"{PROBABILITY}{label}"] = column
-    if out is None:
-        write_csv(sys.stdout.buffer, columns)
-    else:
-        write_table(out, columns)
-        _console().print(f"wrote {table.X.shape[0]} predictions to {out}", markup=False, soft_wrap=True)
-
-
-@app.command("evaluate")
-def evaluate_command(
-    model: FITTED,
-    data: DATA,
-    target: TARGET = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
-    ] = None,
-    force: FORCE = False,
-    threads: THREADS = None,
-) -> None:
-    """Judge a model on labelled data: accuracy, log-loss, calibration, confusion; of another family the deviance."""
-    if plot is not None:
-        if plot.suffix.lower() != ".png":
-            raise ValueError(f"--plot must end in .png, found {str(plot)!r}")
-        from .plot import PICTURE, evaluation_figure, save_figure
-
-        check_output("--plot", plot, PICTURE, sources=(model, *sources_of(data, target)), force=force)
-    fitted = load_model(model)
-    numeric = isinstance(fitted, RegressionModel)
-    names, n_features = fitted.feature_names, fitted.n_features
-    table = read_table(data, target, feature_names=names, n_features=n_features, numeric=numeric)
-    if isinstance(fitted, RegressionModel):
-        if plot is not None:
-            raise ValueError(f"--plot is for softmax models, {model} is of family {str(fitted.family)!r}")
-        of_model = {"samples": f"{table.X.shape[0]}", **quality_of(fitted, table, threads)}
-        _console().print(two_columns(of_model))
-        return
-    evaluation = evaluate(fitted, table.X, np.asarray(table.y), num_threads=threads)
-    console = _console()
-    console.print(evaluation_report(evaluation))
-    console.print("\nCalibration", style="bold")
-    console.print(calibration_report(evaluation))
-    if len(evaluation.classes) <= PRINTED_CLASSES:
-        console.print("\nConfusion: row = true class, column = predicted class", style="bold")
-        console.print(confusion_report(evaluation))
-    if plot is not None:
-        save_figure(plot, evaluation_figure(evaluation))
-        console.print(f"wrote {plot}", markup=False, soft_wrap=True)
-
-
-app.command("export")(export_command)
-
-
-@app.command()
-def config() -> None:
-    """Show the version, the compiler, the instruction sets and the threads in use."""
-    show_config()
-
-
-def _read_whole(data: Path, target: str | None) -> Table:
-    """Read a file, and say what it holds."""
-    table = read_table(data, target)
-    classes = np.unique(np.asarray(table.y))
-    if len(classes) < 2:
-        raise ValueError(f"the target of {data} must hold two classes or more, found only {shown(classes.tolist()[0])}")
-    _say_shape(table, f"{len(classes)} classes")
-    return table
-
-
-def _read_chunks(data: Path, target: str | None) -> Table:
-    """Open a folder or a pattern of Parquet files, which may be larger than memory, and say what they are."""
-    if target is None:
-        raise ValueError(f"{data} needs a target, a column")
-    chunks = from_parquet(data, target)
-    n_files = len({groups.source.path for groups in chunks.groups})
-    shape = f"{chunks.n_samples} samples × {chunks.n_features} features"
-    _console().print(f"{shape} in {n_files} files, {len(chunks)} chunks")
-    return Table(chunks, chunks.feature_names)
-
-
-def _fit_until_interrupted(estimator: SoftmaxRegression, X: Any, y: Any) -> FitResult:
-    """Fit and return the result; after Ctrl-C return the best so far, if an iteration was finished."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            estimator.fit(X, y)
-        except KeyboardInterrupt:
-            # After 0 iterations the best model is the start, all zeros: nothing to keep.
-            if not hasattr(estimator, "result_") or not estimator.result_.n_iter:
-                raise KeyboardInterrupt("ended by Ctrl-C before anything was fitted; no model was written") from None
-    for warning in caught:
-        # The report already says whether the fit converged.
-        if not issubclass(warning.category, ConvergenceWarning):
-            _say("warning", str(warning.message), "bold yellow")
-    result = estimator.result_
-    if not np.isfinite(result.loss):
-        raise ValueError(f"nothing was fitted and no model was written: {result.message}")
-    return result
-
-
-def _save(out: Path, model: Model | RegressionModel) -> None:
-    """Save a model. If that fails, save it in a temporary directory, since the fit may have taken long, and raise."""
-    try:
-        save_model(out, model)
-    except (OSError, ValueError) as error:
-        raise OSError(f"{_describe(error)}; {_keep(out.name, model)}") from error
-
-
-def _keep(name: str, model: Model | RegressionModel) -> str:
-    """Save a model in a new temporary directory; return a sentence that says where, or why it failed."""
-    try:
-        directory = tempfile.mkdtemp(prefix="fastsoftmax-")
-        try:
-            save_model(Path(directory, name), model)
-        except OSError:
-            Path(directory).rmdir()
-            raise
-    except OSError as error:
-        return f"nor could the fitted model be kept in a temporary directory: {_describe(error)}"
-    return f"the fitted model is in {Path(directory, name)}: copy it from there"
-
-
-def _describe(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, MemoryError):
-        return f"not enough memory: {error}"
-    return str(error)
-
-
-def _say(kind: str, message: str, style: str) -> None:
-    """Print one line on standard error."""
-    line = Text.assemble((f"{kind}: ", style), (plain(message), style.removeprefix("bold ")))
-    Console(stderr=True, highlight=False).print(line, soft_wrap=True)
-
-
-def _console() -> Console:
-    return Console(highlight=False)
+for name, command in COMMANDS.items():
+    app.command(name, epilog=epilog(name))(grouped(command))

@@ -1,13 +1,12 @@
-"""The demonstration: a fit to handwritten digits, shown live, and one pass timed against NumPy."""
+"""The command demo: a fit to handwritten digits, shown live, and one pass timed against NumPy."""
 
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,106 +17,101 @@ from rich.text import Text
 from ..files.model_file import MODEL, Model, save_model
 from ..files.outputs import check_output
 from ..fitting.fit import fit
-from ..fitting.passes import loss_grad
 from ..fitting.result import FitResult, FitState
-from ..runtime.config import show_config
-from . import numpy_baseline
 from .metrics import Evaluation, evaluate
+from .options import FORCE, JSON
+from .output import Report, warn
+from .pictures import PICTURE, save_figure
+from .speed import Timing, compare_with_numpy, load_in_words, milliseconds, speed_table
 
 # Inverse strength of the penalty, and the gradient norm at which training ends.
 C, TOL = 1.0, 1e-4
 
+# The gradient norm at which the loss is its minimum, as far as a picture of it can tell.
+EXACT = 1e-11
+
 # Samples, features and classes of a problem whose X (188 MB) exceeds the caches.
 LARGE = (60_000, 784, 10)
 
-# NumPy and fastsoftmax are timed alternately, in this many turns each.
-N_TURNS = 3
+# How often NumPy and fastsoftmax are timed in turn, on the digits and on the large problem.
+REPEATS, LARGE_REPEATS = 101, 21
 
 # Characters that fill a cell of the curve, from empty to full.
 BLOCKS, ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:#"
 
-
-class Timing(NamedTuple):
-    """Times of one pass over one data set, by NumPy and by fastsoftmax."""
-
-    shape: tuple[int, int, int]  # samples, features, classes
-    numpy_seconds: float
-    fastsoftmax_seconds: float
-    difference: float  # largest difference of the gradients' entries, relative to the largest entry
+FILES = {"model": "model.safetensors", "training": "training.png", "speed": "speed.png"}
 
 
-def run(out: Path, console: Console, *, force: bool = False) -> None:
-    """Train on digits, show the training, compare the speed, and write model.safetensors and training.png.
+def demo_command(
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help=f"Where {', '.join(FILES.values())} go.")
+    ] = Path("fastsoftmax-demo"),
+    force: FORCE = False,
+    as_json: JSON = False,
+) -> None:
+    """Learn handwritten digits, and compare the speed with NumPy on this machine."""
+    report = Report(as_json)
+    out.mkdir(parents=True, exist_ok=True)
+    for key, name in FILES.items():
+        check_output("--out", out / name, MODEL if key == "model" else PICTURE, sources=(), force=force)
+    _run(out, report)
+    report.close()
 
-    Raises
-    ------
-    OSError, ValueError
-        If the files cannot be written, or if without `force` they would overwrite files of another kind.
-    """
+
+def _run(out: Path, report: Report) -> None:
+    """Train on digits, show the training, compare the speed, and write the files."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    from .plot import PICTURE, save_figure, training_figure
-
-    out.mkdir(parents=True, exist_ok=True)
-    for name, kind in (("model.safetensors", MODEL), ("training.png", PICTURE)):
-        check_output("--out", out / name, kind, sources=(), force=force)
     digits = load_digits()
     X = (digits.data / 16).astype(np.float32)
     X_train, X_test, y_train, y_test = train_test_split(
         X, digits.target, test_size=0.25, stratify=digits.target, random_state=0
     )
+    # The numbers are for standard output, what moves is for people.
+    console = Console(stderr=report.as_json, highlight=False)
     display = Display(console)
-    with Live(console=console, get_renderable=display.render, refresh_per_second=12):
-        result = fit(X_train, y_train, l2=1 / (C * len(X_train)), tol=TOL, callback=display.trained)
+    with Live(console=console, get_renderable=display.render, refresh_per_second=12, transient=report.as_json):
+        l2 = 1 / (C * len(X_train))
+        result = fit(X_train, y_train, l2=l2, tol=TOL, callback=display.trained)
         if result.status == "interrupted":
             raise KeyboardInterrupt
         display.finish_training(result)
+        minimum = fit(X_train.astype(np.float64), y_train, l2=l2, tol=EXACT, init=(result.W, result.b)).loss
         model = Model(result.W, result.b, digits.target_names.astype(np.int64))
         evaluation = evaluate(model, X_test, y_test)
         timings = [
-            compare_with_numpy(X_train, y_train, 10, 60, display.start_timing("digits")),
-            compare_with_numpy(*_large_problem(), LARGE[2], 15, display.start_timing("larger")),
+            compare_with_numpy(X_train, y_train, 10, REPEATS, display.start_timing("digits")),
+            compare_with_numpy(*_large_problem(), LARGE[2], LARGE_REPEATS, display.start_timing("larger")),
         ]
-    if not console.is_terminal:
+    if not console.is_terminal and not report.as_json:
         # Outside a terminal the display ends without a line break.
         console.print()
-    console.print("\nDigits of 8 × 8 pixels", style="bold")
-    console.print(_training_table(result, evaluation, len(X_train)))
-    console.print("\nOne pass over the data: loss and gradient, float32", style="bold")
-    console.print(_speed_table(timings))
-    figure = training_figure(result, evaluation.confusion, model.classes, model.W, digits.images.shape[1:])
-    save_model(out / "model.safetensors", model)
-    save_figure(out / "training.png", figure)
-    for name in ("model.safetensors", "training.png"):
-        console.print(Text(f"wrote {out / name}"), soft_wrap=True)
+    report.heading("Digits of 8 × 8 pixels")
+    report.show(_training_table(result, evaluation, len(X_train), minimum))
+    report.heading("One pass over the data: loss and gradient, float32")
+    report.show(speed_table(timings), Text(load_in_words(timings), style="dim"))
+    report.tell(accuracy=evaluation.accuracy, log_loss=evaluation.log_loss, status=result.status, loss=result.loss)
+    report.tell(minimum=minimum, iterations=result.n_iter, passes=float(result.n_passes))
+    report.tell(timings=[_facts(timing) for timing in timings])
+    if any(timing.busy for timing in timings):
+        warn("other programs were busy while this one was timed: run the demo on a quiet machine to be told a ratio")
+    from .plot_speed import speed_figure
+    from .plot_training import training_figure
+
+    pixels = digits.images.shape[1:]
+    figure = training_figure(result, evaluation.confusion, model.classes, model.W, pixels, minimum)
+    save_model(out / FILES["model"], model)
+    save_figure(out / FILES["training"], figure)
+    save_figure(out / FILES["speed"], speed_figure(timings))
+    for key, name in FILES.items():
+        report.wrote(out / name, key=key)
 
 
-def compare_with_numpy(
-    X: NDArray[Any],
-    y: NDArray[Any],
-    n_classes: int,
-    n_runs: int,
-    done: Callable[[float], None],
-) -> Timing:
-    """Median times of one pass, alternately `n_runs` runs each, so that a busy moment of the machine slows both."""
-    rng = np.random.default_rng(0)
-    W = rng.normal(scale=0.1, size=(n_classes, X.shape[1])).astype(X.dtype)
-    b = np.zeros(n_classes, dtype=X.dtype)
-    passes = (numpy_baseline.loss_grad, loss_grad)
-    expected, found = (one_pass(X, y, W, b)[1] for one_pass in passes)
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for turn in range(N_TURNS):
-        for one_pass, times in zip(passes, seconds, strict=True):
-            # This run is not timed: the other's threads still keep processors busy, waiting for more work.
-            one_pass(X, y, W, b)
-            for _ in range(n_runs):
-                started = time.perf_counter()
-                one_pass(X, y, W, b)
-                times.append(time.perf_counter() - started)
-        done((turn + 1) / N_TURNS)
-    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
-    return Timing((*X.shape, n_classes), median(seconds[0]), median(seconds[1]), difference)
+def _facts(timing: Timing) -> dict[str, Any]:
+    """Return a race as JSON has it."""
+    return {"ratio": None if timing.busy else timing.ratio, "busy": timing.busy, **timing._asdict()}
 
 
 def _large_problem() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -203,7 +197,7 @@ def loss_curve(losses: list[float], width: int, height: int, blocks: str = BLOCK
     return lines
 
 
-def _training_table(result: FitResult, evaluation: Evaluation, n_train: int) -> Table:
+def _training_table(result: FitResult, evaluation: Evaluation, n_train: int, minimum: float) -> Table:
     right = int(np.trace(evaluation.confusion))
     grid = Table(box=None, show_header=False)
     grid.add_column("", style="dim", no_wrap=True)
@@ -211,34 +205,7 @@ def _training_table(result: FitResult, evaluation: Evaluation, n_train: int) -> 
     n_test = evaluation.n_samples
     grid.add_row("accuracy", f"[bold]{evaluation.accuracy:.1%}[/], {right} of {n_test} held-out images")
     grid.add_row("log-loss", f"{evaluation.log_loss:.4f} nats, held out")
-    grid.add_row("training", f"{_milliseconds(result.history['seconds'][-1])} on {n_train} images")
+    grid.add_row("training", f"{milliseconds(result.history['seconds'][-1])} on {n_train} images")
     grid.add_row("iterations", f"{result.n_iter}, {result.n_passes} passes over the data")
+    grid.add_row("loss", f"{result.loss:.6f}, {max(0.0, result.loss - minimum):.1e} above its minimum")
     return grid
-
-
-def _speed_table(timings: list[Timing]) -> Table:
-    config = show_config("dicts") or {}
-    table = Table(
-        caption=(
-            f"Instruction set {config['instruction set chosen']}, {config['threads']} threads; medians. "
-            "Difference: the largest of the gradients, relative to their largest entry."
-        ),
-        caption_justify="left",
-    )
-    table.add_column("samples × features × classes", no_wrap=True)
-    for heading in ("NumPy", "fastsoftmax", "ratio", "difference"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for timing in timings:
-        ratio = timing.numpy_seconds / timing.fastsoftmax_seconds
-        table.add_row(
-            " × ".join(map(str, timing.shape)),
-            _milliseconds(timing.numpy_seconds),
-            _milliseconds(timing.fastsoftmax_seconds),
-            f"[bold green]{ratio:.1f}×[/]",
-            f"{timing.difference:.0e}",
-        )
-    return table
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:#.3g}".rstrip(".") + " ms"

@@ -6,6 +6,8 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+from .. import __version__
+
 # Import names of what the [cli] extra installs.
 NEEDED = ("typer", "rich", "matplotlib", "pyarrow", "safetensors")
 
@@ -34,7 +36,10 @@ class StandardOutput(io.FileIO):
 
 
 def main() -> None:
-    """Run the command line; exits with 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run the command line.
+
+    Exits with 1 for an error, 2 for wrong usage, 3 for a fit that has not converged, 130 for Ctrl-C.
+    """
     if sys.stderr is None:
         # The user closed it by 2>&-: discard what would be printed there.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
@@ -58,9 +63,13 @@ def main() -> None:
         )
     try:
         try:
+            if sys.argv[1:] == ["--version"]:
+                # What the commands need takes a second to import.
+                print(f"fastsoftmax {__version__}")
+                return
             from .commands import app
 
-            app()
+            app(prog_name="fastsoftmax")
         finally:
             # Write the rest of the buffer now, while an error can still be reported.
             sys.stdout.flush()

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from ..export.c import holds_c, save_c
 from ..export.onnx import holds_onnx, save_onnx
 from ..export.sql import holds_sql, save_sql
-from ..files.data_file import read_table
 from ..files.model_file import load_classifier
 from ..files.outputs import Kind, check_output
 from .metrics import class_indices
-from .options import FITTED, FORCE, TARGET, check_choice, sources_of
+from .options import FITTED, FORCE, JSON, TARGET, check_choice, sources_of
+from .output import Report
+from .reading import labels_of, read
 
 # The formats, how their files are known, and their own options.
 KINDS = {
@@ -56,6 +56,7 @@ def export_command(
         typer.Option(metavar="NAME", help="sql: a column to keep beside the predictions; may come several times."),
     ] = None,
     force: FORCE = False,
+    as_json: JSON = False,
 ) -> None:
     """Write a model as ONNX, as a C file, or as an SQL SELECT."""
     check_choice("--format", format, tuple(KINDS))
@@ -74,19 +75,27 @@ def export_command(
         raise ValueError(f"--target must be given together with --data, found {target!r} alone")
     if data is not None and dtype != "int8":
         raise ValueError(f"--data measures the loss of --dtype int8 alone, found {dtype!r}")
-    read = [] if data is None else sources_of(data, target)
-    check_output("--out", out, KINDS[format], sources=(model, *read), force=force)
+    sources = [] if data is None else sources_of(data, target)
+    check_output("--out", out, KINDS[format], sources=(model, *sources), force=force)
     fitted = load_classifier(model)
+    if fitted.preprocessing is not None:
+        raise ValueError(
+            f"{model} prepares text or missing cells, which no export does; export a model of columns of numbers, or "
+            "of what fastsoftmax.TablePreprocessor makes in Python"
+        )
     if format == "onnx":
         save_onnx(out, fitted, center=None, dtype=dtype or "float64")
     elif format == "c":
         X = labels = None
         if data is not None:
-            samples = read_table(data, target, feature_names=fitted.feature_names, n_features=fitted.n_features)
-            X, labels = samples.X, class_indices(np.asarray(samples.y), fitted.classes)
+            samples = read(data, target, model=fitted)
+            X, labels = samples.X, class_indices(labels_of(samples), fitted.classes)
         save_c(out, fitted, center=None, dtype=dtype or "float32", name=name or "model", X=X, labels=labels)
     else:
         if table is None:
             raise ValueError("--table must be given for --format sql")
         save_sql(out, fitted, table, column or ())
-    typer.echo(f"wrote {out}")
+    report = Report(as_json)
+    report.tell(format=format)
+    report.wrote(out)
+    report.close()

@@ -6,22 +6,23 @@ from typing import Annotated
 import typer
 
 FITTED = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
-DATA = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .parquet, .npz, .npy or .svm file.")]
+FILES = "A .csv, .tsv, .parquet, .npz, .npy or .svm file, or - for standard input"
+DATA = Annotated[Path, typer.Argument(metavar="DATA", help=f"{FILES}.")]
 MANY_DATA = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="A .csv, .parquet, .npz, .npy or .svm file; or a folder or a pattern of .parquet files, 'data/*.parquet', "
-        "which may be larger than memory.",
+        help=f"{FILES}; or a folder or a pattern of .parquet files, 'data/*.parquet', which may be larger than memory.",
     ),
 ]
 TARGET = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Column with the classes; in .npz an array, 'y' if not given; for .npy a file; not for .svm.",
+        help="Column with the classes; in .npz an array, 'y' if not given, or a .npy file; in .npy that; not for .svm.",
     ),
 ]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 THREADS = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
@@ -38,4 +39,5 @@ def check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) 
 
 def sources_of(data: Path, target: str | None) -> list[Path]:
     """Return the files that `read_table` reads for these arguments."""
-    return [data] if target is None or data.suffix.lower() != ".npy" else [data, Path(target)]
+    own = target is not None and data.suffix.lower() in (".npy", ".npz") and target.lower().endswith(".npy")
+    return [data, Path(target)] if own and target is not None else [data]

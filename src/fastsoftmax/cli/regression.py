@@ -2,44 +2,70 @@
 
 from typing import Any
 
-import numpy as np
-
+from ..estimators.classifier import penalty_of, total_of
 from ..families import OutputsFamily
-from ..files.data_file import Table
 from ..files.regression_model import RegressionModel
+from ..files.table import Table
 from ..fitting.fit import fit
-from ..fitting.goodness import explained_deviance
 from ..fitting.passes import standardization
 from ..fitting.result import FitResult
-from .options import check_choice
+from .deviance import column_of
+from .fit_options import Shape, Solving, Strength
+from .output import Watch, working
+from .reading import labels_of
+from .training import NOTHING, check_names, checked
 
 
 def fit_regression(
-    table: Table, family: OutputsFamily, *, C: float, standardize: bool, threads: int | None, **options: Any
+    table: Table,
+    family: OutputsFamily,
+    strength: Strength,
+    shape: Shape,
+    solving: Solving,
+    warm_start: RegressionModel | None,
 ) -> tuple[FitResult, RegressionModel]:
-    """Fit to a column of numbers; the penalty is 1/(C · n_samples), and options are those of `fastsoftmax.fit`."""
-    check_choice("--class-weight", options.pop("class_weight"), (None,))
-    scale = shift = None
-    if standardize:
-        scale, shift = standardization(table.X, center=options["fit_intercept"], num_threads=threads)
-    of_data: dict[str, Any] = {"family": family, "scale": scale, "shift": shift}
-    l2 = 1 / (C * table.X.shape[0])
-    result = fit(table.X, np.asarray(table.y), **of_data, l2=l2, random_state=0, num_threads=threads, **options)
+    """Fit to a column of numbers; errors as of `fit_classifier`."""
+    if solving.class_weight:
+        raise ValueError(f"--class-weight is for --family softmax, found {solving.class_weight[0]!r}")
+    n_features, weight = table.X.shape[1], table.weight
+    total = float(table.X.shape[0]) if weight is None else total_of(weight)
+    scale = shift = init = None
+    if solving.standardize:
+        center, threads = not solving.no_intercept, solving.threads
+        scale, shift = standardization(table.X, sample_weight=weight, center=center, num_threads=threads)
+    if warm_start is not None:
+        check_names("--warm-start", warm_start.feature_names, table.feature_names)
+        init = warm_start.W, warm_start.b
+        if scale is not None and shift is not None:
+            W = warm_start.W / scale
+            init = W, warm_start.b - W @ shift
+    l1, l2 = strength.l1 or 0.0, strength.l2 or 0.0
+    if not strength.is_direct:
+        penalty = penalty_of(1.0 if strength.C is None else strength.C, strength.share, total, 1)
+        l1, l2 = penalty.l1, penalty.l2
+    of_data: dict[str, Any] = {"family": family, "scale": scale, "shift": shift, "init": init, "l1": l1, "l2": l2}
+    of_data |= {"sample_weight": weight, "offset": column_of(table.offset)}
+    of_data |= of_scaled(shape.settings(n_features, table.feature_names), scale)
+    with working("fitting") as show:
+        of_data |= solving.settings | {"callback": Watch(show), "num_threads": solving.threads}
+        result = fit(table.X, labels_of(table), **of_data)
     if result.status == "interrupted" and not result.n_iter:
-        raise KeyboardInterrupt("ended by Ctrl-C before anything was fitted; no model was written")
-    if not np.isfinite(result.loss):
-        raise ValueError(f"nothing was fitted and no model was written: {result.message}")
-    W, b = result.W, result.b
-    if scale is not None and shift is not None:
-        W, b = W * scale, b + W @ shift
+        raise KeyboardInterrupt(NOTHING)
+    checked(result)
+    W, b = of_stored(result, scale, shift)
     assert isinstance(result.family, OutputsFamily)
-    return result, RegressionModel(W, b, result.family, table.feature_names)
+    return result, RegressionModel(W, b, result.family, **table.for_model)
 
 
-def quality_of(model: RegressionModel, table: Table, threads: int | None) -> dict[str, str]:
-    """Return how well a model describes a column of numbers, in words."""
-    y, logits = np.asarray(table.y), model.logits(table.X, num_threads=threads)
-    samples = model.family.samples(y, len(y), np.float64)
-    loss = model.family.loss_of(samples, logits)
-    share = explained_deviance(model.family, y, logits)
-    return {"deviance": f"{2 * loss:.6g} a sample", "deviance explained": f"{share:.2%}"}
+def of_scaled(settings: dict[str, Any], scale: Any) -> dict[str, Any]:
+    """Return the settings with bounds for the weights of scaled features: those of W over the scale."""
+    if scale is not None and settings["bounds"] is not None:
+        settings["bounds"] = tuple(bound / scale for bound in settings["bounds"])
+    return settings
+
+
+def of_stored(result: FitResult, scale: Any, shift: Any) -> tuple[Any, Any]:
+    """Return W and b for X as it is stored."""
+    if scale is None or shift is None:
+        return result.W, result.b
+    return result.W * scale, result.b + result.W @ shift

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..fitting.solving import SOLVERS
 from ..solvers import SGD
+from .progress import ProgressLine
 from .spellings import SOLVERS_OF_SKLEARN
 
 
@@ -43,3 +44,7 @@ class FitParameters:
         "verbose": ["verbose"],
         "n_jobs": [None, Integral],
     }
+
+    def _progress(self) -> ProgressLine | None:
+        """Return what is told of every iteration, and closed with the outcome; None for nothing."""
+        return ProgressLine() if self.verbose else None

@@ -32,7 +32,6 @@ from .classifier import (
 )
 from .exporting import ExportableClassifier
 from .parameters import FitParameters
-from .progress import ProgressLine
 from .scaling import Scaling
 from .sklearn_input import as_local, check_labels
 from .spellings import OF_LOGISTIC_REGRESSION, explains_spellings, known_solver, refuse_none, with_note
@@ -195,7 +194,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         loss, classes, total_weight, scaling = self._bind(X, y, sample_weight, offset)
         penalty = penalty_of(self.C, self.l1_ratio, total_weight, len(classes), self.group)
         dtype, shape = dtype_of(loss.X), (len(classes), loss.X.shape[1])
-        line = ProgressLine() if self.verbose else None
+        line = self._progress()
         tasks = None
         if hasattr(self, "_skl_callbacks"):
 

@@ -23,7 +23,6 @@ from .classifier import bounds_of, fitted_attributes, penalty_of, rows_of, total
 from .exporting import ExportableClassifier
 from .folds import Fold, HeldOut, Part, checked, fits, same_features, train_weights
 from .parameters import FitParameters
-from .progress import ProgressLine
 from .routing import RoutesMetadata, told_classes
 from .sklearn_input import as_local, as_logits, as_weights
 from .spellings import OF_LOGISTIC_REGRESSION, explains_spellings, known_solver, refuse_none, with_note
@@ -164,7 +163,7 @@ class SoftmaxRegressionCV(FitParameters, RoutesMetadata, ExportableClassifier):
             # Other scales make other features, which are bound anew.
             of_fold = self._part(X, labels, len(classes), drawn, offset) if self.standardize else None
             folds.append(Fold(of_fold or same_features(whole, drawn), test))
-        line = ProgressLine() if self.verbose else None
+        line = self._progress()
         settings = Settings(
             known_solver(self.solver), self.learning_rate, self.tol, self.max_iter, line, self.random_state
         )

@@ -23,16 +23,26 @@ LISTED, LETTERS = 12, 60
 FIRST_ROUNDED = 2**53
 
 
-def check_names(path: Path, names: Sequence[str]) -> None:
+def check_names(path: object, names: Sequence[str]) -> None:
     """Raise ValueError if a column has no name, or if two columns have the same name."""
     if "" in names:
         raise ValueError(
             f"column {names.index('') + 1} of {path} has no name; if it is an index that pandas "
-            "wrote, write the file with index=False"
+            "wrote, write the file with index=False, or leave it out (--drop '')"
         )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"{path} has more than one column {twice[0]!r}")
+        raise ValueError(f"{path} has more than one column {twice[0]!r}; rename one, or leave both out (--drop)")
+
+
+def check_target(path: Path, names: Sequence[str], target: str | None) -> None:
+    """Raise ValueError if no target is named, or if there is no such column."""
+    if target is None:
+        raise ValueError(f"{path} needs a target, one of its columns: {listed(names)}")
+    if target not in names:
+        raise ValueError(
+            f"{path} has no target column {target!r}{suggestion(target, names)}; its columns are {listed(names)}"
+        )
 
 
 def target_column(path: Path, table: "pa.Table", target: str | None, numeric: bool = False) -> NDArray[Any]:
@@ -40,16 +50,11 @@ def target_column(path: Path, table: "pa.Table", target: str | None, numeric: bo
     import pyarrow as pa
     import pyarrow.compute
 
-    names = table.column_names
-    if target is None:
-        raise ValueError(f"{path} needs a target, one of its columns: {listed(names)}")
-    if target not in names:
-        raise ValueError(
-            f"{path} has no target column {target!r}{suggestion(target, names)}; its columns are {listed(names)}"
-        )
+    check_target(path, table.column_names, target)
     name = f"target column {target!r} of {path}"
     column = table[target]
-    _refuse_missing(name, pyarrow.compute.is_null(column, nan_is_null=True).to_numpy())
+    missing = pyarrow.compute.is_null(column, nan_is_null=True).to_numpy()
+    refuse_missing(name, missing, "; leave such rows out of the file")
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if _is_text(kind) and not numeric:
         return as_texts(name, _texts(column))
@@ -97,6 +102,7 @@ def feature_columns(
 def feature_matrix(path: Path, table: "pa.Table", features: Sequence[str]) -> NDArray[Any]:
     """Columns of a table as a matrix: of their dtype if all have the same and X may have it, else float64."""
     import pyarrow as pa
+    import pyarrow.compute
 
     kinds = {table[name].type for name in features}
     served = {pa.float32(): np.float32, pa.float16(): np.float16, pa.uint8(): np.uint8, pa.int8(): np.int8}
@@ -104,13 +110,17 @@ def feature_matrix(path: Path, table: "pa.Table", features: Sequence[str]) -> ND
         (table.num_rows, len(features)), dtype=served.get(kinds.pop(), np.float64) if len(kinds) == 1 else float
     )
     for j, name in enumerate(features):
-        X[:, j] = _feature(f"feature column {name!r} of {path}", table[name])
+        place = f"feature column {name!r} of {path}"
+        values = column_numbers(place, table[name])
+        refuse_missing(place, pyarrow.compute.is_null(table[name], nan_is_null=True).to_numpy())
+        refuse_infinite(place, values)
+        X[:, j] = values
     return X
 
 
-def _feature(name: str, column: "pa.ChunkedArray") -> NDArray[Any]:
+def column_numbers(name: str, column: "pa.ChunkedArray") -> NDArray[Any]:
+    """Return a column of numbers or booleans, with NaN where a cell is missing; raise ValueError for any other."""
     import pyarrow as pa
-    import pyarrow.compute
 
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
@@ -118,10 +128,9 @@ def _feature(name: str, column: "pa.ChunkedArray") -> NDArray[Any]:
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         example = column.drop_null().slice(0, 1).to_pylist()
         raise ValueError(f"{name} must hold numbers, found {kind}{f', such as {shown(example[0])}' if example else ''}")
-    _refuse_missing(name, pyarrow.compute.is_null(column, nan_is_null=True).to_numpy())
-    values = column.to_numpy()
-    _refuse_infinite(name, values)
-    return values
+    if column.null_count:
+        column = column.cast(pa.float64())
+    return column.to_numpy()
 
 
 def _is_number(kind: "pa.DataType") -> bool:
@@ -168,8 +177,8 @@ def as_target(name: str, values: NDArray[Any], numeric: bool) -> NDArray[Any]:
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers, found dtype {values.dtype}")
     numbers = values.astype(np.float64)
-    _refuse_missing(name, np.isnan(numbers))
-    _refuse_infinite(name, numbers)
+    refuse_missing(name, np.isnan(numbers))
+    refuse_infinite(name, numbers)
     return numbers
 
 
@@ -181,8 +190,8 @@ def as_labels(name: str, values: NDArray[Any]) -> NDArray[Any]:
             texts = values.tolist()
         return as_texts(name, texts)
     if kind == "f":
-        _refuse_missing(name, np.isnan(values))
-        _refuse_infinite(name, values)
+        refuse_missing(name, np.isnan(values))
+        refuse_infinite(name, values)
         fractional = np.flatnonzero(values % 1)
         if len(fractional):
             first = fractional[0]
@@ -210,7 +219,7 @@ def as_texts(name: str, texts: Iterable[str | None]) -> NDArray[np.object_]:
     distinct: dict[str | None, str | None] = {}
     values = [distinct.setdefault(text, text) for text in texts]
     if None in distinct:
-        _refuse_missing(name, np.array([text is None for text in values]))
+        refuse_missing(name, np.array([text is None for text in values]))
     for text in distinct:
         if not isinstance(text, str):
             raise ValueError(f"{name} must hold strings, found {shown(text)}")
@@ -223,14 +232,16 @@ def as_texts(name: str, texts: Iterable[str | None]) -> NDArray[np.object_]:
     return labels
 
 
-def _refuse_missing(name: str, missing: NDArray[np.bool_]) -> None:
+def refuse_missing(name: str, missing: NDArray[np.bool_], remedy: str = "") -> None:
+    """Raise ValueError if a value is missing; the message ends with what helps."""
     count = np.count_nonzero(missing)
     if count:
         values = "1 missing value, in" if count == 1 else f"{count} missing values, the first in"
-        raise ValueError(f"{name} has {values} row {np.argmax(missing) + 1} of {len(missing)}")
+        raise ValueError(f"{name} has {values} row {np.argmax(missing) + 1} of {len(missing)}{remedy}")
 
 
-def _refuse_infinite(name: str, values: NDArray[Any]) -> None:
+def refuse_infinite(name: str, values: NDArray[Any]) -> None:
+    """Raise ValueError if a value is infinite."""
     finite = np.isfinite(values)
     if not finite.all():
         raise ValueError(f"{name} has an infinite value in row {np.argmin(finite) + 1} of {len(values)}")

@@ -4,9 +4,9 @@ import csv
 import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 from zipfile import is_zipfile
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ..data.features import bind_features
+from .arrow_source import ArrowSource
 from .atomic import atomic_path, check_source
 from .columns import (
     as_features,
@@ -22,50 +23,23 @@ from .columns import (
     check_labels,
     check_matrix,
     check_names,
-    feature_columns,
-    feature_matrix,
     listed,
     physical_memory,
     readable_as,
-    target_column,
 )
+from .csv_file import COMPRESSIONS, CsvFile
 from .npz_file import NpzFile, read_header
 from .outputs import Kind
+from .preprocessing import Preprocessing
+from .reading import Reading
+from .table import Table, Wanted, check_count, table_of
 
 # The arrays of a sparse matrix in a .npz file, as SciPy names them.
 CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 
-# Column names in a file of predictions: the predicted class, and the prefix of each class's probability.
-PREDICTION, PROBABILITY = "prediction", "probability_"
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """What a data file holds.
-
-    Attributes
-    ----------
-    X : ndarray or scipy.sparse.csr_matrix of shape (n_samples, n_features)
-        Of a type that `fit` reads without a copy.
-    feature_names : tuple of str, optional
-        Names of the columns of X, if the file has any.
-    y : ndarray of shape (n_samples,), optional
-        Booleans, int64, float64, or strings as objects.
-    """
-
-    X: Any
-    feature_names: tuple[str, ...] | None = None
-    y: NDArray[Any] | None = None
-
-
-class Wanted(NamedTuple):
-    """What to take from a file: the arguments of `read_table` of the same names."""
-
-    target: str | None
-    labelled: bool
-    feature_names: tuple[str, ...] | None
-    n_features: int | None
-    numeric: bool
+# Column names in a file of predictions: the predicted class, and the prefixes of each class's probability and of the
+# likeliest classes.
+PREDICTION, PROBABILITY, TOP = "prediction", "probability_", "top_"
 
 
 def read_table(
@@ -76,18 +50,21 @@ def read_table(
     feature_names: tuple[str, ...] | None = None,
     n_features: int | None = None,
     numeric: bool = False,
+    reading: Reading | None = None,
+    preprocessing: Preprocessing | None = None,
+    counts_from_zero: bool | None = None,
 ) -> Table:
-    """Read features and target from a .csv, .parquet, .npz, .npy or .svm file.
+    """Read features and target from a .csv, .tsv, .parquet, .npz, .npy or .svm file.
 
     Parameters
     ----------
     path : path
     target : str, optional
-        Where the labels are. For .csv and .parquet: the name of a column, required. For .npz: the name of an array,
-        "y" by default; the features are in "X", or, if sparse, in "data", "indices", "indptr" and "shape", as SciPy's
-        `save_npz` names them. For .npy, which holds the features only: the path of another .npy file, required; the
-        features are memory-mapped and may be larger than memory. For .svm, .svmlight and .libsvm: None or "label",
-        since each line starts with its label.
+        Where the labels are. For .csv, .tsv and .parquet: the name of a column, required. For .npz: the name of an
+        array, "y" by default, or the path of a .npy file; the features are in "X", or, if sparse, in "data", "indices",
+        "indptr" and "shape", as SciPy's `save_npz` names them. For .npy, which holds the features only: the path of
+        another .npy file, required; the features are memory-mapped and may be larger than memory. For .svm, .svmlight
+        and .libsvm: None or "label", since each line starts with its label.
     labelled : bool
         If False, read no labels; the file need not hold any.
     feature_names : tuple of str, optional
@@ -96,6 +73,12 @@ def read_table(
         The number of features that the file must have.
     numeric : bool
         If True, the target holds numbers, which are read as float64, in the place of labels.
+    reading : Reading, optional
+        What is said of a table of named columns: which are features, and how a CSV file is written.
+    preprocessing : Preprocessing, optional
+        What a model does to the columns before they are features.
+    counts_from_zero : bool, optional
+        Whether a .svm file counts features from 0. By default it does if it has a feature 0.
 
     Raises
     ------
@@ -105,17 +88,33 @@ def read_table(
         If the file is not of the format that its suffix names, or lacks what is asked for.
     """
     source = check_source(path)
-    reader = READERS.get(source.suffix.lower())
+    suffix = source.suffix.lower()
+    if suffix in COMPRESSIONS:
+        suffix = source.with_suffix("").suffix.lower()
+        if suffix not in (".csv", ".tsv"):
+            raise ValueError(f"{path} must be a .csv or .tsv file that is compressed, found {source.name!r}")
+    reader = READERS.get(suffix)
     if reader is None:
         raise ValueError(f"{path} must end in one of {', '.join(READERS)}; found {source.suffix!r}")
-    table = reader(source, Wanted(target, labelled, feature_names, n_features, numeric))
-    _check_count(source, n_features, table.X.shape[1])
+    said = reading or Reading()
+    wanted = Wanted(target, labelled, feature_names, n_features, numeric, said, preprocessing, counts_from_zero)
+    if reader not in (_read_csv, _read_parquet):
+        _refuse_named(source, wanted)
+    table = reader(source, wanted)
+    check_count(source, n_features, table.X.shape[1])
     return table
 
 
-def _check_count(path: Path, n_features: int | None, found: int) -> None:
-    if n_features is not None and found != n_features:
-        raise ValueError(f"{path} must have {n_features} features, as the model has, found {found}")
+def _refuse_named(path: Path, wanted: Wanted) -> None:
+    """Raise ValueError if columns are named of a file that has no names."""
+    reading = wanted.reading
+    named = {"features": reading.features, "drop": reading.drop, "weight": reading.weight, "offset": reading.offset}
+    named |= {"id": reading.ids, "text": reading.texts}
+    for role, names in named.items():
+        if names:
+            raise ValueError(f"{role} names columns, and {path} has no names of columns, found {names!r}")
+    if wanted.preprocessing is not None:
+        raise ValueError(f"the model needs a table with named columns, such as .csv or .parquet, found {path}")
 
 
 def write_table(path: str | os.PathLike[str], columns: dict[str, NDArray[Any]]) -> None:
@@ -159,7 +158,12 @@ def holds_predictions(path: str | os.PathLike[str]) -> bool:
             names = (pyarrow.csv.open_csv(path).schema if csv_file else pyarrow.parquet.read_schema(path)).names
     except ValueError:
         return False
-    return names[:1] == [PREDICTION] and all(name.startswith(PROBABILITY) for name in names[1:])
+    if PREDICTION not in names:
+        return False
+    # Columns that name the rows may stand before the prediction.
+    place = names.index(PREDICTION)
+    others = names[place + 1 :]
+    return all(name.startswith((PROBABILITY, TOP)) for name in others) and (place == 0 or bool(others))
 
 
 PREDICTIONS = Kind("predictions that fastsoftmax wrote", holds_predictions)
@@ -193,14 +197,7 @@ def _as_arrow(columns: dict[str, NDArray[Any]]) -> Any:
 
 
 def _read_csv(path: Path, wanted: Wanted) -> Table:
-    import pyarrow.csv
-
-    # Empty fields and NA are missing values, but in quotes they are text.
-    options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-    with readable_as("CSV", path):
-        table = pyarrow.csv.read_csv(path, convert_options=options)
-        names = table.column_names
-    return _from_columns(path, table, names, wanted)
+    return table_of(CsvFile(path, wanted.reading), wanted)
 
 
 def _read_parquet(path: Path, wanted: Wanted) -> Table:
@@ -214,21 +211,11 @@ def _read_parquet(path: Path, wanted: Wanted) -> Table:
         # pandas stores its index as a column. It only numbers the rows: it is no feature.
         index = (table.schema.pandas_metadata or {}).get("index_columns", [])
         names = [name for name in table.column_names if name not in index or name == wanted.target]
-    return _from_columns(path, table, names, wanted)
-
-
-def _from_columns(path: Path, table: Any, names: list[str], wanted: Wanted) -> Table:
-    """Take features and target from the named columns of a pyarrow table."""
     check_names(path, names)
-    if table.num_rows == 0:
-        raise ValueError(f"{path} has no rows, only the columns {listed(names)}")
-    table = table.select(names)
-    y = target_column(path, table, wanted.target, wanted.numeric) if wanted.labelled else None
-    target = wanted.target if wanted.labelled else None
-    features = feature_columns(path, names, target, wanted.feature_names)
-    # Check the count before the contents: a message about a column too many must not blame its values.
-    _check_count(path, wanted.n_features, len(features))
-    return Table(feature_matrix(path, table, features), features, y)
+    source = ArrowSource(path, table.select(names))
+    # Lists are columns of their own in the source: do not hold them twice.
+    del table
+    return table_of(source, wanted)
 
 
 def _read_npz(path: Path, wanted: Wanted) -> Table:
@@ -279,6 +266,8 @@ def _npz_format(file: NpzFile) -> str:
 
 def _npz_target(file: NpzFile, wanted: Wanted, n_samples: int) -> NDArray[Any]:
     target = wanted.target or "y"
+    if target not in file and Path(target).suffix.lower() == ".npy":
+        return _npy_target(target, wanted, n_samples)
     name = file.name(target)
     shape, dtype = file.header(target, "the target")
     check_labels(name, shape, dtype, n_samples)
@@ -293,10 +282,15 @@ def _read_npy(path: Path, wanted: Wanted) -> Table:
         return Table(X)
     if wanted.target is None or Path(wanted.target).suffix.lower() != ".npy":
         raise ValueError(f"the target of {path} must be a .npy file with a label for each row, found {wanted.target!r}")
-    target = check_source(wanted.target)
+    return Table(X, None, _npy_target(wanted.target, wanted, X.shape[0]))
+
+
+def _npy_target(path: str, wanted: Wanted, n_samples: int) -> NDArray[Any]:
+    """Labels from a .npy file."""
+    target = check_source(path)
     labels = _mapped(target)
-    check_labels(f"the array of {target}", labels.shape, labels.dtype, X.shape[0])
-    return Table(X, None, np.array(as_target(f"the array of {target}", labels, wanted.numeric)))
+    check_labels(f"the array of {target}", labels.shape, labels.dtype, n_samples)
+    return np.array(as_target(f"the array of {target}", labels, wanted.numeric))
 
 
 def _mapped(path: Path) -> NDArray[Any]:
@@ -315,10 +309,17 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         raise ValueError(
             f"the target of {path} is the label that each line starts with; leave target out, found {wanted.target!r}"
         )
+    # The format counts features from one, but some programs count from zero: they write a feature 0. A model says from
+    # where it counts. To guess that from each file would shift the features of one relative to another's.
+    zero_based = bool(wanted.counts_from_zero)
     with readable_as("svmlight", path):
-        # The format counts features from one. zero_based="auto" would guess that from each file's indices, and could
-        # shift the features of one file relative to another's.
-        X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=False)
+        try:
+            X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=zero_based)
+        except ValueError as error:
+            if wanted.counts_from_zero is not None or "Invalid index 0" not in str(error):
+                raise
+            zero_based = True
+            X, y = load_svmlight_file(path, n_features=wanted.n_features, zero_based=True)
     if not X.shape[0]:
         raise ValueError(f"{path} has no rows")
     _check_width(path, X.shape[1])
@@ -327,13 +328,12 @@ def _read_svmlight(path: Path, wanted: Wanted) -> Table:
         row = np.searchsorted(X.indptr, bad, side="right")
         found = "a missing value (NaN)" if np.isnan(X.data[bad]) else "an infinite value"
         raise ValueError(f"the matrix of {path} has {found} in row {row}, column {X.indices[bad] + 1}")
+    table = Table(X, counts_from_zero=zero_based)
     if not wanted.labelled:
-        return Table(X)
+        return table
     labels = as_target(f"the labels of {path}", y, wanted.numeric)
-    if wanted.numeric:
-        return Table(X, None, labels)
     # The format does not tell integers from floats; as_labels has checked that these convert without rounding.
-    return Table(X, None, labels.astype(np.int64))
+    return replace(table, y=labels if wanted.numeric else labels.astype(np.int64))
 
 
 def _check_width(path: Path, n_features: int) -> None:
@@ -353,6 +353,7 @@ def memory_limit() -> int:
 
 READERS: dict[str, Callable[[Path, Wanted], Table]] = {
     ".csv": _read_csv,
+    ".tsv": _read_csv,
     ".parquet": _read_parquet,
     ".npz": _read_npz,
     ".npy": _read_npy,

@@ -15,11 +15,13 @@ from .atomic import atomic_path, check_source
 from .columns import as_texts, shown
 from .model_parts import LinearModel, check_feature_names, check_parameters
 from .outputs import Kind
+from .preprocessing import Preprocessing
 from .regression_model import RegressionModel
 
 FORMAT = "fastsoftmax.model"
-# Of a softmax regression, and of a model of another family, which readers of the first version alone must refuse.
-VERSION, REGRESSION = "1", "2"
+# Of a softmax regression; of a model of another family; and of either if a table is prepared for it, or counts features
+# from 0. Readers that know earlier versions alone must refuse later ones.
+VERSION, REGRESSION, PREPARED = "1", "2", "3"
 
 # Kinds of class labels by NumPy's letter: their type in JSON, its name in messages, and their dtype in arrays.
 CLASS_KINDS: dict[str, tuple[type, str, type]] = {
@@ -42,6 +44,10 @@ class Model(LinearModel):
         Booleans, int64, float64 or strings (stored as objects); all different.
     feature_names : tuple of str, optional
         The names of W's columns, if the data had any.
+    preprocessing : Preprocessing, optional
+        How the features are made of the columns of a table, if they are not its columns.
+    counts_from_zero : bool
+        Whether .svm files of this model count features from 0.
 
     Raises
     ------
@@ -51,6 +57,8 @@ class Model(LinearModel):
 
     classes: NDArray[Any]
     feature_names: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
+    counts_from_zero: bool = False
 
     def __post_init__(self) -> None:
         check_parameters(self.W, self.b, 2, "a class")
@@ -70,7 +78,7 @@ class Model(LinearModel):
         values, counts = np.unique(self.classes, return_counts=True)
         if len(values) < n_classes:
             raise ValueError(f"class {shown(values[counts > 1].tolist()[0])} appears more than once")
-        check_feature_names(self.feature_names, n_features)
+        check_feature_names(self.feature_names, n_features, self.preprocessing)
 
     def predict_proba(self, X: ArrayLike, *, num_threads: int | None = None) -> FloatArray:
         """Probabilities of the classes, (n_samples, n_classes)."""
@@ -82,8 +90,17 @@ class Model(LinearModel):
         return self.classes[self.logits(X, num_threads=num_threads).argmax(axis=1)]
 
 
-def save_model(path: str | os.PathLike[str], model: Model | RegressionModel) -> None:
+def save_model(
+    path: str | os.PathLike[str], model: Model | RegressionModel, about: dict[str, Any] | None = None
+) -> None:
     """Write a model to a file, whole or not at all; equal models make equal files.
+
+    Parameters
+    ----------
+    path : path
+    model : Model or RegressionModel
+    about : dict, optional
+        How the model was fitted, for people: values that JSON has, which `load_about` reads.
 
     Raises
     ------
@@ -93,6 +110,8 @@ def save_model(path: str | os.PathLike[str], model: Model | RegressionModel) -> 
     from safetensors.numpy import save
 
     metadata = {"format": FORMAT, "feature_names": json.dumps(model.feature_names), **_metadata(model)}
+    if about is not None:
+        metadata["about"] = json.dumps(about)
     tensors = {"W": np.ascontiguousarray(model.W), "b": np.ascontiguousarray(model.b)}
     contents = _in_order(save(tensors, metadata))
     with atomic_path(path) as temporary:
@@ -102,9 +121,15 @@ def save_model(path: str | os.PathLike[str], model: Model | RegressionModel) -> 
 def _metadata(model: Model | RegressionModel) -> dict[str, str]:
     """Return the version, and what that version tells."""
     if isinstance(model, RegressionModel):
-        return {"version": REGRESSION, "family": str(model.family), "link": model.family.link}
-    kind = "U" if model.classes.dtype == object else model.classes.dtype.kind
-    return {"version": VERSION, "classes_kind": kind, "classes": json.dumps(model.classes.tolist())}
+        metadata = {"version": REGRESSION, "family": str(model.family), "link": model.family.link}
+    else:
+        kind = "U" if model.classes.dtype == object else model.classes.dtype.kind
+        metadata = {"version": VERSION, "classes_kind": kind, "classes": json.dumps(model.classes.tolist())}
+    if model.preprocessing is not None:
+        metadata |= {"version": PREPARED, "preprocessing": model.preprocessing.to_json()}
+    if model.counts_from_zero:
+        metadata |= {"version": PREPARED, "counts_from_zero": "true"}
+    return metadata
 
 
 def _in_order(contents: bytes) -> bytes:
@@ -148,16 +173,34 @@ def load_model(path: str | os.PathLike[str]) -> Model | RegressionModel:
             metadata = file.metadata() or {}
             _check_version(metadata)
             known: NDArray[Any] | OutputsFamily
-            known = _read_family(metadata) if metadata["version"] == REGRESSION else _read_classes(metadata)
+            of_family = metadata["version"] == REGRESSION or "family" in metadata
+            known = _read_family(metadata) if of_family else _read_classes(metadata)
+            parts = _read_preparation(metadata)
             feature_names = _read_feature_names(metadata)
             W, b = _read_tensors(file)
         if isinstance(known, OutputsFamily):
-            return RegressionModel(W, b, known, feature_names)
-        return Model(W, b, known, feature_names)
+            return RegressionModel(W, b, known, feature_names, **parts)
+        return Model(W, b, known, feature_names, **parts)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path} is not a valid model file: {error}") from None
+
+
+def load_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a model file tells of the fit; empty if it tells nothing. Errors as of `load_model`."""
+    from safetensors import SafetensorError, safe_open
+
+    check_source(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a model file, or is damaged: {error}") from None
+    about = _from_json(metadata, "about") if "about" in metadata else {}
+    if not isinstance(about, dict):
+        raise ValueError(f"{path} is not a valid model file: about must be an object, found {type(about).__name__}")
+    return about
 
 
 def load_classifier(path: str | os.PathLike[str]) -> Model:
@@ -171,9 +214,9 @@ def load_classifier(path: str | os.PathLike[str]) -> Model:
 def _check_version(metadata: dict[str, str]) -> None:
     if metadata.get("format") != FORMAT:
         raise ValueError(f"its format must be {FORMAT!r}, found {metadata.get('format')!r}")
-    if metadata.get("version") not in (VERSION, REGRESSION):
+    if metadata.get("version") not in (VERSION, REGRESSION, PREPARED):
         raise ValueError(
-            f"its version must be {VERSION!r} or {REGRESSION!r}, which are what this fastsoftmax reads, "
+            f"its version must be {VERSION!r}, {REGRESSION!r} or {PREPARED!r}, which are what this fastsoftmax reads, "
             f"found {metadata.get('version')!r}"
         )
 
@@ -183,6 +226,22 @@ def _read_family(metadata: dict[str, str]) -> OutputsFamily:
     if not isinstance(family, OutputsFamily):
         raise ValueError(f"family must be another one than {family.name!r} in a file of version {REGRESSION!r}")
     return family
+
+
+def _read_preparation(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return how features are made of tables: arguments of the models."""
+    if metadata["version"] != PREPARED:
+        return {}
+    preprocessing = None
+    if "preprocessing" in metadata:
+        try:
+            preprocessing = Preprocessing.from_json(_from_json(metadata, "preprocessing"))
+        except ValueError as error:
+            raise ValueError(f"preprocessing: {error}") from None
+    counts_from_zero = metadata.get("counts_from_zero", "false")
+    if counts_from_zero not in ("true", "false"):
+        raise ValueError(f"counts_from_zero must be true or false, found {counts_from_zero!r}")
+    return {"preprocessing": preprocessing, "counts_from_zero": counts_from_zero == "true"}
 
 
 def _read_feature_names(metadata: dict[str, str]) -> tuple[str, ...] | None:

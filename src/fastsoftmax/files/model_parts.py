@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from ..fitting.passes import decision_function
 from ..runtime.arrays import Float64Array, FloatArray
 from .columns import shown
+from .preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,12 @@ class LinearModel:
         return decision_function(X, self.W, self.b, num_threads=num_threads)
 
 
+def features_of(model: Any) -> dict[str, Any]:
+    """Return the arguments of `read_table` that take from a table the features of a model."""
+    names = ("feature_names", "n_features", "preprocessing", "counts_from_zero")
+    return {name: getattr(model, name) for name in names}
+
+
 def check_parameters(W: Float64Array, b: Float64Array, least_rows: int, row: str) -> None:
     """Raise ValueError unless W is (rows, n_features) and b (rows,), finite float64; `row` says what a row is."""
     for name, array, ndim in (("W", W, 2), ("b", b, 1)):
@@ -45,8 +53,12 @@ def check_parameters(W: Float64Array, b: Float64Array, least_rows: int, row: str
         raise ValueError(f"b must have an entry for each of the {len(W)} rows of W, found {b.shape}")
 
 
-def check_feature_names(names: tuple[str, ...] | None, n_features: int) -> None:
-    """Raise ValueError unless there are no names, or different ones for each feature."""
+def check_feature_names(
+    names: tuple[str, ...] | None, n_features: int, preprocessing: Preprocessing | None = None
+) -> None:
+    """Raise ValueError unless there are no names, or a different one for each feature, as the preprocessing says."""
+    if preprocessing is not None and names != preprocessing.feature_names:
+        raise ValueError("feature_names must be those that the preprocessing makes")
     if names is None:
         return
     if not all(isinstance(name, str) for name in names):
