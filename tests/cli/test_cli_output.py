@@ -35,6 +35,9 @@ WRITING = {
     "onnx": ("export model.safetensors --format onnx --out", "m.onnx", b"\x08"),
     "c": ("export model.safetensors --format c --out", "m.c", b"/* Exported"),
     "sql": ("export model.safetensors --format sql --table t --out", "m.sql", b"-- Exported"),
+    "scores": ("cv iris.csv --target species --Cs 2 --folds 2 --plot", "cv.png", b"\x89PNG"),
+    "path": ("path iris.csv --target species --Cs 2 --plot", "path.png", b"\x89PNG"),
+    "top": ("predict model.safetensors iris.csv --top 2 --out", "top.csv", b"prediction,"),
     "picture": ("evaluate model.safetensors iris.csv --target species --plot", "e.png", b"\x89PNG"),
 }
 
@@ -51,6 +54,8 @@ class TestOverwriting:
             "predict model.safetensors iris.csv --out iris.csv",
             "predict link.st iris.csv --out model.csv",
             "predict model.safetensors iris.csv --out link.csv",
+            "fit iris.csv --target species --warm-start model.safetensors --out model.safetensors",
+            "fit iris.csv --target species --validation hard.csv --out hard.csv",
             "evaluate model.safetensors image.png --plot image.png",
             "evaluate link.png iris.csv --target species --plot link.png",
         ],
@@ -100,7 +105,7 @@ class TestOverwriting:
         assert result.exit_code == 1
         assert f"{name}, which is neither; --force overwrites it" in result.stderr
 
-    @pytest.mark.parametrize("command", ["fit", "predict", "evaluate", "export", "demo"])
+    @pytest.mark.parametrize("command", ["fit", "cv", "path", "predict", "evaluate", "export", "demo"])
     def test_help_names_the_option(self, command):
         assert "--force" in re.sub(r"\x1b\[[\d;]*m", "", succeed(command, "--help"))
 

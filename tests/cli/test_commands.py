@@ -1,6 +1,7 @@
 """What the other commands tell: the numbers of SciPy and scikit-learn, as text and as one JSON object."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -254,9 +255,40 @@ def test_an_example_runs(here, line):
 
 
 @pytest.mark.slow
-def test_the_version_is_told_at_once(tmp_path):
-    code = "import sys; sys.argv[1:] = ['--version']; from fastsoftmax.cli.entry import main; main()\n"
-    code += "unwanted = {'typer', 'rich', 'sklearn', 'pyarrow', 'matplotlib'} & set(sys.modules)\n"
-    code += "assert not unwanted, unwanted"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout == f"fastsoftmax {fs.__version__}\n"
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--version"], ["typer", "rich", "scipy.sparse", "sklearn", "pyarrow", "matplotlib"]),
+        (["--help"], ["sklearn", "pyarrow", "matplotlib"]),
+        (["fit", "--help"], ["sklearn", "pyarrow", "matplotlib"]),
+    ],
+)
+def test_what_is_asked_often_imports_little(tmp_path, arguments, unwanted):
+    code = f"""if True:
+        import sys
+        sys.argv[1:] = {arguments!r}
+        from fastsoftmax.cli.entry import main
+        try:
+            main()
+        except SystemExit as end:
+            assert end.code in (0, None)
+        assert not set({unwanted!r}) & set(sys.modules), set({unwanted!r}) & set(sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "fastsoftmax" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_shell_can_complete(tmp_path):
+    environment = os.environ | {"_FASTSOFTMAX_COMPLETE": "complete_bash", "COMP_WORDS": "fastsoftmax fit --solver p"}
+    code = "import sys; sys.argv[0] = 'fastsoftmax'; from fastsoftmax.cli.entry import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment | {"COMP_CWORD": "3"},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stdout.split() == ["preconditioned-lbfgs", "proximal"]

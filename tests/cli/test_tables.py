@@ -107,6 +107,10 @@ class TestPenguins:
         assert result.exit_code == 1
         assert "error: standard input lacks 7 of the 7 features of the model" in result.stderr
 
+    def test_standard_output(self, job):
+        assert predictions("penguins.csv", "--out", "-") == predictions("penguins.csv")
+        assert not (job / "-").exists()
+
     def test_no_export_loses_what_is_done_to_the_columns(self, job):
         result = run("export", "model.safetensors", "--format", "c", "--out", "m.c")
         assert result.exit_code == 1

@@ -179,6 +179,20 @@ def test_the_classifier_on_frames(client):
     assert np.array_equal(estimator.predict(da.from_array(X, chunks=(1000, 3))).compute(), local.predict(frame))
 
 
+def test_an_offset_comes_in_the_partitions_of_X(client):
+    offset = np.random.default_rng(1).normal(size=(N, 4))
+    dX, dy, weight = collections()
+    estimator = fd.DaskSoftmaxRegression(client=client)
+    estimator.fit(dX, dy, weight, offset=da.from_array(offset, chunks=(1100, 4)))
+    expected = SoftmaxRegression().fit(in_chunks(X, Y, WEIGHT, offset))
+    assert np.array_equal(estimator.coef_, expected.coef_)
+    assert np.array_equal(estimator.predict(X, offset), expected.predict(X, offset))
+    with pytest.raises(ValueError, match="offset must be None where X is a collection"):
+        estimator.predict(dX, offset)
+    with pytest.raises(TypeError, match="DaskSoftmaxRegression has no parameter 'penalty'"):
+        fd.DaskSoftmaxRegression(penalty="l2")
+
+
 def test_classes_that_are_declared(client):
     dX, dy = collections()[0], da.from_array(NAMES.astype(str), chunks=1100)
     classes = ["a", "aa", "b", "c", "d"]

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from problems import make_problem
+from python_process import run
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
@@ -98,6 +100,10 @@ class TestCoefficients:
         display = CoefficientDisplay.from_estimator(pipe.fit(frame, p.y))
         assert sorted(ticks(display.ax_.yaxis)) == ["a", "a b", "a^2", "b", "b^2"]
         assert ticks(CoefficientDisplay.from_estimator(pipe[-1]).ax_.yaxis)[0][0] == "x"
+        search = GridSearchCV(pipe, {"softmaxregression__C": [0.1, 1.0]}, cv=2).fit(frame, p.y)
+        found = CoefficientDisplay.from_estimator(search)
+        np.testing.assert_array_equal(found.coef, search.best_estimator_[-1].coef_)
+        assert found.feature_names == display.feature_names
 
     def test_bad_arguments_are_named(self):
         p = make_problem(60, 4, 3)
@@ -249,6 +255,15 @@ def test_bins_of_few_samples_are_merged_and_have_intervals():
     few, _ = calibration(confidence[:5], right[:5])
     assert len(reliability(few)) == 1
     assert error > 0
+
+
+def test_displays_import_matplotlib_on_use():
+    done = run(
+        "import sys, fastsoftmax as fs\n"
+        "fs.CoefficientDisplay, fs.PathDisplay, fs.ReliabilityDisplay\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_matplotlib_that_is_missing_is_named(monkeypatch):

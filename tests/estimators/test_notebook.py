@@ -61,6 +61,13 @@ def test_what_cross_validation_chose_is_told():
     assert rows["all fits"] == f"{model.n_passes_} passes over X"
 
 
+def test_means_over_folds_have_no_result():
+    model = fs.SoftmaxRegressionCV(Cs=[0.1, 1.0], cv=3).fit(P.X, P.y)
+    model.set_params(refit=False).fit(P.X, P.y)
+    assert not hasattr(model, "result_")
+    assert "fastsoftmax-fit" not in model._repr_html_()
+
+
 def test_regressions_are_told():
     caption, rows = table_of(fs.PoissonRegression().fit(P.X, P.y))
     assert caption == "✓ PoissonRegression: converged"

@@ -80,6 +80,21 @@ def test_cross_validate_routes():
         assert found["test_score"][f] == pytest.approx(expected, rel=1e-12)
 
 
+def test_regressions_are_routed_to():
+    exposure = np.log(S)
+    counts = np.random.default_rng(0).poisson(S * np.exp(0.3 * P.X[:, 0]))
+    folds = StratifiedKFold(3).split(P.X, P.y)
+    model = fs.PoissonRegression(alpha=0.01)
+    with config_context(enable_metadata_routing=True):
+        asked = clone(model).set_fit_request(sample_weight=True, offset=True).set_score_request(offset=True)
+        asked.set_score_request(sample_weight=False)
+        params = {"sample_weight": S, "offset": exposure}
+        found = cross_validate(asked, P.X, counts, cv=list(folds), params=params)["test_score"]
+    for f, (train, test) in enumerate(StratifiedKFold(3).split(P.X, P.y)):
+        fitted = model.fit(P.X[train], counts[train], S[train], offset=exposure[train])
+        assert found[f] == pytest.approx(fitted.score(P.X[test], counts[test], offset=exposure[test]), rel=1e-12)
+
+
 def test_what_is_not_requested_is_an_error_of_scikit_learn():
     with config_context(enable_metadata_routing=True):
         search = GridSearchCV(SoftmaxRegression(), {"C": [1.0]}, cv=3)

@@ -73,6 +73,8 @@ def test_other_spellings_are_explained(estimator, name):
         estimator(**{name: "l1"})
     with pytest.raises(ValueError, match=message):
         estimator().set_params(**{name: "l1"})
+    with pytest.raises(TypeError, match=f"{estimator.__name__} has no parameter 'penalty'"):
+        estimator("l1")
 
 
 def test_a_grid_of_other_spellings_is_explained():

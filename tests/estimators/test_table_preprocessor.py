@@ -194,6 +194,12 @@ def test_text_that_looks_like_numbers_is_taken_if_said():
         fs.TablePreprocessor(texts=["y"]).fit(frame)
 
 
+def test_many_numbers_that_are_stored_as_text():
+    table = pa.table({"x": [str(i) for i in range(20_000)]})
+    with pytest.raises(ValueError, match="'x' of X holds more than 10000 different numbers that are stored as text"):
+        fs.TablePreprocessor().fit(table)
+
+
 def test_sparse_features_are_the_same():
     X = fs.TablePreprocessor(sparse=True).fit_transform(FRAME)
     assert sp.issparse(X)

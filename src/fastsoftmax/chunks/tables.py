@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files.arrow_source import is_list, list_matrix
 from ..files.columns import check_names, feature_matrix, listed, suggestion, target_column
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Columns(NamedTuple):
         if not chosen or not targets:
             raise ValueError(f"{place} must have a target and features, found the columns {listed(names)}")
         columns.check(place, names)
-        return columns._replace(are_lists=len(chosen) == 1 and _is_list(schema.field(chosen[0]).type))
+        return columns._replace(are_lists=len(chosen) == 1 and is_list(schema.field(chosen[0]).type))
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -91,22 +92,7 @@ class Columns(NamedTuple):
         return X, y, feature_matrix(place, table, [self.weight])[:, 0].astype(np.float64)
 
 
-def _is_list(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind))
-
-
 def _of_lists(place: Any, table: "pa.Table", features: Sequence[str]) -> NDArray[Any]:
     """Return the lists of a column as rows."""
-    import pyarrow as pa
-    import pyarrow.compute
-
     (name,) = features
-    column = pa.concat_arrays(table[name].chunks) if table[name].num_chunks else pa.array([], table[name].type)
-    values = column.flatten()
-    lengths = set(pa.compute.list_value_length(column).to_pylist())
-    if None in lengths or values.null_count or len(lengths) > 1:
-        raise ValueError(f"column {name!r} of {place} must have lists of one length, without missing values")
-    matrix: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(column), -1 if lengths else 0)
-    return matrix
+    return list_matrix(f"column {name!r} of {place}", table[name])

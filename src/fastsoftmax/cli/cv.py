@@ -8,14 +8,13 @@ import typer
 
 from ..files.outputs import check_output
 from ..files.reading import Reading
-from .fit_options import CS, SEARCH, Cs_of, Shape, Solving, numbers_of
+from .fit_options import CS, SCORING, SEARCH, Cs_of, Shape, Solving, numbers_of
 from .options import DATA, FORCE, JSON, TARGET, sources_of
 from .output import Report
 from .pictures import PICTURE, check_png, save_figure
 from .reading import read_training
-from .searching import SCORING, search_facts, search_report
+from .searching import search_facts, search_report
 from .table_options import reading_options
-from .training import cross_validate
 
 
 @reading_options("features", "text", "drop", "weight", "id", mixed=True)
@@ -39,6 +38,9 @@ def cv_command(
     solving: Solving,
 ) -> None:
     """Score values of C, and of the share of L1, by cross-validation. `fit --cv` does so too, and writes a model."""
+    # scikit-learn, which this needs, takes long to import: the help should not.
+    from .training import cross_validate
+
     report = Report(as_json)
     solving.check()
     if plot is not None:

@@ -69,7 +69,7 @@ def main() -> None:
                 return
             from .commands import app
 
-            app()
+            app(prog_name="fastsoftmax")
         finally:
             # Write the rest of the buffer now, while an error can still be reported.
             sys.stdout.flush()

@@ -10,6 +10,7 @@ from ..files.outputs import check_output
 from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
 from ..files.table import Table
+from .deviance import quality_in_words, quality_of
 from .evaluation_reports import (
     calibration_report,
     classes_report,
@@ -23,7 +24,6 @@ from .options import DATA, FITTED, FORCE, JSON, TARGET, THREADS, sources_of
 from .output import Report, working
 from .pictures import PICTURE, check_png, save_figure
 from .reading import labels_of, read
-from .regression import quality_in_words, quality_of
 from .reports import two_columns
 from .table_options import reading_options
 

@@ -1,89 +1,31 @@
 """The command fit: from a table to a model in a file."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..chunks.paths import is_many
 from ..families import FAMILIES, OutputsFamily, as_family
 from ..files.model_file import MODEL, Model, load_model
 from ..files.outputs import check_output
 from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
-from ..files.table import Table
 from ..fitting.result import FitResult
+from .choosing import Choosing
 from .entry import INTERRUPTED
-from .fit_options import CS_OPTION, SEARCH, VALIDATION, Cs_of, Shape, Solving, Strength, share_of
+from .fit_options import Shape, Solving, Strength
 from .options import FORCE, JSON, MANY_DATA, TARGET, sources_of
 from .output import UNFINISHED, Report, jsonable, say, warn, working
 from .reading import held_out, read_training
-from .regression import fit_regression
 from .reports import fit_report
 from .saving import save
 from .scores import in_words, scores_of
-from .searching import SCORING, search_facts, search_report
+from .searching import search_report
 from .table_options import reading_options
-from .training import cross_validate, fit_classifier
-from .walking import best_of, walk_path
 from .wording import in_options
 
-# What --Cs tries if a search is wanted and it is not given.
-DEFAULT_CS = "10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choosing:
-    """How C is chosen, and on which rows the model is judged."""
-
-    cv: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            metavar="FOLDS",
-            rich_help_panel=SEARCH,
-            help="Choose C by cross-validation, then fit all rows with it. With --Cs and --validation alone, the "
-            "C that is best there.",
-        ),
-    ] = None
-    Cs: Annotated[str | None, CS_OPTION] = None
-    scoring: SCORING = "neg_log_loss"
-    validation: VALIDATION = None
-
-    @property
-    def share(self) -> float | None:
-        """The share of the rows that is held out; None for a file, or nothing."""
-        return share_of(self.validation)
-
-    @property
-    def file(self) -> Path | None:
-        """The file to judge the model on."""
-        return None if self.validation is None or self.share is not None else Path(self.validation)
-
-    @property
-    def is_search(self) -> bool:
-        """Whether C is chosen."""
-        return self.cv is not None or self.Cs is not None
-
-    def check(self, data: Path, family: object) -> None:
-        """Raise ValueError if these options do not go together, or not with the data."""
-        if self.Cs is not None and self.cv is None and self.validation is None:
-            raise ValueError("--Cs must be given together with --cv or --validation, which choose among them")
-        if self.cv is not None and isinstance(family, OutputsFamily):
-            raise ValueError(f"--cv is for --family softmax, found {str(family)!r}; --validation and --Cs serve it")
-        if is_many(data):
-            for option, given in (("--cv", self.cv), ("--Cs", self.Cs), ("--validation with a share", self.share)):
-                if given is not None:
-                    raise ValueError(f"{option} is for a single file, found {data}")
-
-
-class Fitted(NamedTuple):
-    """A fit, its model, and what a search for C has found."""
-
-    result: FitResult
-    model: Model | RegressionModel
-    search: dict[str, Any] | None = None
+if TYPE_CHECKING:
+    from .fitting import Fitted
 
 
 @reading_options("features", "text", "drop", "weight", "offset", "id", mixed=True)
@@ -115,6 +57,10 @@ def fit_command(
     solving: Solving,
 ) -> None:
     """Fit a model to a table, or to many, and write it to a file. Ctrl-C keeps the best model so far."""
+    # scikit-learn, which this needs, takes long to import: the help should not. After Ctrl-C in a fit there is a model
+    # to keep, so import it before.
+    from .fitting import fit_table
+
     report = Report(as_json)
     sources = [*sources_of(data, target), warm_start, choosing.file]
     check_output("--out", out, MODEL, sources=sources, force=force)
@@ -126,7 +72,7 @@ def fit_command(
     start = None if warm_start is None else _start(warm_start, numbers, choosing)
     table = read_training(data, target, report, reading, numeric_for=numbers)
     train, held = held_out(table, target, choosing.validation, solving.seed, reading, numeric=numbers is not None)
-    fitted = _fit(train, held, numbers, strength, shape, choosing, solving, start)
+    fitted = fit_table(train, held, numbers, strength, shape, choosing, solving, start)
     about = {
         "options": _told(strength, shape, solving, fitted),
         "fit": _facts(fitted.result, solving.tol),
@@ -151,33 +97,6 @@ def _start(path: Path, numbers: OutputsFamily | None, choosing: Choosing) -> Mod
     return model
 
 
-def _fit(
-    train: Table,
-    held: Table | None,
-    numbers: OutputsFamily | None,
-    strength: Strength,
-    shape: Shape,
-    choosing: Choosing,
-    solving: Solving,
-    start: Any,
-) -> Fitted:
-    if choosing.is_search:
-        Cs = Cs_of(choosing.Cs or DEFAULT_CS)
-        if choosing.cv is not None:
-            ratios = [strength.share]
-            found = cross_validate(train, Cs, ratios, choosing.cv, choosing.scoring, shape, solving, refit=True)
-            result = found.result_
-            return Fitted(result, Model(result.W, result.b, found.classes_, **train.for_model), search_facts(found))
-        points = walk_path(train, held, numbers, Cs, strength.share, shape, solving)
-        best = best_of(points)
-        scores = [{"C": point.C, "l1_ratio": strength.share, "score": -point.held_out} for point in points]
-        facts = {"scoring": "neg_log_loss" if numbers is None else "neg_deviance", "scores": scores}
-        return Fitted(best.result, best.model, {**facts, "best": {"C": best.C, "l1_ratio": strength.share}})
-    if numbers is not None:
-        return Fitted(*fit_regression(train, numbers, strength, shape, solving, start))
-    return Fitted(*fit_classifier(train, strength, shape, solving, start))
-
-
 def _facts(result: FitResult, tol: float) -> dict[str, Any]:
     """Return how a fit went, as JSON has it, without what differs from run to run."""
     return {
@@ -193,7 +112,7 @@ def _facts(result: FitResult, tol: float) -> dict[str, Any]:
     }
 
 
-def _told(strength: Strength, shape: Shape, solving: Solving, fitted: Fitted) -> dict[str, Any]:
+def _told(strength: Strength, shape: Shape, solving: Solving, fitted: "Fitted") -> dict[str, Any]:
     """Return the options that the model depends on, by their names on the command line."""
     best = {} if fitted.search is None else fitted.search["best"]
     C = best.get("C", None if strength.is_direct else strength.C or 1.0)
@@ -203,7 +122,7 @@ def _told(strength: Strength, shape: Shape, solving: Solving, fitted: Fitted) ->
     return {name: value for name, value in told.items() if value is not None and value is not False}
 
 
-def _report(report: Report, fitted: Fitted, scores: dict[str, dict[str, float]], tol: float, out: Path) -> None:
+def _report(report: Report, fitted: "Fitted", scores: dict[str, dict[str, float]], tol: float, out: Path) -> None:
     """Tell of a fit whose model is saved, and end with the exit code that says how it went."""
     result, model = fitted.result, fitted.model
     report.tell(**_facts(result, tol), seconds=float(result.history["seconds"][-1]), **scores)

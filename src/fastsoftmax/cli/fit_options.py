@@ -237,6 +237,16 @@ def _as_label(text: str) -> int | float | str:
     return text
 
 
+SCORING = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=SEARCH,
+        help="Score of held-out folds, by scikit-learn's name: neg_log_loss, accuracy, roc_auc_ovr, f1_macro, …",
+        autocompletion=lambda: ["neg_log_loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr"],
+    ),
+]
+
 VALIDATION = Annotated[
     str | None,
     typer.Option(

@@ -1,9 +1,8 @@
 """The command path: how weights and loss change with the strength of the penalty."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 from rich.table import Table as Grid
 
@@ -17,7 +16,9 @@ from .output import UNFINISHED, Report, warn
 from .pictures import PICTURE, check_png, save_figure
 from .reading import held_out, read_training
 from .table_options import reading_options
-from .walking import Point, best_of, walk_path
+
+if TYPE_CHECKING:
+    from .walking import Point
 
 
 @reading_options("features", "text", "drop", "weight", "offset", "id", mixed=True)
@@ -46,6 +47,9 @@ def path_command(
     solving: Solving,
 ) -> None:
     """Fit with many penalties, from the strongest to the weakest, and show which features come in when."""
+    # scikit-learn, which this needs, takes long to import: the help should not.
+    from .walking import best_of, walk_path
+
     report = Report(as_json)
     solving.check()
     if is_many(data):
@@ -61,7 +65,8 @@ def path_command(
     table, held = held_out(table, target, validation, solving.seed, reading, numeric=numbers is not None)
     points = walk_path(table, held, numbers, values, l1_ratio, shape, solving)
     report.tell(path=[_facts(point) for point in points], l1_ratio=l1_ratio)
-    report.show("", _grid(points, numbers is None))
+    best = None if held is None else best_of(points)
+    report.show("", _grid(points, best, numbers is None))
     if plot is not None:
         from .plot_path import path_figure
 
@@ -76,12 +81,12 @@ def path_command(
         raise typer.Exit(UNFINISHED)
 
 
-def _used(point: Point) -> int:
+def _used(point: "Point") -> int:
     """Features with a weight other than zero."""
     return int(point.model.W.any(axis=0).sum())
 
 
-def _facts(point: Point) -> dict[str, Any]:
+def _facts(point: "Point") -> dict[str, Any]:
     """Return a fit as JSON has it."""
     result, model = point.result, point.model
     return {
@@ -96,17 +101,15 @@ def _facts(point: Point) -> dict[str, Any]:
     }
 
 
-def _grid(points: list[Point], softmax: bool) -> Grid:
+def _grid(points: list["Point"], best: "Point | None", softmax: bool) -> Grid:
     """Return a row for each fit; the best on held-out rows is marked."""
-    scored = not np.isnan(points[0].held_out)
-    best = best_of(points) if scored else None
     grid = Grid(box=None)
-    held = [f"held-out {'log-loss' if softmax else 'deviance'}", ""] if scored else []
+    held = [f"held-out {'log-loss' if softmax else 'deviance'}", ""] if best is not None else []
     for heading in ("C", "features", "loss with penalty", "passes", *held):
         grid.add_column(heading, justify="right", header_style="dim", no_wrap=True)
     for point in points:
         cells = [f"{point.C:.4g}", str(_used(point)), f"{point.result.loss:.6g}", f"{point.result.n_passes:.4g}"]
-        if scored:
+        if best is not None:
             cells += [f"{point.held_out:.6g}", "← best" if point is best else ""]
         grid.add_row(*cells, style="bold" if point is best else "")
     return grid

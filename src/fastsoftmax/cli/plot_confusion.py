@@ -57,7 +57,7 @@ def draw_pairs(axes: "Axes", evaluation: Evaluation, most: int) -> None:
     axes.barh(places, [pair.share for pair in pairs], color=VERMILION, alpha=0.75, height=0.7)
     axes.set_yticks(places, names, fontsize=8)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     for place, pair in zip(places, pairs, strict=True):
         axes.annotate(
             f"{pair.samples}",

@@ -18,7 +18,7 @@ from ..fitting.logits import softmax
 from .options import DATA, FITTED, FORCE, JSON, THREADS, check_choice
 from .output import Report, working
 from .reading import read
-from .table_options import reading_options
+from .table_options import STANDARD_STREAM, reading_options
 
 COLUMNS = ("all", "labels")
 
@@ -35,7 +35,7 @@ def predict_command(
             "--out",
             "-o",
             metavar="FILE",
-            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output if not given.",
+            help="A .csv or .parquet file, older predictions are overwritten; CSV to standard output for - or nothing.",
         ),
     ] = None,
     force: FORCE = False,
@@ -59,6 +59,7 @@ def predict_command(
     check_choice("--columns", columns, COLUMNS)
     if top is not None and columns != "all":
         raise ValueError(f"--top must not be given together with --columns {columns}")
+    out = None if out == STANDARD_STREAM else out
     if out is not None:
         check_table_suffix(out)
         check_output("--out", out, PREDICTIONS, sources=(model, data), force=force)

@@ -9,9 +9,9 @@ from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from ..fitting.logits import cross_entropy
 from ..leaves import is_chunks
+from .deviance import quality_of
 from .metrics import class_indices
 from .reading import labels_of
-from .regression import quality_of
 
 
 def scores_of(model: Model | RegressionModel, table: Table, threads: int | None) -> dict[str, float]:

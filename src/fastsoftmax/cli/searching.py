@@ -1,26 +1,15 @@
 """How the command line tells of a search for C."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import typer
 from rich.table import Table as Grid
 
-from ..estimators.softmax_regression_cv import SoftmaxRegressionCV
-from .fit_options import SEARCH
-
-SCORING = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        rich_help_panel=SEARCH,
-        help="Score of held-out folds, by scikit-learn's name: neg_log_loss, accuracy, roc_auc_ovr, f1_macro, …",
-        autocompletion=lambda: ["neg_log_loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr"],
-    ),
-]
+if TYPE_CHECKING:
+    from ..estimators.softmax_regression_cv import SoftmaxRegressionCV
 
 
-def search_facts(search: SoftmaxRegressionCV) -> dict[str, Any]:
+def search_facts(search: "SoftmaxRegressionCV") -> dict[str, Any]:
     """Return the scores of a search, as JSON has them."""
     scores = search.scores_  # (n_folds, n_l1_ratios, n_cs)
     mean, error = scores.mean(axis=0), scores.std(axis=0, ddof=1) / np.sqrt(len(scores))

@@ -16,7 +16,8 @@ from ..files.streams import spooled
 # Names of delimiters, which a shell makes hard to write.
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|"}
 
-STANDARD_INPUT = Path("-")
+# Standard input where data are read, standard output where they are written.
+STANDARD_STREAM = Path("-")
 
 
 def _option(metavar: str, text: str) -> Any:
@@ -103,7 +104,7 @@ def as_reading(said: dict[str, Any], *, mixed: bool) -> Reading:
 @contextmanager
 def named_input(data: Path) -> Iterator[Path]:
     """Give the file itself, or for "-" a temporary file of what standard input holds; errors name standard input."""
-    if data != STANDARD_INPUT:
+    if data != STANDARD_STREAM:
         yield data
         return
     with spooled(sys.stdin.buffer) as path:

@@ -15,11 +15,12 @@ from ..fitting.passes import standardization
 from ..fitting.path import path
 from ..fitting.result import FitResult
 from ..runtime.arrays import Float64Array
+from .deviance import column_of, quality_of
 from .fit_options import Shape, Solving
 from .metrics import class_indices
 from .output import Watch, working
 from .reading import labels_of
-from .regression import column_of, of_scaled, of_stored, quality_of
+from .regression import of_scaled, of_stored
 from .training import checked
 
 

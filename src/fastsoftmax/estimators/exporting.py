@@ -142,6 +142,9 @@ class ExportableClassifier(SoftmaxClassifier):
         names = getattr(self, "feature_names_in_", None)
         return Model(W, b, as_labels("classes_", np.asarray(self.classes_)), None if names is None else tuple(names))
 
+    def _saved_model(self) -> Model:
+        return self._model()
+
     def _features_center(self) -> Float64Array | None:
         """Return what predictions subtract from dense features before the product, (n_features,)."""
         return getattr(self, "_center", None)

@@ -110,6 +110,13 @@ class GeneralizedLinearModel(LinearEstimator):
             )
         return W, b if self.fit_intercept else np.zeros_like(b)
 
+    def densify(self) -> "GeneralizedLinearModel":
+        """Make coef_ an array again, of the shape that it had; earlier versions of scikit-learn add a dimension."""
+        super().densify()
+        if self._is_single:
+            self.coef_ = self.coef_.ravel()
+        return self
+
     def _coefficients(self) -> tuple[FloatArray, FloatArray]:
         W: Any = self.coef_
         return np.atleast_2d(W.toarray() if issparse(W) else W), np.atleast_1d(self.intercept_)
@@ -224,7 +231,7 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         weights = self._checked_weights(sample_weight, logits)
         return explained_deviance(self._fitted_family, self._as_targets(y), logits, weights)
 
-    def _model(self) -> RegressionModel:
+    def _saved_model(self) -> RegressionModel:
         """Return the model that a file holds, in float64."""
         check_is_fitted(self)
         W, b = self._coefficients()

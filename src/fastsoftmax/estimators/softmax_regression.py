@@ -246,9 +246,9 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
         the options of the steps; if it, learning_rate or fit_intercept changes, the steps start anew without momentum.
         `tol`, `max_iter` and `verbose` concern only `fit`.
 
-        The method exists (see `hasattr`) only if solver is "auto", "sgd" or an SGD. It does not exist with the schedule
-        "cosine", an l1_ratio above 0, standardize or class_weight="balanced": these need all data or their number in
-        advance, or steps other than along the gradient.
+        The method exists (see `hasattr`) only if solver means "auto", or is "sgd" or an SGD. It does not exist with the
+        schedule "cosine", an l1_ratio above 0, standardize or class_weight="balanced": these need all data or their
+        number in advance, or steps other than along the gradient.
 
         Parameters
         ----------

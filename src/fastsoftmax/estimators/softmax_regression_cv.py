@@ -206,6 +206,7 @@ class SoftmaxRegressionCV(FitParameters, RoutesMetadata, ExportableClassifier):
             every = np.arange(len(folds))
             self.coef_, self.intercept_ = coefs[every, r, c].mean(axis=0), intercepts[every, r, c].mean(axis=0)
             self.classes_, self._center = classes, whole.scaling.center
+            self.__dict__.pop("result_", None)  # of a fit before
         self.C_, self.l1_ratio_, self.Cs_, self.l1_ratios_ = C, l1_ratio, Cs, l1_ratios
         parts = [whole, *(fold.train for fold in folds if self.standardize)]
         self.scores_, self.n_iter_, self.n_passes_ = scores, n_iter, sum(part.objective.n_passes for part in parts)

@@ -71,7 +71,8 @@ def explains_spellings(estimator: type[T]) -> type[T]:
 
     @wraps(construct)
     def __init__(self: Any, *args: Any, **params: Any) -> None:
-        _explain(estimator, params, TypeError)
+        # The one parameter that LogisticRegression took by its place.
+        _explain(estimator, {"penalty": args[0], **params} if args else params, TypeError)
         construct(self, *args, **params)
 
     estimator.__init__ = __init__  # type: ignore[method-assign]

@@ -1,5 +1,6 @@
 """The softmax: categorical targets, given as class indices, or as probabilities or counts of the classes."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, NoReturn
 
@@ -10,7 +11,7 @@ from ..data.arguments import as_numbers, check_finite, check_real
 from ..data.features import Features, Parameters
 from ..data.samples import Samples
 from ..penalties import ElasticNet
-from ..runtime.arrays import FloatArray, IndexArray
+from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from ..runtime.override import override
 from .ascent import ascend
 from .duality import duality_gap
@@ -20,6 +21,10 @@ from .separation import can_be_told, loss_of_separated, may_be_separated, separa
 # Without n_classes, the classes are 0, 1, …, the largest label. If these are more than 10 000 and more than 10 times as
 # many as the samples, the labels must be identifiers, not indices: W would get a row for each number up to the largest.
 FEW_CLASSES, MOST_CLASSES = 10_000, 10
+
+
+# Fits start at the logarithms of the classes' shares if the cross-entropy is there at most this share of that at zero.
+RARE = 0.2
 
 
 class Softmax(Family):
@@ -73,6 +78,24 @@ class Softmax(Family):
         # 1 − ‖p_i‖², without cancellation.
         trace: FloatArray = np.einsum("ik,ik->i", mean, 1 - mean)
         return trace
+
+    @override
+    def intercept(self, samples: Samples) -> Float64Array | None:
+        # From zero is better for W, unless nearly all samples have one class: b would take many steps.
+        labels, targets, weight = samples.labels, samples.targets, samples.weight
+        if samples.offset is not None:
+            return None
+        if labels is not None:
+            of_classes = np.bincount(labels, weight, samples.n_outputs).astype(np.float64)
+        elif targets is not None:
+            of_classes = (np.ones(len(targets)) if weight is None else weight) @ targets
+        else:
+            return None  # rows that are read in passes
+        shares = of_classes / of_classes.sum()
+        if not shares.all():
+            return None
+        logs: Float64Array = np.log(shares)
+        return logs - logs.mean() if -shares @ logs < RARE * math.log(len(shares)) else None
 
     @override
     def loss_of_separated(self, samples: Samples, n_samples: int) -> float:

@@ -41,13 +41,13 @@ def _without_lists(place: Any, table: "pa.Table") -> tuple["pa.Table", dict[str,
     """Return a table with a column for each place of a list, and the names of these."""
     import pyarrow as pa
 
-    if not any(_is_list(field.type) for field in table.schema):
+    if not any(is_list(field.type) for field in table.schema):
         return table, {}
     columns: list[Any] = []
     names: list[str] = []
     members: dict[str, tuple[str, ...]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if not _is_list(column.type):
+        if not is_list(column.type):
             columns.append(column)
             names.append(name)
             continue
@@ -58,7 +58,8 @@ def _without_lists(place: Any, table: "pa.Table") -> tuple["pa.Table", dict[str,
     return pa.table(columns, names), members
 
 
-def _is_list(kind: "pa.DataType") -> bool:
+def is_list(kind: "pa.DataType") -> bool:
+    """Whether values are lists."""
     import pyarrow as pa
 
     return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
@@ -69,7 +70,9 @@ def list_matrix(place: str, column: "pa.ChunkedArray") -> NDArray[Any]:
     import pyarrow as pa
     import pyarrow.compute
 
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    array = (
+        column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    )
     lengths = pyarrow.compute.list_value_length(array).fill_null(-1).to_numpy(zero_copy_only=False)
     if len(lengths) and (lengths != lengths[0]).any():
         row = int(np.argmax(lengths != lengths[0]))

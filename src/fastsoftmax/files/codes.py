@@ -1,6 +1,6 @@
 """From the columns of a table to one matrix of numbers: text as codes of levels, and NaN where a cell is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,10 @@ STORED = {"float": np.float32, "halffloat": np.float16, "uint8": np.uint8, "int8
 
 # If a file does not say of what type its numbers are, a matrix of more bytes in float64 is made of float32, or of uint8
 # where that holds all of them.
-LARGE = 1 << 28
+LARGE = 1 << 27
+
+# Numbers that are made of codes at a time.
+BLOCK = 1 << 20
 
 
 class Codes(NamedTuple):
@@ -183,7 +186,8 @@ def prepare(
         else:
             columns.append(_number(name, values, int(missing.sum()), standardize=standardize))
         chosen.append(j)
-    left_out = tuple(name for j, name in enumerate(features) if j not in chosen)
+    present = {column.name for column in columns}
+    left_out = tuple(name for name in features if name not in present)
     if not columns:
         raise ValueError(
             f"{source.path} has no feature that tells anything (n_samples = {n_rows}): all cells of {listed(left_out)} "
@@ -217,20 +221,34 @@ def design(preprocessing: Preprocessing, Z: NDArray[Any], *, sparse: bool | None
     -------
     X : ndarray or scipy.sparse.csr_matrix of shape (n_samples, n_features), of Z's dtype
     """
-    from scipy.sparse import csr_matrix, vstack
-
     n_features = len(preprocessing.feature_names)
+    filled = len(preprocessing.columns) + len(preprocessing.flagged)
     if sparse is None:
-        filled = len(preprocessing.columns) + len(preprocessing.flagged)
         sparse = 3 * filled <= n_features and 8 * len(Z) * n_features > LARGE
     transform = preprocessing.transformer(sparse=sparse).transform
-    rows = max(1, (1 << 20) // n_features)
-    starts = range(0, max(1, len(Z)), rows)
+    n_rows = max(1, BLOCK // (filled if sparse else n_features))
+    blocks = (slice(start, start + n_rows) for start in range(0, len(Z), n_rows))
     if sparse:
-        X = vstack([csr_matrix(transform(Z[start : start + rows]), dtype=Z.dtype) for start in starts], format="csr")
-        return csr_matrix(X)
+        return _sparse(Z, n_features, filled, (transform(Z[rows]) for rows in blocks))
     X = np.empty((len(Z), n_features), Z.dtype)
-    for start in starts:
-        if start < len(Z):
-            X[start : start + rows] = transform(Z[start : start + rows])
+    for rows in blocks:
+        X[rows] = transform(Z[rows])
     return X
+
+
+def _sparse(Z: NDArray[Any], n_features: int, most: int, blocks: Iterator[Any]) -> Any:
+    """Return rows that come in blocks as one CSR matrix of Z's dtype, of at most so many entries a row.
+
+    To stack the blocks would hold them twice. What is reserved here and not written takes no memory.
+    """
+    from scipy.sparse import csr_matrix
+
+    index = np.int32 if len(Z) * most < 2**31 else np.int64
+    data, indices = np.empty(len(Z) * most, Z.dtype), np.empty(len(Z) * most, index)
+    indptr = np.zeros(len(Z) + 1, index)
+    row = end = 0
+    for block in map(csr_matrix, blocks):
+        data[end : end + block.nnz], indices[end : end + block.nnz] = block.data, block.indices
+        indptr[row + 1 : row + 1 + block.shape[0]] = end + block.indptr[1:]
+        row, end = row + block.shape[0], end + block.nnz
+    return csr_matrix((data[:end], indices[:end], indptr), shape=(len(Z), n_features))

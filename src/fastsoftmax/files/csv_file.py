@@ -7,11 +7,12 @@ of rows and what is missing; the second yields columns of these kinds. A table o
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .columns import readable_as
+from .columns import readable_as, shown
 from .reading import DELIMITERS, Reading
 from .source import Column, Survey
 
@@ -25,8 +26,11 @@ BLOCK = 1 << 20
 # The most bytes that a header may have.
 HEADER = 1 << 20
 
-# Kinds of columns from the narrowest on, as Arrow's types.
-KINDS = ("int64", "bool", "date32[day]", "timestamp[s]", "timestamp[ns]", "timestamp[ns, tz=UTC]", "double")
+# Kinds of columns as Arrow's types, in the order in which they are tried; "comma" is double with decimal commas.
+KINDS = ("int64", "double", "comma", "bool", "date32[day]", "timestamp[s]", "timestamp[ns]", "timestamp[ns, tz=UTC]")
+
+# So many cells tell most often that a kind is not the right one. Arrow takes long to refuse many.
+FIRST_CELLS = 64
 
 # Which kind holds the cells of two kinds; all other pairs make text.
 JOINED = {
@@ -85,9 +89,12 @@ class CsvFile:
             raise ValueError(f"{self.path} cannot be read as CSV: Empty CSV file")
         found: dict[str, tuple[list[str], int]] = {}
         for delimiter in [self.reading.delimiter] if self.reading.delimiter else DELIMITERS:
-            with readable_as("CSV", self.path):
-                rows = csv.reader(iter(lines[blank:]), delimiter=delimiter)
+            rows = csv.reader(iter(lines[blank:]), delimiter=delimiter)
+            # A long header of another delimiter is one name, which may be longer than csv reads.
+            with suppress(csv.Error):
                 found[delimiter] = next(rows), blank + rows.line_num
+        if not found:
+            raise ValueError(f"{self.path} cannot be read as CSV: its first line is no header: {shown(lines[blank])}")
         # The delimiter that cuts the header into most names; the comma if that is none.
         best = max(found, key=lambda delimiter: len(found[delimiter][0]))
         names, header_lines = found[best]
@@ -142,8 +149,8 @@ class CsvFile:
         """Return the kind of a column that has had this kind, and now has these cells too; and these as values."""
         if name in self.reading.texts:
             return "string", None
-        kinds = [kind, *KINDS, *(("comma",) if self._commas else ())]
-        for found in kinds[kind == "null" :]:
+        kinds = [found for found in KINDS if found != "comma" or self._commas]
+        for found in kinds if kind == "null" else [kind, *kinds]:
             values = _values(cells, found)
             if values is not None:
                 return found if kind in ("null", found) else JOINED.get(frozenset((kind, found)), "string"), values
@@ -169,7 +176,9 @@ class CsvFile:
         import pyarrow.csv
 
         keys = [str(j) for j in range(len(self.names))]
-        wanted = [keys[self.names.index(name)] for name in names]
+        # Of columns of one name, which are dropped, any will do.
+        key_of = dict(zip(self.names, keys, strict=True))
+        wanted = [key_of[name] for name in names]
         # Empty fields and NA are missing values, but in quotes they are text.
         options = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(keys, pa.string()),
@@ -276,8 +285,9 @@ def converted(cells: "pa.Array", kind: str) -> "pa.Array":
 def _type(kind: str) -> "pa.DataType":
     import pyarrow as pa
 
-    types = (pa.int64(), pa.bool_(), pa.date32(), pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("ns", "UTC"))
-    return dict(zip(KINDS, (*types, pa.float64()), strict=True))[kind]
+    if kind.startswith("timestamp"):
+        return pa.timestamp("s") if kind == "timestamp[s]" else pa.timestamp("ns", "UTC" if "UTC" in kind else None)
+    return {"int64": pa.int64(), "double": pa.float64(), "bool": pa.bool_(), "date32[day]": pa.date32()}[kind]
 
 
 def _values(cells: "pa.Array", kind: str) -> "pa.Array | None":
@@ -285,6 +295,8 @@ def _values(cells: "pa.Array", kind: str) -> "pa.Array | None":
     import pyarrow as pa
 
     try:
+        if len(cells) > FIRST_CELLS:
+            converted(cells[:FIRST_CELLS], kind)
         return converted(cells, kind)
     except pa.ArrowInvalid:
         return None

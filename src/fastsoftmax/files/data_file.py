@@ -211,9 +211,11 @@ def _read_parquet(path: Path, wanted: Wanted) -> Table:
         # pandas stores its index as a column. It only numbers the rows: it is no feature.
         index = (table.schema.pandas_metadata or {}).get("index_columns", [])
         names = [name for name in table.column_names if name not in index or name == wanted.target]
-        check_names(path, names)
-        table = table.select(names)
-    return table_of(ArrowSource(path, table), wanted)
+    check_names(path, names)
+    source = ArrowSource(path, table.select(names))
+    # Lists are columns of their own in the source: do not hold them twice.
+    del table
+    return table_of(source, wanted)
 
 
 def _read_npz(path: Path, wanted: Wanted) -> Table:

@@ -65,6 +65,7 @@ class Levels:
         self.codes = {level: code for code, level in enumerate(given or ())}
         self.counts: list[int] = []
         self.first_rows: list[int] = []
+        self.of_numbers = False
         self.unseen = 0
         self.first_unseen: tuple[str, int] | None = None
 
@@ -85,7 +86,11 @@ class Levels:
             if word < len(words) and words[word] is not None:
                 codes[word] = self._code(_text(words[word]), start + row, count)
         if not self.fixed and len(self.codes) > MOST_LEVELS:
-            self.check(start + len(places))
+            if not self.checked or not all(map(NUMBER.fullmatch, self.codes)):
+                self.check(start + len(places))
+            # So far these are all numbers, and text comes later: forget them until it is found.
+            self.of_numbers = True
+            self.codes, self.counts, self.first_rows = {}, [], []
         return codes[places]
 
     def _code(self, level: str, row: int, count: int) -> int:
@@ -106,6 +111,11 @@ class Levels:
         """Raise ValueError if this is no column of levels: its cells are numbers or dates, or differ in most rows."""
         if self.checked:
             self._check_forms()
+        if self.of_numbers:
+            raise ValueError(
+                f"{self.place} holds more than {MOST_LEVELS} different numbers that are stored as text; convert them, "
+                "or leave the column out (--drop)"
+            )
         if len(self.codes) <= FEW_LEVELS or (len(self.codes) <= MOST_LEVELS and 2 * len(self.codes) <= n_rows):
             return
         raise ValueError(
@@ -128,7 +138,7 @@ class Levels:
                     f"{self.place} holds {what}, such as {shown(level)} in row {row + 1}; {remedy}, or leave the "
                     "column out (--drop)"
                 )
-        if self._most(numbers):
+        if self.of_numbers or self._most(numbers):
             self.refuse_text()
 
     def refuse_text(self) -> None:

@@ -13,13 +13,13 @@ from .regression_model import RegressionModel
 
 
 @runtime_checkable
-class HasModel(Protocol):
-    """An estimator that knows its model."""
+class Saveable(Protocol):
+    """An estimator that knows what a file holds of it."""
 
-    def _model(self) -> Model | RegressionModel: ...
+    def _saved_model(self) -> Model | RegressionModel: ...
 
 
-def save_model(path: str | os.PathLike[str], model: HasModel | FitResult | Model | RegressionModel) -> None:
+def save_model(path: str | os.PathLike[str], model: Saveable | FitResult | Model | RegressionModel) -> None:
     """Write a fitted model to a file, whole or not at all; equal models make equal files.
 
     The file is in the format safetensors: it holds the coefficients in float64, the names of classes and features and
@@ -71,8 +71,8 @@ def _as_model(model: Any) -> Model | RegressionModel:
         if isinstance(model.family, OutputsFamily):
             return RegressionModel(model.W, model.b, model.family)
         return Model(model.W, model.b, np.arange(len(model.W)))
-    if isinstance(model, HasModel) and not isinstance(model, type):
-        return model._model()
+    if isinstance(model, Saveable) and not isinstance(model, type):
+        return model._saved_model()
     kind = model.__name__ if isinstance(model, type) else type(model).__name__
     raise ValueError(
         f"model must be a fitted softmax classifier or regression of fastsoftmax, a FitResult or a loaded model, "

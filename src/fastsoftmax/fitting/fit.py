@@ -103,8 +103,8 @@ def fit(
     offset : array_like of shape (n_samples, n_classes), optional
         Added to the logits; −∞ rules a class out for a sample. With the log link the logarithm of an exposure.
     init : (W, b), optional
-        Where to start; by default at W = 0 and, for families other than softmax, the b of the mean of y. With bounds,
-        from the weights nearest to these that are within them.
+        Where to start; by default at W = 0 and the b of the mean of y, for softmax only if nearly all samples have one
+        class, else at b = 0. With bounds, from the weights nearest to these that are within them.
     fit_intercept : bool
         False holds b at zero.
     scale, shift : float or array_like of shape (n_features,), optional

@@ -104,7 +104,7 @@ def hessian_of_entries(
         part, mass = loss, _masses(loss)
     else:
         n_rows = sample_rows(len(loss))
-        chosen = theta.any() and len(loss) > CHOICE * n_rows
+        chosen = loss.split(theta).W.any() and len(loss) > CHOICE * n_rows
         part, mass = loss.draw(loss.importance(theta, None) if chosen else None, n_rows)
     means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
     probabilities, observed = curvatures(part, means)

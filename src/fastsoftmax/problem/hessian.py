@@ -1,5 +1,6 @@
 """Blocks of the Hessian of the data term: in directions of classes and of inputs, and its diagonal."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -115,8 +116,9 @@ def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_th
     pairs = np.array(np.tril_indices(n_directions))
     for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Y) // WEIGHTS, axis=1):
         weights = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
+        weights *= sample.weights
         weights[c == d] += damping
-        hessian[c, :, d] = gram(Y, sample.weights * weights, num_threads)
+        hessian[c, :, d] = gram(Y, weights, num_threads)
     return hessian
 
 
@@ -127,20 +129,23 @@ def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_thr
     outer = ((np.sqrt(weights) * P).astype(Y.dtype)[:, :, None] * Y[:, None]).reshape(len(Y), -1)
     hessian = -gram(outer, np.ones((1, len(Y))), num_threads).reshape(n_classes, n_leading, n_classes, n_leading)
     own = np.arange(n_classes)
-    hessian[own, :, own] = gram(Y, (weights * (P * (1 - P) + _damping(sample, n_directions))).T, num_threads)
+    hessian[own, :, own] = gram(Y, (weights * P * (1 - P) + _damping(sample, n_directions)[:, None]).T, num_threads)
     rotation = classes.T.astype(Y.dtype)
     rows = (rotation @ hessian.reshape(n_classes, -1)).reshape(-1, n_classes, n_leading)
     return (rotation @ rows).reshape(n_directions, n_leading, n_directions, n_leading)
 
 
-def _damping(sample: Sample, n_directions: int) -> float:
-    """DAMPING times the mean curvature of a row in a class direction, by the share of rows that the sample lacks."""
-    return (
-        DAMPING
-        * sample.left_out
-        * float(sample.weights @ SOFTMAX.trace(sample.probabilities) / sample.weights.sum())
-        / n_directions
-    )
+def _damping(sample: Sample, n_directions: int) -> Float64Array:
+    """DAMPING times the mean curvature in a class direction, by the share of rows that the sample lacks, for each row.
+
+    A row that was drawn by a small chance stands for many, but may not put all of the damping into its own direction:
+    its weight here is cut to √n_rows times the mean (Ionides, Journal of Computational and Graphical Statistics 17,
+    2008).
+    """
+    weights = sample.weights
+    mean = float(weights @ SOFTMAX.trace(sample.probabilities) / weights.sum()) / n_directions
+    truncated: Float64Array = np.minimum(weights, math.sqrt(len(weights)) * weights.mean())
+    return DAMPING * sample.left_out * mean * truncated
 
 
 def loss_diagonal(loss: Loss, theta: Float64Array) -> tuple[Float64Array, bool]:

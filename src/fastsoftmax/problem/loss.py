@@ -167,19 +167,22 @@ class Loss:
         return lambda t: kernel(None, logits, slopes, t, self.samples, self.family.number, self.num_threads)
 
     def means(self, theta: Float64Array) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the mean of y at theta for all rows, KEPT_LOGITS numbers at a time; one pass over X, none at zero."""
+        """Yield the mean of y at theta for all rows, KEPT_LOGITS numbers at a time; a pass over X, none at W = 0."""
         blocks = self._blocks(self.n_outputs)
         for rows in blocks:
             yield rows, (self if len(blocks) == 1 else self.part(rows)).mean(theta)
 
     def mean(self, theta: Float64Array) -> FloatArray:
-        """E[y_i] at theta for every row, (n_samples, n_outputs); one pass over X, none at zero."""
-        offset = self.samples.offset
+        """E[y_i] at theta for every row, (n_samples, n_outputs); one pass over X, none where W is zero."""
+        offset, at = self.samples.offset, self.split(theta)
         out = np.empty((len(self), self.n_outputs), dtype=self.X.dtype)
-        if offset is None and not theta.any():
-            out[:] = self.family.mean_at_zero(self.n_outputs)
+        if offset is None and not at.W.any():
+            # All samples have the same.
+            out[:] = at.b if at.b.size else 0
+            _kernels.mean(out[:1], out[:1], self.family.number, 1)
+            out[1:] = out[0]
             return out
-        self.X.predict(out, self.split(theta), offset is None, self.options)
+        self.X.predict(out, at, offset is None, self.options)
         if offset is not None:
             out += offset
             _kernels.mean(out, out, self.family.number, self.num_threads)

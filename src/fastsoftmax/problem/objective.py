@@ -34,6 +34,9 @@ BASIS_PASSES = 150
 # The norms of rows are worth their cost up to this many samples: drawn from more, no row matters so much.
 MOST_SPANS = 50_000
 
+# Rows are even if the effective size of a sample is at least this share of its rows (Kish, Survey Sampling, 1965).
+EVEN = 0.3
+
 # A penalty is strong if this is its share, or more, in the curvature of every feature late in a fit.
 STRONG_PENALTY = 0.01
 
@@ -156,17 +159,17 @@ class Objective:
         return Objective(self.loss.weighted(weight), penalty, self.bases)
 
     def rough(self, theta: Float64Array) -> "Objective | None":
-        """Return the same by rough products, if theta is zero and they are faster and still tell the samples apart."""
-        if theta.any() or not self.X.serves_rough_products(self.loss.n_outputs):
+        """Return the same by rough products, if W is zero and they are faster and still tell the samples apart."""
+        if self.split(theta).W.any() or not self.X.serves_rough_products(self.loss.n_outputs):
             return None
         return Objective(self.loss.with_precision(Precision.ROUGH), self.penalty, self.bases)
 
     def ascend(self, theta: Float64Array) -> Iterator[Float64Array]:
-        """Yield points nearer and nearer to the optimum, from zero, where the family has a cheap way to them.
+        """Yield points nearer and nearer to the optimum, where W is zero and the family has a cheap way to them.
 
         Only for sparse X that is too wide for principal components, which are worth more.
         """
-        if theta.any() or not self.penalty.l2 or not self.penalty.is_uniform or self.has_components:
+        if self.split(theta).W.any() or not self.penalty.l2 or not self.penalty.is_uniform or self.has_components:
             return
         loss, theta = self.loss, np.zeros_like(theta)
         at, l2 = self.split(theta), self.penalty.l2
@@ -186,8 +189,8 @@ class Objective:
         if not loss.family.is_categorical:
             return self._curvature_of(*self._sample_of_outputs(theta), grad)
         inputs = self.bases.inputs
-        if not theta.any() or inputs is None or not inputs.serves(self.penalty):
-            at_zero = not theta.any()
+        at_zero = not self.split(theta).W.any()
+        if at_zero or inputs is None or not inputs.serves(self.penalty):
             sample = draw_sample(loss, theta, None, self._first_rows(), self._dtype(at_zero))
             if at_zero:
                 # The Kronecker product is exact there.
@@ -196,15 +199,28 @@ class Objective:
         return self._curvature_of(*self._sample_of_classes(theta), grad)
 
     def _sample_of_classes(self, theta: Float64Array) -> tuple[Sample, Plan]:
-        """Return the rows that are worth their price in the curvature."""
-        loss, importance, bought = self.loss, None, self._plan(len(self.loss))
-        if bought.n_rows < len(loss):
-            few = loss.rows_at_hand and len(loss) <= MOST_SPANS
-            spans = self._spans() if few and self._n_whole <= MAX_WHOLE else None
-            if spans is not None or len(loss) > CHOICE * bought.n_rows:
-                importance = loss.importance(theta, spans)
-                bought = self._plan(importance.n_weighty)
+        """Return the rows that are worth their price in the curvature.
+
+        Where rows differ much in importance, those drawn by it tell more than as many others, and if few have nearly
+        all of it, these tell everything.
+        """
+        loss, bought = self.loss, self._plan(len(self.loss))
+        spanned = loss.rows_at_hand and len(loss) <= MOST_SPANS and self._n_whole <= MAX_WHOLE
+        if len(loss) <= CHOICE * bought.n_rows:
+            sample = draw_sample(loss, theta, None, bought.n_rows, self._dtype())
+            if bought.n_rows == len(loss) or not spanned or self._evenness(sample) > EVEN:
+                return sample, bought
+        importance = loss.importance(theta, self._spans() if spanned else None)
+        bought = self._plan(importance.n_weighty)
         return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
+
+    def _evenness(self, sample: Sample) -> float:
+        """Return how many rows of equal importance would tell as much as all of the sample, as a share of it."""
+        assert self.bases.inputs is not None
+        features = self.bases.inputs.of_rows(sample.X)[:, : self.X.shape[1]]
+        importance = sample.spread * np.nan_to_num(np.einsum("ij,ij->i", features, features))
+        squares = float(importance @ importance)
+        return float(importance.sum()) ** 2 / (squares * len(importance)) if squares else 1.0
 
     def _sample_of_outputs(self, theta: Float64Array) -> tuple[Sample, Plan]:
         loss = self.loss
@@ -287,6 +303,8 @@ class Objective:
     @property
     def curvature_name(self) -> str:
         """What `curvature` is, in words."""
+        if self.has_components and (self._is_small or self.bases.latest is None):
+            return "the Hessian in the features themselves"
         if self.has_components:
             return "the principal components of the features"
         return "the Hessian's diagonal, for the features are too many to have components"

@@ -19,8 +19,8 @@ MANY_PARAMETERS = 1_000_000
 # at the last curvature.
 FIRST_CURVATURE, FALLEN = 5, 0.95
 
-# The line search on a sample of the rows is nearly exact: its trials are cheap.
-SAMPLE_CURVATURE = 0.1
+# A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
+CHEAP_CURVATURE = 0.1
 
 # Use rough products until an iteration lowers the loss by less than 0.05 %: they tell such a fall to a few percent.
 ROUGH_FALL = 5e-4
@@ -230,12 +230,12 @@ class LBFGS:
             if proven:
                 yield 1.0
             phi = objective.sample_line(theta, direction)
-            size = 1.0 if phi is None else strong_wolfe(phi, 1.0, SAMPLE_CURVATURE)
+            size = 1.0 if phi is None else strong_wolfe(phi, 1.0, CHEAP_CURVATURE)
             if size is not None and not (proven and size == 1):
                 yield size
         else:
             size = 1.0 / float(np.abs(direction).sum())
-        size = strong_wolfe(objective.line(theta, direction), size or 1.0)
+        size = strong_wolfe(objective.line(theta, direction), size or 1.0, CHEAP_CURVATURE)
         if size is not None:
             yield size
 

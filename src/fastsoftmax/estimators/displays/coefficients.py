@@ -62,7 +62,7 @@ class CoefficientDisplay:
 
         Parameters
         ----------
-        estimator : an estimator of this package, or a pipeline that ends in one
+        estimator : an estimator of this package, a pipeline that ends in one, or a search that has found one
         feature_names : sequence of str, optional
             By default those that the estimator knows.
         n_features : int

@@ -70,7 +70,7 @@ class PathDisplay:
 
         Parameters
         ----------
-        estimator : SoftmaxRegressionCV, or a pipeline that ends in one
+        estimator : SoftmaxRegressionCV, a pipeline that ends in one, or a search that has found one
         class_label : optional
             Draw the coefficients of this class; by default, of more than two classes, the norm over the classes.
         feature_names : sequence of str, optional

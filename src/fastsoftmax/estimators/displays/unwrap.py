@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,6 +27,7 @@ def unwrapped(estimator: Any, feature_names: Any = None) -> Unwrapped:
     ValueError
         If it is none, or the names are not as many as the features.
     """
+    estimator = getattr(estimator, "best_estimator_", estimator)
     last, known = estimator, None
     if isinstance(estimator, Pipeline):
         last = estimator[-1]
@@ -33,10 +35,11 @@ def unwrapped(estimator: Any, feature_names: Any = None) -> Unwrapped:
             known = estimator[:-1].get_feature_names_out()
     if not isinstance(last, LinearEstimator):
         raise ValueError(
-            f"estimator must be one of fastsoftmax, or a pipeline that ends in one, found {type(last).__name__}"
+            "estimator must be one of fastsoftmax, a pipeline that ends in one, or a search over these, "
+            f"found {type(last).__name__}"
         )
     check_is_fitted(last)
-    coef, _ = last._coefficients()
+    coef = np.atleast_2d(last.coef_.toarray() if issparse(last.coef_) else np.asarray(last.coef_))
     return Unwrapped(last, coef, names_of(_first(feature_names, known, last), coef.shape[1]))
 
 
