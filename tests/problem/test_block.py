@@ -23,11 +23,7 @@ def test_it_is_that_of_hess_vec(sparse, form, n_classes):
     expected = np.stack([objective.hess_vec(theta, unit)[entries] for unit in np.eye(objective.n_params)[entries]])
     found = objective.block(theta, entries, FORMS[form])
     if form == "rows":
-        columns = found.values.reshape(7, -1) if found.rows is None else None
-        if columns is None:
-            columns = np.zeros((7, 80))
-            column_of = np.repeat(np.arange(7), np.diff(found.indptr))
-            columns[column_of, found.rows] = found.values
+        columns = found.values.reshape(7, -1)
         x = columns[found.columns]
         np.testing.assert_allclose(found.largest, np.abs(x).max(axis=1), rtol=1e-15)
         p_of = found.p[found.outputs]
@@ -54,5 +50,7 @@ def test_sizes_decide_the_form():
     assert few.plan_block(27, 8) == BlockPlan(True, True, True)
     wide = make_objective(np.zeros((50, 3000)), np.arange(50) % 5)
     assert wide.plan_block(4000, 1500) == BlockPlan(False, True, True)
+    sparse = make_objective(csr_matrix(np.eye(4000, 3000)), np.arange(4000) % 5)
+    assert sparse.plan_block(4000, 1500) == BlockPlan(False, False, True, is_sparse=True)
     long = make_objective(np.zeros((20_000, 300)), np.arange(20_000) % 10)
     assert long.plan_block(3005, 300) is None

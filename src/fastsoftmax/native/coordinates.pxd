@@ -15,7 +15,7 @@ t = Pᵀ(u − w), and a slope is made of it. The Hessian of rows of X, whose sa
     B = Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ x_i x_iᵀ + diag(l2),
 
 keeps v_i, the change of the logits, and t_i = ⟨p_i, v_i⟩: the slope of u_kj is that at w and Σ_i m_i p_ik x_ij (v_ik −
-t_i) more. The columns of X are dense, or those of a sparse matrix.
+t_i) more. The columns of X are dense; `newton.pxd` is for sparse ones.
 """
 
 from libc.math cimport INFINITY, fabs, fmax, fmin, sqrt
@@ -53,9 +53,7 @@ cdef struct Model:
     const double* p             # (n_outputs, n_rows)
     const double* mass          # (n_outputs, n_rows), m_i p_ik
     const double* l2            # (n,)
-    const double* values        # of the columns, (n_columns, n_rows), or sparse:
-    const Py_ssize_t* rows      # of each value,
-    const Py_ssize_t* indptr    # (n_columns + 1,), or NULL as rows is
+    const double* values        # of the columns, (n_columns, n_rows)
     const Py_ssize_t* outputs   # (n,), k of each coordinate,
     const Py_ssize_t* columns   # (n,), and j
     Py_ssize_t n_rows
@@ -74,19 +72,6 @@ cdef struct Model:
     Py_ssize_t width
 
 
-cdef inline double slope_of_rows(const double* x, const Py_ssize_t* rows, const double* mass, const double* v,
-                                 const double* t, Py_ssize_t n) noexcept nogil:
-    """Σ_i m_i p_ik x_ij (v_ik − t_i) over the values of a column."""
-    cdef double total = 0
-    cdef Py_ssize_t i, r
-    if rows == NULL:
-        return fs_slope(x, mass, v, t, n)
-    for i in range(n):
-        r = rows[i]
-        total += x[i] * mass[r] * (v[r] - t[r])
-    return total
-
-
 cdef inline double entry(const Model* m, Py_ssize_t j, Py_ssize_t k) noexcept nogil:
     """B_jk, of a matrix or of pairs."""
     if m.kind == FS_MATRIX:
@@ -94,48 +79,25 @@ cdef inline double entry(const Model* m, Py_ssize_t j, Py_ssize_t k) noexcept no
     return (m.D[j] if j == k else 0) - fs_product(m.P + j * m.width, m.Z + k * m.width, m.width)
 
 
-cdef inline Py_ssize_t first_value(const Model* m, Py_ssize_t column) noexcept nogil:
-    """Where the values of a column begin."""
-    return column * m.n_rows if m.rows == NULL else m.indptr[column]
-
-
 cdef inline double slope(const Model* m, Py_ssize_t j) noexcept nogil:
     """∂/∂u_j of the quadratic part."""
-    cdef Py_ssize_t k, first
+    cdef Py_ssize_t k
     if m.kind == FS_MATRIX:
         return m.grad[j]
     if m.kind == FS_PAIRS:
         return m.grad[j] + m.D[j] * (m.u[j] - m.start[j]) - fs_product(m.Z + j * m.width, m.t, m.width)
-    k, first = m.outputs[j] * m.n_rows, first_value(m, m.columns[j])
-    return m.grad[j] + m.l2[j] * (m.u[j] - m.start[j]) + slope_of_rows(
-        m.values + first, m.rows + first if m.rows != NULL else NULL, m.mass + k, m.v + k, m.t,
-        first_value(m, m.columns[j] + 1) - first)
-
-
-cdef inline void move_rows(Model* m, Py_ssize_t j, double step) noexcept nogil:
-    """v_ik += step · x_ij, and t_i = ⟨p_i, v_i⟩."""
-    cdef:
-        Py_ssize_t k = m.outputs[j] * m.n_rows, first = first_value(m, m.columns[j]), i, r
-        Py_ssize_t n = first_value(m, m.columns[j] + 1) - first
-        const double* x = m.values + first
-        const Py_ssize_t* rows
-        const double* p = m.p + k
-        double* v = m.v + k
-    if m.rows != NULL:
-        rows = m.rows + first
-        for i in range(n):
-            r = rows[i]
-            v[r] += step * x[i]
-            m.t[r] += step * x[i] * p[r]
-    else:
-        fs_move(v, m.t, x, p, step, n)
+    k = m.outputs[j] * m.n_rows
+    return m.grad[j] + m.l2[j] * (m.u[j] - m.start[j]) + fs_slope(
+        m.values + m.columns[j] * m.n_rows, m.mass + k, m.v + k, m.t, m.n_rows)
 
 
 cdef inline void move(Model* m, Py_ssize_t j, double step) noexcept nogil:
     """u_j += step, and what depends on it."""
+    cdef Py_ssize_t k
     m.u[j] += step
     if m.kind == FS_SAMPLES:
-        move_rows(m, j, step)
+        k = m.outputs[j] * m.n_rows
+        fs_move(m.v + k, m.t, m.values + m.columns[j] * m.n_rows, m.p + k, step, m.n_rows)
     elif m.kind == FS_MATRIX:
         fs_add_scaled(m.grad, m.B + j * m.n, step, m.n)
     else:

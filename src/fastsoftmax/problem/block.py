@@ -27,8 +27,8 @@ MATRIX_PASSES, MATRIX_WORK = 10, 1e9
 CHEAP_PASSES, CHEAP_WORK = 4, 6e7
 
 # Gram matrices are 8 times as fast as sweeps. A model of n entries is minimised by about 15 n² multiply-adds with a
-# matrix, and with rows by 40 for each value of each entry's column.
-GRAM_SPEED, MATRIX_SWEEPS, ROWS_SWEEPS = 8, 15, 40
+# matrix, and with rows by 40 for each value of each entry's column, of a sparse column for all outputs together.
+GRAM_SPEED, MATRIX_SWEEPS, ROWS_SWEEPS, SPARSE_SWEEPS = 8, 15, 40, 40
 
 # Where a diagonal entry of the sample is less than half of that of all rows, features are too rare for a sample.
 RARE = 0.5
@@ -40,6 +40,7 @@ class BlockPlan(NamedTuple):
     as_matrix: bool
     is_cheap: bool  # so cheap that each iteration may have its own
     is_whole: bool  # of all rows
+    is_sparse: bool = False  # no Hessian, but the rows themselves, which are sparse
 
 
 class RowsHessian(NamedTuple):
@@ -50,20 +51,29 @@ class RowsHessian(NamedTuple):
     p: Float64Array  # (n_outputs, n_rows)
     mass: Float64Array  # (n_outputs, n_rows), m_i p_ik
     values: Float64Array  # of the columns of X, one after the other
-    rows: IndexArray | None  # of the values of sparse columns,
-    indptr: IndexArray | None  # and where each column begins
     outputs: IndexArray  # (n_entries,), k
     columns: IndexArray  # (n_entries,), j
 
     @property
     def largest(self) -> Float64Array:
         """max_i |x_ij| of each entry, (n_entries,)."""
-        if self.indptr is None:
-            of_columns = np.abs(self.values).reshape(-1, self.p.shape[1]).max(axis=1)
-            return np.asarray(of_columns[self.columns])
-        of_columns = np.maximum.reduceat(np.append(np.abs(self.values), 0.0), self.indptr[:-1])
-        of_columns[np.diff(self.indptr) == 0] = 0
+        of_columns = np.abs(self.values).reshape(-1, self.p.shape[1]).max(axis=1)
         return np.asarray(of_columns[self.columns])
+
+
+class SparseRows(NamedTuple):
+    """The loss of the samples as a function of the weights of some features and of the intercepts, for all outputs."""
+
+    logits: Float64Array  # (n_rows, n_outputs), where all these weights are zero
+    targets: Float64Array  # (n_rows, n_outputs), mass times what the outputs should be
+    mass: Float64Array  # (n_rows,)
+    values: Float64Array  # of the columns of X, one after the other
+    rows: IndexArray  # of each value,
+    indptr: IndexArray  # and where each column begins
+    largest: Float64Array  # (n_features,), max_i |x_ij|
+    l2: Float64Array  # (n_features,)
+    order: IndexArray  # (n_features · n_outputs,), the entries by features, and for each of these by outputs
+    intercepts: IndexArray | None  # (n_outputs,), the entries that these are
 
 
 def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
@@ -78,10 +88,19 @@ def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     fits = n_entries <= MOST_ENTRIES and n_inputs * n_outputs <= MOST_PAIRED and n_rows * n_inputs <= MOST_VALUES
     fits = fits and n_rows * work <= max(MATRIX_PASSES * loss.pass_work, MATRIX_WORK)
     per_column = loss.X.n_entries / loss.X.shape[1]
-    if per_column > MOST_ROWS or max(per_column * n_inputs, n_outputs * n_samples) > MOST_VALUES:
+    if loss.X.has_sparse_columns:
+        by_rows = BlockPlan(False, False, True, is_sparse=True)
+        numbers = max(per_column, 2 * n_outputs**2) * n_features
+        rows_work = SPARSE_SWEEPS * n_features * n_outputs * per_column
+        serves = n_features > 0
+    else:
+        by_rows = BlockPlan(False, True, True)
+        numbers, rows_work = per_column * n_inputs, ROWS_SWEEPS * n_entries * per_column
+        serves = per_column <= MOST_ROWS
+    if not serves or max(numbers, n_outputs * n_samples) > MOST_VALUES:
         return as_matrix if fits else None
     matrix_work = n_rows * work / GRAM_SPEED + MATRIX_SWEEPS * n_entries**2
-    return as_matrix if fits and matrix_work <= ROWS_SWEEPS * n_entries * per_column else BlockPlan(False, True, True)
+    return as_matrix if fits and matrix_work <= rows_work else by_rows
 
 
 def hessian_of_entries(
@@ -108,14 +127,11 @@ def hessian_of_entries(
     if not plan.as_matrix:
         p = np.ascontiguousarray(probabilities.T)
         weights = p * mass
-        values, rows, indptr = X.stored_columns()
         squares = np.vstack([X.squares((weights * (1 - p)).T).T, (weights * (1 - p)).sum(axis=1)])
+        values = np.ascontiguousarray(X.finite_values().T, np.float64).ravel()
         if loss.fit_intercept:
             values = np.append(values, np.ones(len(part)))
-            if rows is not None and indptr is not None:
-                rows, indptr = np.append(rows, np.arange(len(part))), np.append(indptr, len(values))
-        diagonal = squares[columns, outputs] + l2
-        return RowsHessian(diagonal, l2, p, weights, values, rows, indptr, outputs, columns)
+        return RowsHessian(squares[columns, outputs] + l2, l2, p, weights, values, outputs, columns)
     Z = X.finite_values()
     if loss.fit_intercept:
         Z = np.hstack([Z, np.ones((len(Z), 1), Z.dtype)])
@@ -130,6 +146,30 @@ def hessian_of_entries(
         own, of_all = matrix.diagonal() - l2, loss_diagonal(loss, theta)[0][entries]
         matrix[own_entries, own_entries] = np.where(own < RARE * of_all, of_all, own) + l2
     return matrix
+
+
+def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> SparseRows:
+    """Return the samples for some entries, whose l2 is given: features for all outputs, and the intercepts."""
+    (n_samples, n_features), n_outputs, samples = loss.X.shape, loss.n_outputs, loss.samples
+    of_W = np.flatnonzero(entries < loss.n_weights)
+    order = of_W[np.lexsort((entries[of_W] // n_features, entries[of_W] % n_features))]
+    features = entries[order[::n_outputs]] % n_features
+    X = loss.X if len(features) == n_features else loss.X.columns(features)
+    values, rows, indptr = X.sparse_columns()
+    largest = np.maximum.reduceat(np.append(np.abs(values), 0.0), indptr[:-1])
+    largest[np.diff(indptr) == 0] = 0
+    logits, targets = np.zeros((2, n_samples, n_outputs))
+    if samples.offset is not None:
+        logits[:] = samples.offset
+    weight = np.full(n_samples, 1 / n_samples) if samples.weight is None else samples.weight / n_samples
+    if samples.labels is not None:
+        targets[np.arange(n_samples), samples.labels] = weight
+    else:
+        assert samples.targets is not None
+        targets[:] = weight[:, None] * samples.targets
+    intercepts = np.flatnonzero(entries >= loss.n_weights) if loss.fit_intercept else None
+    of_samples = logits, targets, _masses(loss)
+    return SparseRows(*of_samples, values, rows, indptr, largest, l2[order[::n_outputs]], order, intercepts)
 
 
 def _blocks(sample: Sample, num_threads: int) -> FloatArray:

@@ -93,12 +93,14 @@ class Features(ABC):
     def columns(self, columns: IndexArray) -> "Features":
         """Copy some of the features, named by ascending indices."""
 
-    def stored_columns(self) -> tuple[Float64Array, IndexArray | None, IndexArray | None]:
-        """Return X by columns in float64: values, one column after the other, and as in CSC their rows and indptr.
+    @property
+    def has_sparse_columns(self) -> bool:
+        """Whether `sparse_columns` serves."""
+        return False
 
-        The last two are None where every column has a value for each row.
-        """
-        return np.ascontiguousarray(self.finite_values().T, np.float64).ravel(), None, None
+    def sparse_columns(self) -> tuple[Float64Array, IndexArray, IndexArray]:
+        """Return X as in CSC: values in float64, their rows, and where each column begins."""
+        raise NotImplementedError
 
     @abstractmethod
     def values(self) -> FloatArray:

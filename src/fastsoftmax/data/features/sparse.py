@@ -76,10 +76,13 @@ class CsrFeatures(Features):
     def columns(self, columns: IndexArray) -> "CsrFeatures":
         return CsrFeatures(self.matrix[:, columns], *self._factors(columns))
 
+    @property
     @override
-    def stored_columns(self) -> tuple[Float64Array, IndexArray | None, IndexArray | None]:
-        if self.shift is not None:
-            return super().stored_columns()
+    def has_sparse_columns(self) -> bool:
+        return self.shift is None
+
+    @override
+    def sparse_columns(self) -> tuple[Float64Array, IndexArray, IndexArray]:
         matrix = self._scaled.tocsc()
         return matrix.data.astype(np.float64), matrix.indices.astype(np.intp), matrix.indptr.astype(np.intp)
 
