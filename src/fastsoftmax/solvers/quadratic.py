@@ -45,13 +45,13 @@ RIDGE = 1e-6
 FLAT = 1e-6
 
 
-class QuadraticModel(ABC):
-    """Q at a point u that moves from w to near the minimum.
+class Model(ABC):
+    """What takes the place of the smooth part of F, plus the penalty, at a point u that moves from w to its minimum.
 
     Parameters
     ----------
     grad, start : (n,)
-        g and w.
+        The smooth part's gradient at w, and w.
     penalty : EntryPenalty
         P on these entries.
     """
@@ -62,19 +62,14 @@ class QuadraticModel(ABC):
 
     @abstractmethod
     def minimize(self, accuracy: float) -> Float64Array:
-        """Return u at which Q's subgradient is at most `accuracy` times that at w, or to rounding, with Q(u) ≤ Q(w)."""
+        """Return u whose subgradient is at most `accuracy` times that at w, or to rounding, and no higher than w."""
 
     @abstractmethod
-    def _curved(self, d: Float64Array) -> float:
-        """dᵀ B d for d = u − w."""
-
     def fall(self) -> float:
-        """Q(u) − Q(w), which is not positive."""
-        d = self.u - self.start
-        return dot(self.grad, d) + 0.5 * self._curved(d) + self.penalty.change(self.start, self.u)
+        """How far it changes from w to u, which is not positive."""
 
 
-class NewtonModel(QuadraticModel):
+class QuadraticModel(Model):
     """Q, whose B can be inverted on some entries: sweeps and Newton steps alternate."""
 
     sweeps: int  # before a Newton step
@@ -92,8 +87,9 @@ class NewtonModel(QuadraticModel):
         return self.u
 
     @override
-    def _curved(self, d: Float64Array) -> float:
-        return dot(self.change(d), d)
+    def fall(self) -> float:
+        d = self.u - self.start
+        return dot(self.grad, d) + 0.5 * dot(self.change(d), d) + self.penalty.change(self.start, self.u)
 
     @abstractmethod
     def change(self, d: Float64Array) -> Float64Array:
@@ -150,7 +146,7 @@ class NewtonModel(QuadraticModel):
             yield self.penalty.toward(self.u, self.u + t * (1 + np.finfo(np.float64).eps) * step)
 
 
-class MatrixModel(NewtonModel):
+class MatrixModel(QuadraticModel):
     """Q with B, (n, n), symmetric.
 
     Parameters
@@ -242,7 +238,7 @@ class MatrixModel(NewtonModel):
         return self.u
 
 
-class RowsModel(QuadraticModel):
+class RowsModel(Model):
     """Q with the Hessian of rows, which each sweep reads; it has sweeps alone.
 
     An entry moves no logit by more than trust · MOST_LOGIT. Where all samples of a rare feature are sure of their
@@ -286,11 +282,13 @@ class RowsModel(QuadraticModel):
         return self.u
 
     @override
-    def _curved(self, d: Float64Array) -> float:
-        return float(np.einsum("ki,ki,ki->", self.hessian.mass, self.v - self.t, self.v)) + dot(self.hessian.l2 * d, d)
+    def fall(self) -> float:
+        d = self.u - self.start
+        curved = float(np.einsum("ki,ki,ki->", self.hessian.mass, self.v - self.t, self.v))
+        return dot(self.grad + 0.5 * self.hessian.l2 * d, d) + 0.5 * curved + self.penalty.change(self.start, self.u)
 
 
-class PairsModel(NewtonModel):
+class PairsModel(QuadraticModel):
     """Q with B = D − P M⁻¹ Pᵀ.
 
     Parameters
