@@ -26,12 +26,16 @@ from ..runtime.override import override
 from ..runtime.precision import Precision
 from ..runtime.vectors import dot, largest
 
-# A Newton step costs as much as about n/4 sweeps of n coordinates, and some microseconds; 40 of them suffice.
+# A Newton step costs as much as about n/4 sweeps of n coordinates, and some microseconds; 40 rounds of both suffice.
 SWEEPS, SWEEPS_SHARE, ROUNDS = 20, 4, 40
+
+# Up to 100 Newton steps follow each other, as long as entries stop at their kinks: sweeps in between would crawl where
+# columns are nearly alike.
+STEPS = 100
 
 # By rows, with no Newton step to follow, 100 sweeps suffice, as does one that gains 1 % of what all before have.
 ROWS_SWEEPS, LEAST_GAIN = 100, 1e-2
-STALLED = 1e-6  # end if a round lowers Q by no more than this share of what it has fallen: what is left is rounding
+STALLED = 1e-6  # end if a round or step lowers Q by no more than this share of what all have: what is left is rounding
 MAX_HALVINGS = 8  # of a Newton step
 
 # Nowhere does a Hessian of softmax tell of logits much farther than this.
@@ -116,23 +120,32 @@ class QuadraticModel(Model):
         """Return the solution of (B + extra) x = slopes in the free entries alone, or None if there is none."""
 
     def _newton(self) -> None:
-        """Minimise over the entries near which P has a gradient, as far as that holds."""
+        """Minimise over the entries near which P has a gradient, and again without those that stop at their kinks."""
+        total = 0.0
+        for _ in range(STEPS):
+            gain, is_whole = self._newton_step()
+            total += gain
+            if is_whole or gain <= STALLED * total:
+                break
+
+    def _newton_step(self) -> tuple[float, bool]:
+        """Take one step to that minimum, or as far as no entry changes its sign; return how far Q falls, and which."""
         slopes, u, penalty = self._slopes(), self.u, self.penalty
         least = penalty.least(slopes, u)
         free = penalty.smooth_at(u, least)
-        if not len(free):
-            return
-        step = self._solve(free, least[free], penalty.curvature(u, free))
+        step = self._solve(free, least[free], penalty.curvature(u, free)) if len(free) else None
         if step is None:
-            return
+            return 0.0, True
         whole = np.zeros_like(u)
         whole[free] = -step
         for moved in self._trials(whole):
             d = moved - u
             change = self.change(d)
-            if dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved) < 0:
+            gain = -(dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved))
+            if gain > 0:
                 self._move(moved, change)
-                return
+                return gain, bool((moved == u + whole).all())
+        return 0.0, True
 
     def _trials(self, step: Float64Array) -> Iterator[Float64Array]:
         """Yield points to try: u + t · step with t from 1 down, where entries stop at their kinks, then the first kink.
