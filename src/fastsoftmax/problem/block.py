@@ -125,7 +125,8 @@ def hessian_of_entries(
     n_features = loss.X.shape[1]
     of_W = entries < loss.n_weights
     outputs, columns = np.divmod(entries, n_features)
-    features, inputs = np.unique(columns[of_W], return_inverse=True)
+    present = np.bincount(columns[of_W], minlength=n_features) > 0
+    features, inputs = np.flatnonzero(present), (np.cumsum(present) - 1)[columns[of_W]]
     outputs[~of_W], columns[of_W], columns[~of_W] = entries[~of_W] - loss.n_weights, inputs, len(features)
     if plan.is_whole:
         part, mass = loss, _masses(loss)

@@ -68,7 +68,7 @@ class Block:
         for entries, are_many in _candidates(objective, at, free):
             penalty = objective.penalty.on_entries(entries, objective.shape)
             of_W = penalty.entries[penalty.entries < objective.n_weights]
-            n_features = len(np.unique(of_W % objective.shape[1]))
+            n_features = int(np.count_nonzero(np.bincount(of_W % objective.shape[1])))
             plan = objective.plan_block(len(penalty.entries), n_features)
             if plan is None or (are_many and not plan.is_sparse):
                 continue
@@ -157,7 +157,6 @@ def _sets(objective: Problem, penalty: EntryPenalty) -> IndexArray | None:
     n_outputs, n_features = objective.shape
     of_W = penalty.entries < objective.n_weights
     input_of = np.where(of_W, penalty.entries % n_features, n_features)
-    order = np.argsort(input_of, kind="stable")
-    _, first, counts = np.unique(input_of[order], return_index=True, return_counts=True)
-    whole = first[counts == n_outputs]
+    order, counts = np.argsort(input_of, kind="stable"), np.bincount(input_of)
+    whole = (np.cumsum(counts) - counts)[counts == n_outputs]
     return np.ascontiguousarray(order[whole[:, None] + np.arange(n_outputs)])
