@@ -56,3 +56,21 @@ def descend_samples(
     least_gain: float,
     sweeps: int,
 ) -> int: ...
+def minimize_rows(
+    u_inout: _Float64,
+    b_inout: _Float64 | None,
+    logits: _Float64,
+    targets: _Float64,
+    mass: _Float64,
+    values: _Float64,
+    rows: NDArray[np.intp] | None,
+    indptr: NDArray[np.intp],
+    l1: _Float64,
+    l2: _Float64,
+    lower: _Float64 | None,
+    upper: _Float64 | None,
+    far: _Float64,
+    grouped: bool,
+    accuracy: float,
+    most_steps: int,
+) -> float: ...

@@ -1,6 +1,8 @@
-"""The border to Python of `native/coordinates.pxd`: coordinate descent on a quadratic model, in float64."""
+"""The border to Python of `native/coordinates.pxd` and `native/newton.pxd`: coordinate descent, in float64."""
 
 from .native.coordinates cimport FS_MATRIX, FS_PAIRS, FS_SAMPLES, Model, descend
+from .native.newton cimport minimize_rows as _minimize_rows
+from .native.rows cimport FS_LANES, Rows
 
 import numpy as np
 
@@ -91,3 +93,56 @@ cdef Py_ssize_t _run(Model* m, double[::1] u_inout, const Py_ssize_t[:, ::1] set
     with nogil:
         left = descend(m, enough, least_gain, sweeps, &aims[0])
     return left
+
+
+def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, ::1] logits,
+                  const double[:, ::1] targets, const double[::1] mass, const double[::1] values,
+                  const Py_ssize_t[::1] rows, const Py_ssize_t[::1] indptr, const double[::1] l1,
+                  const double[::1] l2, const double[:, ::1] lower, const double[:, ::1] upper,
+                  const double[::1] far, bint grouped, double accuracy, Py_ssize_t most_steps):
+    """Minimise F of `native/newton.pxd` from u on, (n_features, n_classes); return how far F has changed.
+
+    b, (n_classes,), are the intercepts, None without them. logits, (n_rows, n_classes), are those of zero parameters,
+    and targets, (n_rows, n_classes), mass times what the classes should be. values are the columns of X one after the
+    other, of which rows and indptr tell the rows. lower and upper may be None.
+    """
+    cdef:
+        Rows m
+        double change
+        Py_ssize_t n = mass.shape[0], n_features = u_inout.shape[0], n_classes = u_inout.shape[1]
+        Py_ssize_t n_vectors = (n_classes + FS_LANES - 1) // FS_LANES
+        Py_ssize_t width = n_vectors * FS_LANES, square = n_classes * width
+        double[::1] ones = np.ones(n), normalizer = np.zeros(n), squares = np.empty((2 * n_features + 1) * square)
+        # A new array of zeros costs nothing before it is written to.
+        double[:, ::1] of_rows = np.zeros((5 * n, width)), of_features = np.zeros((6 * n_features + 1, width))
+        double[:, ::1] few = np.zeros((7, width))
+    m.n_rows, m.n_classes, m.n_features, m.n_vectors, m.width = n, n_classes, n_features, n_vectors, width
+    m.values, m.rows, m.indptr, m.ones = &values[0], NULL, &indptr[0], NULL
+    if rows is not None:
+        m.rows = &rows[0]
+    m.mass, m.normalizer = &mass[0], &normalizer[0]
+    m.A, m.H, m.C = &squares[0], &squares[square], &squares[square * (n_features + 1)]
+    m.Z, m.P, m.R, m.V = &of_rows[0, 0], &of_rows[n, 0], &of_rows[2 * n, 0], &of_rows[3 * n, 0]
+    m.targets = &of_rows[4 * n, 0]
+    m.u, m.start = &of_features[0, 0], &of_features[n_features, 0]
+    m.l1, m.l2, m.lower, m.upper = &l1[0], &l2[0], NULL, NULL
+    if lower is not None:
+        m.lower, m.upper = &of_features[3 * n_features, 0], &of_features[4 * n_features, 0]
+        of_features[3 * n_features:4 * n_features, :n_classes] = lower
+        of_features[4 * n_features:5 * n_features, :n_classes] = upper
+    m.far, m.grouped = &far[0], grouped
+    m.inverse = &of_features[5 * n_features, 0]
+    m.slopes, m.aims, m.step, m.b, m.b_step = &few[0, 0], &few[1, 0], &few[2, 0], &few[3, 0], &few[4, 0]
+    m.lowest, m.highest = &few[5, 0], &few[6, 0]
+    of_rows[:n, :n_classes] = logits
+    of_rows[4 * n:, :n_classes] = targets
+    of_features[:n_features, :n_classes] = u_inout
+    if b_inout is not None:
+        m.ones = &ones[0]
+        few[3, :n_classes] = b_inout
+    with nogil:
+        change = _minimize_rows(&m, accuracy, most_steps, &of_features[2 * n_features, 0])
+    u_inout[:] = of_features[:n_features, :n_classes]
+    if b_inout is not None:
+        b_inout[:] = few[3, :n_classes]
+    return change

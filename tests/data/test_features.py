@@ -360,3 +360,27 @@ def test_memory_mapped(tmp_path):
     actual = fs.loss_grad(mapped, p.y, p.W, p.b)
     assert actual[0] == expected[0]
     np.testing.assert_array_equal(actual[1], expected[1])
+
+
+@pytest.mark.parametrize("scaling", ["as they are", "scaled", "shifted"])
+@pytest.mark.parametrize("stored", ["float64", "float16", "bfloat16", "uint8", "sparse"])
+@pytest.mark.parametrize("density", [0.2, 0.8])
+def test_stored_columns_have_all_that_is_not_zero(stored, scaling, density):
+    rng = np.random.default_rng(0)
+    values = rng.integers(1, 9, (60, 7)) * (rng.random((60, 7)) < density)
+    kind = ml_dtypes.bfloat16 if stored == "bfloat16" else stored
+    X = sp.csr_matrix(values, dtype=np.float64) if stored == "sparse" else values.astype(kind)
+    scale = None if scaling == "as they are" else np.arange(1.0, 8.0)
+    shift = np.full(7, 0.5) if scaling == "shifted" else None
+    features = bind_features(X, scale, shift)
+    found, rows, indptr = features.stored_columns()
+    assert features.n_stored == len(found)
+    expected = values * (1 if scale is None else scale) + (0 if shift is None else shift)
+    if scaling != "shifted" and (density < 0.5 or stored == "sparse"):
+        assert len(found) == np.count_nonzero(values)
+        columns = sp.csc_matrix((found, rows, indptr), shape=(60, 7)).toarray()
+    else:
+        assert rows is None
+        assert indptr is None
+        columns = found.reshape(7, 60).T
+    np.testing.assert_allclose(columns, expected, rtol=np.finfo(features.dtype).eps)

@@ -52,7 +52,11 @@ def test_damping_is_a_share_of_the_second_moments():
 def test_sizes_decide_the_form():
     few = make_objective(*make_problem(300, 8, 3)[:2])
     assert few.plan_block(27, 8) == BlockPlan(True, True, True)
-    wide = make_objective(np.zeros((50, 3000)), np.arange(50) % 5)
+    wide = make_objective(np.ones((50, 3000)), np.arange(50) % 5)
     assert wide.plan_block(4000, 1500) == BlockPlan(False, True, True)
-    long = make_objective(np.zeros((20_000, 300)), np.arange(20_000) % 10)
+    together = BlockPlan(False, False, True, is_sparse=True)
+    for X in (csr_matrix(np.eye(4000, 3000)), np.eye(4000, 3000)):
+        assert make_objective(X, np.arange(4000) % 5).plan_block(4000, 1500) == together
+        assert make_objective(X, np.arange(4000) % 20).plan_block(4000, 1500) == BlockPlan(False, True, True)
+    long = make_objective(np.ones((20_000, 300)), np.arange(20_000) % 10)
     assert long.plan_block(3005, 300) is None

@@ -186,6 +186,26 @@ def test_passes_are_counted_and_few():
     assert np.all(np.diff(result.history["loss"]) <= 1e-15)
 
 
+def test_columns_that_are_nearly_alike_take_few_iterations():
+    p = make_problem(1000, 15, 4)
+    rng = np.random.default_rng(2)
+    X = np.repeat(np.asarray(p.X, np.float64), 3, axis=1)
+    X += 1e-3 * rng.standard_normal(X.shape)
+    result = fs.fit(X, p.y, l1=1e-5, tol=1e-7)
+    assert result.status == "converged"
+    assert result.n_iter <= 15
+
+
+def test_pixels_that_few_images_have_do_not_mislead():
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 5, 6000)
+    X = np.where(rng.random((6000, 150)) < 0.1, rng.random((6000, 150)), 0) * (1 + rng.random((5, 150))[y])
+    X[:, :20] *= rng.random((6000, 20)) < 0.005
+    result = fs.fit(X.astype(np.float32), y, l1=1e-5, max_iter=20)
+    assert result.status == "converged"
+    assert result.distance <= 1e-2
+
+
 def test_a_warm_start_goes_on_from_there():
     X, y, _ = problem({})
     first = fs.fit(X, y, l1=0.02, tol=1e-8)

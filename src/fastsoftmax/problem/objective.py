@@ -19,7 +19,7 @@ from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.precision import Precision
 from .basis import EIGEN_WORK, Basis
-from .block import BlockPlan, RowsHessian, hessian_of_entries, plan_block
+from .block import BlockPlan, RowsHessian, SparseRows, hessian_of_entries, plan_block, rows_of_entries
 from .bound import half_gram_bound
 from .curvature import DiagonalCurvature, InputCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
@@ -345,14 +345,16 @@ class Objective:
 
     def block(
         self, theta: Float64Array, entries: IndexArray, plan: BlockPlan, damping: float = 0.0
-    ) -> Float64Array | RowsHessian:
-        """∂²F/∂theta² on some entries, as a matrix or by rows, of all rows or a sample; some passes over X.
+    ) -> Float64Array | RowsHessian | SparseRows:
+        """∂²F/∂theta² on some entries, as a matrix or by rows, of all or a sample, some passes over X; or sparse rows.
 
         Damping times the second moment of its feature is added to the diagonal, for each entry.
         """
         n_features = self.X.shape[1]
         l2 = np.broadcast_to(self.penalty.l2_of_features, n_features)
         l2_of_entries = np.where(entries < self.n_weights, l2[entries % n_features], 0.0)
+        if plan.is_sparse:
+            return rows_of_entries(self.loss, entries, l2_of_entries)
         return hessian_of_entries(self.loss, theta, entries, l2_of_entries, plan, damping)
 
     def duality_gap(self, theta: Float64Array) -> float:

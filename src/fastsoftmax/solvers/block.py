@@ -10,7 +10,8 @@ from ..penalties import EntryPenalty
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.vectors import dot
 from .protocol import Problem
-from .quadratic import MatrixModel, QuadraticModel, RowsModel
+from .quadratic import MatrixModel, Model, RowsModel
+from .sparse import SparseModel
 
 if TYPE_CHECKING:
     from .proximal import ProximalState
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 # Let all entries in if they are at most 300; otherwise those whose slope is at least 80 % of the penalty.
 FEW_ENTRIES, NEAR = 300, 0.8
 
-# Of more than 1,000 entries beside those that are not zero, and more than 3 times as many as these, take the steepest.
+# Of more than 1,000 entries beside those that are not zero, and more than 3 times as many as these, a matrix has the
+# steepest; sparse rows have all.
 MOST_NEW, NEW_SHARE = 1_000, 3
 
 # The model is wrong if F falls by less than 80 %, or more than 150 %, of what it promised: compute the Hessian anew.
@@ -37,7 +39,8 @@ class Block:
     penalty : EntryPenalty
         On these entries, in their order.
     hessian : (n, n) float64, or tuple
-        The Hessian of F's smooth part at `theta`; as a matrix it may be one that pairs have corrected since.
+        The Hessian of F's smooth part at `theta`; as a matrix it may be one that pairs have corrected since. Or sparse
+        rows, which serve at any place.
     sets : (n_sets, n_outputs), optional
         Entries of each feature, and the intercepts, where all of them are among these.
     places : (n_params,) bool
@@ -62,21 +65,25 @@ class Block:
     @classmethod
     def of(cls, objective: Problem, at: "ProximalState", free: IndexArray) -> "Block | None":
         """Compute it at a state, for these entries and those near; None where that is not worth its cost."""
-        for entries in _candidates(objective, at, free):
+        for entries, are_many in _candidates(objective, at, free):
             penalty = objective.penalty.on_entries(entries, objective.shape)
             of_W = penalty.entries[penalty.entries < objective.n_weights]
-            n_features = len(np.unique(of_W % objective.shape[1]))
+            n_features = int(np.count_nonzero(np.bincount(of_W % objective.shape[1])))
             plan = objective.plan_block(len(penalty.entries), n_features)
-            if plan is None:
+            if plan is None or (are_many and not plan.is_sparse):
                 continue
+            if plan.is_sparse:
+                penalty = objective.penalty.on_entries(_of_all_outputs(objective, penalty.entries), objective.shape)
             places = np.zeros(objective.n_params, np.bool_)
             places[penalty.entries] = True
-            hessian = objective.block(
-                at.theta, penalty.entries, plan, DAMPING / at.trust if plan.as_matrix and at.trust < 1 else 0.0
-            )
-            if not np.isfinite((hessian if plan.as_matrix else hessian.diagonal).sum()):
+            damping = DAMPING / at.trust if plan.as_matrix and at.trust < 1 else 0.0
+            hessian = objective.block(at.theta, penalty.entries, plan, damping)
+            with np.errstate(over="ignore"):
+                squares = hessian if plan.as_matrix else hessian.largest**2 if plan.is_sparse else hessian.diagonal
+            if not np.isfinite(squares.sum()):
                 return None  # squares of X overflow its dtype, but not those of the diagonal
-            return cls(penalty, hessian, _sets(objective, penalty), places, at.theta, at.loss, plan)
+            sets = None if plan.is_sparse else _sets(objective, penalty)
+            return cls(penalty, hessian, sets, places, at.theta, at.loss, plan)
         return None
 
     def covers(self, free: IndexArray) -> bool:
@@ -91,16 +98,18 @@ class Block:
         """Whether it was computed there."""
         return self.theta is state.theta
 
-    def model(self, at: "ProximalState") -> QuadraticModel:
+    def model(self, at: "ProximalState") -> Model:
         """Return the model of F from a state on."""
         entries = self.penalty.entries
-        arguments = at.smooth_grad[entries], at.theta[entries], self.penalty, self.hessian, self.sets
-        return MatrixModel(*arguments) if self.plan.as_matrix else RowsModel(*arguments, at.trust)
+        arguments = at.smooth_grad[entries], at.theta[entries], self.penalty, self.hessian
+        if self.plan.is_sparse:
+            return SparseModel(*arguments)
+        return MatrixModel(*arguments, self.sets) if self.plan.as_matrix else RowsModel(*arguments, self.sets, at.trust)
 
     def learn(self, s: Float64Array, y: Float64Array, fallen: float, promised: float) -> None:
         """Correct a matrix by a step and the change of the gradient (BFGS), and judge it by how far F fell."""
         self.wrong = not LEAST_FALL * promised <= fallen <= MOST_FALL * promised
-        if self.plan.is_cheap:
+        if self.plan.is_cheap or self.plan.is_sparse:
             return
         from scipy.linalg.blas import dger
 
@@ -113,10 +122,10 @@ class Block:
             dger(1 / found, y, y, a=B.T, overwrite_a=True)
 
 
-def _candidates(objective: Problem, at: "ProximalState", free: IndexArray) -> list[IndexArray]:
-    """Return sets of entries to try, the larger first."""
+def _candidates(objective: Problem, at: "ProximalState", free: IndexArray) -> list[tuple[IndexArray, bool]]:
+    """Return sets of entries to try, the larger first, and whether they are too many for a matrix."""
     if objective.n_params <= FEW_ENTRIES:
-        return [np.arange(objective.n_params)]
+        return [(np.arange(objective.n_params), False)]
     chosen = np.zeros(objective.n_params, np.bool_)
     chosen[at.support] = chosen[objective.n_weights :] = True
     most = max(MOST_NEW, NEW_SHARE * len(at.support))
@@ -124,12 +133,21 @@ def _candidates(objective: Problem, at: "ProximalState", free: IndexArray) -> li
     near[: objective.n_weights] |= objective.penalty.near(objective.split(at.smooth_grad)[0], NEAR).ravel()
     near[free] = True
     if np.count_nonzero(near) - np.count_nonzero(chosen) <= most:
-        return [np.flatnonzero(near), free]
+        return [(np.flatnonzero(near), False), (free, False)]
     new = free[~chosen[free]]
     if len(new) > most:
         new = new[np.argpartition(-np.abs(at.grad[new]), most)[:most]]
     chosen[new] = True
-    return [np.flatnonzero(chosen)]
+    return [(np.flatnonzero(near), True), (np.flatnonzero(chosen), False)]
+
+
+def _of_all_outputs(objective: Problem, entries: IndexArray) -> IndexArray:
+    """Return the entries, and with one of a feature those for all outputs."""
+    n_outputs, n_features = objective.shape
+    n_weights = objective.n_weights
+    features = np.unique(entries[entries < n_weights] % n_features)
+    of_W = (features + n_features * np.arange(n_outputs)[:, None]).ravel()
+    return np.append(of_W, np.arange(n_weights, objective.n_params))
 
 
 def _sets(objective: Problem, penalty: EntryPenalty) -> IndexArray | None:
@@ -139,7 +157,6 @@ def _sets(objective: Problem, penalty: EntryPenalty) -> IndexArray | None:
     n_outputs, n_features = objective.shape
     of_W = penalty.entries < objective.n_weights
     input_of = np.where(of_W, penalty.entries % n_features, n_features)
-    order = np.argsort(input_of, kind="stable")
-    _, first, counts = np.unique(input_of[order], return_index=True, return_counts=True)
-    whole = first[counts == n_outputs]
+    order, counts = np.argsort(input_of, kind="stable"), np.bincount(input_of)
+    whole = (np.cumsum(counts) - counts)[counts == n_outputs]
     return np.ascontiguousarray(order[whole[:, None] + np.arange(n_outputs)])

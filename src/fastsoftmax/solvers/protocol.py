@@ -98,7 +98,7 @@ class Problem(Objective, Protocol):
         """Approximate the Hessian at theta, where the gradient is grad: some passes."""
 
     def plan_block(self, n_entries: int, n_features: int) -> Any:
-        """Return how `block` of entries of so many features is made, with attributes as_matrix and is_cheap.
+        """Return how `block` of entries of so many features is made, with as_matrix, is_cheap and is_sparse.
 
         None where it is not worth its cost.
         """
@@ -106,7 +106,7 @@ class Problem(Objective, Protocol):
     def block(self, theta: Float64Array, entries: IndexArray, plan: Any, damping: float) -> Any:
         """Hessian at theta on some entries, of all rows or of a sample, and damping times second moments: some passes.
 
-        As a matrix, or as a tuple that `descend_samples` of the compiled module knows.
+        As a matrix, or as a tuple that `descend_samples` or `minimize_rows` of the compiled module knows.
         """
 
     def diagonal(self, theta: Float64Array) -> Float64Array:

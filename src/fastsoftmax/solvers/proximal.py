@@ -17,7 +17,7 @@ from .lbfgs import STALE, has_fallen
 from .line_search import MAX_TRIALS, ROUNDING, SUFFICIENT_DECREASE
 from .loop import NO_PROGRESS, Lowest, State
 from .protocol import Problem
-from .quadratic import PairsModel, QuadraticModel
+from .quadratic import Model, PairsModel
 
 # The pairs may hold 50 million numbers (400 MB) together; at least 5 pairs are kept even if that is more.
 MAX_NUMBERS, MIN_MEMORY = 50_000_000, 5
@@ -81,6 +81,8 @@ class ProximalState(State):
         if self.block is None:
             return np.nan
         if not self.found:
+            if self.block.plan.is_sparse:
+                return np.nan  # without a step nothing tells
             model = self.block.model(self)
             model.minimize(LEAST_ACCURACY if self.block.plan.as_matrix else MOST_ACCURACY)
             self.found.append(-model.fall())
@@ -155,6 +157,9 @@ class ProximalNewton:
         block.learn(s, y, state.loss - found.loss, -model.fall())
         left = largest(found.grad) / largest(state.grad)
         block.wrong |= left > SLOW
+        if block.plan.is_sparse and left < 1:
+            # Near the minimum, what is left of the fall is as the square of what is left of the gradient.
+            found.found.append(-model.fall() * left**2 / (1 - left**2))
         trust = state.trust * (MORE if found.step_size == 1 else max(found.step_size, LEAST))
         return replace(found, trust=trust, accuracy=min(max(left**2, LEAST_ACCURACY), MOST_ACCURACY))
 
@@ -179,9 +184,7 @@ class ProximalNewton:
         found = self._advance(objective, state, model, PAIRS_ACCURACY)
         return None if found is None else self._paired(state, found)
 
-    def _advance(
-        self, objective: Problem, state: ProximalState, model: QuadraticModel, accuracy: float
-    ) -> ProximalState | None:
+    def _advance(self, objective: Problem, state: ProximalState, model: Model, accuracy: float) -> ProximalState | None:
         """Return the state at the model's minimum or on the line to it, or None if no step there lowers F enough."""
         entries, start, slopes = model.penalty.entries, model.start, model.grad
         end = model.minimize(accuracy)

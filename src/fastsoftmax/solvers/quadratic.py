@@ -26,12 +26,16 @@ from ..runtime.override import override
 from ..runtime.precision import Precision
 from ..runtime.vectors import dot, largest
 
-# A Newton step costs as much as about n/4 sweeps of n coordinates, and some microseconds; 40 of them suffice.
+# A Newton step costs as much as about n/4 sweeps of n coordinates, and some microseconds; 40 rounds of both suffice.
 SWEEPS, SWEEPS_SHARE, ROUNDS = 20, 4, 40
+
+# Up to 100 Newton steps follow each other, as long as entries stop at their kinks: sweeps in between would crawl where
+# columns are nearly alike.
+STEPS = 100
 
 # By rows, with no Newton step to follow, 100 sweeps suffice, as does one that gains 1 % of what all before have.
 ROWS_SWEEPS, LEAST_GAIN = 100, 1e-2
-STALLED = 1e-6  # end if a round lowers Q by no more than this share of what it has fallen: what is left is rounding
+STALLED = 1e-6  # end if a round or step lowers Q by no more than this share of what all have: what is left is rounding
 MAX_HALVINGS = 8  # of a Newton step
 
 # Nowhere does a Hessian of softmax tell of logits much farther than this.
@@ -45,13 +49,13 @@ RIDGE = 1e-6
 FLAT = 1e-6
 
 
-class QuadraticModel(ABC):
-    """Q at a point u that moves from w to near the minimum.
+class Model(ABC):
+    """What takes the place of the smooth part of F, plus the penalty, at a point u that moves from w to its minimum.
 
     Parameters
     ----------
     grad, start : (n,)
-        g and w.
+        The smooth part's gradient at w, and w.
     penalty : EntryPenalty
         P on these entries.
     """
@@ -62,19 +66,14 @@ class QuadraticModel(ABC):
 
     @abstractmethod
     def minimize(self, accuracy: float) -> Float64Array:
-        """Return u at which Q's subgradient is at most `accuracy` times that at w, or to rounding, with Q(u) ≤ Q(w)."""
+        """Return u whose subgradient is at most `accuracy` times that at w, or to rounding, and no higher than w."""
 
     @abstractmethod
-    def _curved(self, d: Float64Array) -> float:
-        """dᵀ B d for d = u − w."""
-
     def fall(self) -> float:
-        """Q(u) − Q(w), which is not positive."""
-        d = self.u - self.start
-        return dot(self.grad, d) + 0.5 * self._curved(d) + self.penalty.change(self.start, self.u)
+        """How far it changes from w to u, which is not positive."""
 
 
-class NewtonModel(QuadraticModel):
+class QuadraticModel(Model):
     """Q, whose B can be inverted on some entries: sweeps and Newton steps alternate."""
 
     sweeps: int  # before a Newton step
@@ -92,8 +91,9 @@ class NewtonModel(QuadraticModel):
         return self.u
 
     @override
-    def _curved(self, d: Float64Array) -> float:
-        return dot(self.change(d), d)
+    def fall(self) -> float:
+        d = self.u - self.start
+        return dot(self.grad, d) + 0.5 * dot(self.change(d), d) + self.penalty.change(self.start, self.u)
 
     @abstractmethod
     def change(self, d: Float64Array) -> Float64Array:
@@ -120,23 +120,32 @@ class NewtonModel(QuadraticModel):
         """Return the solution of (B + extra) x = slopes in the free entries alone, or None if there is none."""
 
     def _newton(self) -> None:
-        """Minimise over the entries near which P has a gradient, as far as that holds."""
+        """Minimise over the entries near which P has a gradient, and again without those that stop at their kinks."""
+        total = 0.0
+        for _ in range(STEPS):
+            gain, is_whole = self._newton_step()
+            total += gain
+            if is_whole or gain <= STALLED * total:
+                break
+
+    def _newton_step(self) -> tuple[float, bool]:
+        """Take one step to that minimum, or as far as no entry changes its sign; return how far Q falls, and which."""
         slopes, u, penalty = self._slopes(), self.u, self.penalty
         least = penalty.least(slopes, u)
         free = penalty.smooth_at(u, least)
-        if not len(free):
-            return
-        step = self._solve(free, least[free], penalty.curvature(u, free))
+        step = self._solve(free, least[free], penalty.curvature(u, free)) if len(free) else None
         if step is None:
-            return
+            return 0.0, True
         whole = np.zeros_like(u)
         whole[free] = -step
         for moved in self._trials(whole):
             d = moved - u
             change = self.change(d)
-            if dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved) < 0:
+            gain = -(dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved))
+            if gain > 0:
                 self._move(moved, change)
-                return
+                return gain, bool((moved == u + whole).all())
+        return 0.0, True
 
     def _trials(self, step: Float64Array) -> Iterator[Float64Array]:
         """Yield points to try: u + t · step with t from 1 down, where entries stop at their kinks, then the first kink.
@@ -150,7 +159,7 @@ class NewtonModel(QuadraticModel):
             yield self.penalty.toward(self.u, self.u + t * (1 + np.finfo(np.float64).eps) * step)
 
 
-class MatrixModel(NewtonModel):
+class MatrixModel(QuadraticModel):
     """Q with B, (n, n), symmetric.
 
     Parameters
@@ -242,7 +251,7 @@ class MatrixModel(NewtonModel):
         return self.u
 
 
-class RowsModel(QuadraticModel):
+class RowsModel(Model):
     """Q with the Hessian of rows, which each sweep reads; it has sweeps alone.
 
     An entry moves no logit by more than trust · MOST_LOGIT. Where all samples of a rare feature are sure of their
@@ -286,11 +295,13 @@ class RowsModel(QuadraticModel):
         return self.u
 
     @override
-    def _curved(self, d: Float64Array) -> float:
-        return float(np.einsum("ki,ki,ki->", self.hessian.mass, self.v - self.t, self.v)) + dot(self.hessian.l2 * d, d)
+    def fall(self) -> float:
+        d = self.u - self.start
+        curved = float(np.einsum("ki,ki,ki->", self.hessian.mass, self.v - self.t, self.v))
+        return dot(self.grad + 0.5 * self.hessian.l2 * d, d) + 0.5 * curved + self.penalty.change(self.start, self.u)
 
 
-class PairsModel(NewtonModel):
+class PairsModel(QuadraticModel):
     """Q with B = D − P M⁻¹ Pᵀ.
 
     Parameters

@@ -93,6 +93,11 @@ class Features(ABC):
     def columns(self, columns: IndexArray) -> "Features":
         """Copy some of the features, named by ascending indices."""
 
+    @property
+    def n_stored(self) -> int:
+        """How many values `stored_columns` returns: fewer than all where it leaves out zeros."""
+        return len(self) * self.shape[1]
+
     def stored_columns(self) -> tuple[Float64Array, IndexArray | None, IndexArray | None]:
         """Return X by columns in float64: values, one column after the other, and as in CSC their rows and indptr.
 
@@ -224,3 +229,9 @@ class Features(ABC):
         if self.scale is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 np.multiply(grad.W, self.scale, out=grad.W, casting="same_kind")
+
+
+def by_columns(matrix: Any) -> tuple[Float64Array, IndexArray, IndexArray]:
+    """Return the values of a sparse matrix column by column, in float64, their rows, and where each column begins."""
+    columns = matrix.tocsc()
+    return columns.data.astype(np.float64), columns.indices.astype(np.intp), columns.indptr.astype(np.intp)

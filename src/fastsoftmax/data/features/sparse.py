@@ -13,7 +13,7 @@ from ...runtime.precision import Precision
 from ...runtime.vectors import add_scaled, project
 from ..arguments import C_TYPE, in_dtype, overflow_shows
 from ..samples import Samples
-from .base import Features, Parameters, PassOptions
+from .base import Features, Parameters, PassOptions, by_columns
 
 # Entries that are looked at to cut the features into stripes.
 SAMPLED_ENTRIES = 4096
@@ -76,12 +76,14 @@ class CsrFeatures(Features):
     def columns(self, columns: IndexArray) -> "CsrFeatures":
         return CsrFeatures(self.matrix[:, columns], *self._factors(columns))
 
+    @property
+    @override
+    def n_stored(self) -> int:
+        return self.n_entries if self.shift is None else super().n_stored
+
     @override
     def stored_columns(self) -> tuple[Float64Array, IndexArray | None, IndexArray | None]:
-        if self.shift is not None:
-            return super().stored_columns()
-        matrix = self._scaled.tocsc()
-        return matrix.data.astype(np.float64), matrix.indices.astype(np.intp), matrix.indptr.astype(np.intp)
+        return by_columns(self._scaled) if self.shift is None else super().stored_columns()
 
     @override
     @overflow_shows
