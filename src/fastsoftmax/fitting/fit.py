@@ -95,8 +95,8 @@ def fit(
         step's, or one found by the curvature of the first mini-batch.
     tol : float
         Converged when no entry of ∂F is larger in absolute value and, with "auto" and "preconditioned-lbfgs", the
-        estimated distance to the minimum is at most tol · F. With an L1 penalty or bounds ∂F is the subgradient of
-        least norm, of which no entry may be larger than a twentieth of l1 either, and the distance is estimated where
+        estimated distance to the minimum is at most tol · F. With an L1 penalty or bounds ∂F is the minimum-norm
+        subgradient, of which no entry may be larger than a twentieth of l1 either, and the distance is estimated where
         the Hessian is at hand. `distance` and `duality_gap` tell what that is worth.
     max_iter : int
     sample_weight : array_like of shape (n_samples,), optional
