@@ -82,9 +82,9 @@ class OutputsFamily(Family):
             raise ValueError(f"{name} must have {n_outputs} columns, one an output, found shape {values.shape}")
         targets = in_dtype(matrix, dtype)
         check_finite(name, targets if values.ndim == 2 else targets[:, 0])
-        bad = np.argwhere(self.outside(targets))
-        if len(bad):
-            row, column = bad[0]
+        outside = self.outside(targets)
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
             where = f"row {row}, column {column}" if values.ndim == 2 else f"row {row}"
             raise ValueError(f"{name} must hold {what}, found {matrix[row, column]} at {where}")
         return Samples(None, targets, targets.shape[1], parameter=self.parameter)
