@@ -360,6 +360,15 @@ class Objective:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F."""
         most = self.loss.family.max_curvature
         assert most is not None
+        return self._with_curvature(most)
+
+    def likely_curvature(self) -> float:
+        """Return `curvature_bound`, or, of a family that has none, an estimate of it from the mean of y."""
+        family = self.loss.family
+        bound = family.max_curvature
+        return self._with_curvature(family.likely_curvature(self.loss.samples) if bound is None else bound)
+
+    def _with_curvature(self, most: float) -> float:
         return 2 * most * half_gram_bound(self.loss) + float(np.max(self.penalty.l2_of_features))
 
     @overflow_shows
