@@ -21,6 +21,7 @@ from .solvers import SGD
 
 if TYPE_CHECKING:
     from . import chunks
+    from .estimators.generalized_linear_cv import GeneralizedLinearRegressionCV
     from .estimators.multilabel import MultilabelRegression
     from .estimators.regressions import (
         GammaRegression,
@@ -38,6 +39,7 @@ __all__ = [
     "FitResult",
     "GammaRegression",
     "GaussianRegression",
+    "GeneralizedLinearRegressionCV",
     "MultilabelRegression",
     "NegativeBinomialRegression",
     "PathResult",
@@ -69,6 +71,7 @@ __all__ = [
 _ESTIMATORS = {
     "GammaRegression": "regressions",
     "GaussianRegression": "regressions",
+    "GeneralizedLinearRegressionCV": "generalized_linear_cv",
     "MultilabelRegression": "multilabel",
     "NegativeBinomialRegression": "regressions",
     "PoissonRegression": "regressions",

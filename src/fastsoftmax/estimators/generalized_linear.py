@@ -97,7 +97,7 @@ class GeneralizedLinearModel(LinearEstimator):
             tol=self.tol,
             max_iter=self.max_iter,
             sample_weight=weights,
-            offset=_as_columns(offset),
+            offset=as_columns(offset),
             init=self._warm_start(1 if y.ndim == 1 else y.shape[1]),
             fit_intercept=self.fit_intercept,
             callback=line,
@@ -134,7 +134,7 @@ class GeneralizedLinearModel(LinearEstimator):
             random=random,
             l2=self.alpha,
             sample_weight=weights,
-            offset=_as_columns(offset),
+            offset=as_columns(offset),
             mean_weight=weight / n_samples,
             init=None if first else self._start(),
             fit_intercept=self.fit_intercept,
@@ -182,13 +182,13 @@ class GeneralizedLinearModel(LinearEstimator):
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
         logits = decision_function(X, *self._coefficients(), num_threads=self._num_threads())
-        return logits if offset is None else logits + _as_columns(offset)
+        return logits if offset is None else logits + as_columns(offset)
 
     def _means(self, X: Any, offset: Any = None) -> FloatArray:
         """Means of y, (n_samples, n_outputs)."""
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
-        options = {"offset": _as_columns(offset), "num_threads": self._num_threads()}
+        options = {"offset": as_columns(offset), "num_threads": self._num_threads()}
         return predict_mean(X, *self._coefficients(), family=self._fitted_family, **options)
 
     def _checked_weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
@@ -324,6 +324,6 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         return tags
 
 
-def _as_columns(offset: Any) -> Any:
+def as_columns(offset: Any) -> Any:
     """Return an offset with a column for each output; that of one output may be a vector."""
     return offset if offset is None or np.ndim(offset) != 1 else np.asarray(as_local("offset", offset))[:, None]
