@@ -7,11 +7,14 @@ import numpy as np
 import typer
 
 from ..export.c import holds_c, save_c
-from ..export.onnx import holds_onnx, save_onnx
+from ..export.c_means import save_c_means
+from ..export.onnx import holds_onnx, save_onnx, save_onnx_means
 from ..export.sql import holds_sql, save_sql
+from ..export.sql_means import save_sql_means
 from ..files.data_file import read_table
-from ..files.model_file import load_classifier
+from ..files.model_file import load_model
 from ..files.outputs import Kind, check_output
+from ..files.regression_model import RegressionModel
 from .metrics import class_indices
 from .options import FITTED, FORCE, TARGET, check_choice, sources_of
 
@@ -76,8 +79,10 @@ def export_command(
         raise ValueError(f"--data measures the loss of --dtype int8 alone, found {dtype!r}")
     read = [] if data is None else sources_of(data, target)
     check_output("--out", out, KINDS[format], sources=(model, *read), force=force)
-    fitted = load_classifier(model)
-    if format == "onnx":
+    fitted = load_model(model)
+    if isinstance(fitted, RegressionModel):
+        _export_means(fitted, format, out, dtype, name, table, column)
+    elif format == "onnx":
         save_onnx(out, fitted, center=None, dtype=dtype or "float64")
     elif format == "c":
         X = labels = None
@@ -86,7 +91,29 @@ def export_command(
             X, labels = samples.X, class_indices(np.asarray(samples.y), fitted.classes)
         save_c(out, fitted, center=None, dtype=dtype or "float32", name=name or "model", X=X, labels=labels)
     else:
-        if table is None:
-            raise ValueError("--table must be given for --format sql")
-        save_sql(out, fitted, table, column or ())
+        save_sql(out, fitted, _given(table), column or ())
     typer.echo(f"wrote {out}")
+
+
+def _export_means(
+    fitted: RegressionModel,
+    format: str,
+    out: Path,
+    dtype: str | None,
+    name: str | None,
+    table: str | None,
+    column: list[str] | None,
+) -> None:
+    """Write the means of a regression."""
+    if format == "onnx":
+        save_onnx_means(out, fitted, dtype=dtype or "float64")
+    elif format == "c":
+        save_c_means(out, fitted, dtype=dtype or "float32", name=name or "model")
+    else:
+        save_sql_means(out, fitted, _given(table), column or ())
+
+
+def _given(table: str | None) -> str:
+    if table is None:
+        raise ValueError("--table must be given for --format sql")
+    return table

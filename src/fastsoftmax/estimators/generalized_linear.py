@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..data.arguments import refuse_masked
+from ..export.sklearn_means import regressor
 from ..families import Gaussian, NegativeBinomial, OutputsFamily
 from ..fitting.fit import fit
 from ..fitting.goodness import explained_deviance
@@ -24,7 +25,8 @@ from ..fitting.solving import SOLVERS
 from ..fitting.stream import fit_chunk
 from ..runtime.arrays import FloatArray
 from ..solvers import SGD
-from .base import LinearEstimator, dtype_of, shortfall
+from .base import dtype_of, shortfall
+from .exporting_means import ExportableMeans
 from .progress import ProgressLine
 from .sklearn_input import as_local, as_weights
 from .softmax_regression import Stream
@@ -49,7 +51,7 @@ def serves_streams(estimator: "GeneralizedLinearModel") -> bool:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GeneralizedLinearModel(LinearEstimator):
+class GeneralizedLinearModel(ExportableMeans):
     """Parameters, and a fit to targets that are already numbers."""
 
     alpha: float = 1.0
@@ -305,6 +307,25 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         logits = self._logits(X, offset)
         weights = self._checked_weights(sample_weight, logits)
         return explained_deviance(self._fitted_family, self._as_targets(y), logits, weights)
+
+    def to_sklearn(self) -> Any:
+        """Return scikit-learn's own regressor with the coefficients of this one.
+
+        PoissonRegressor, GammaRegressor, TweedieRegressor or ElasticNet; of several outputs, a MultiOutputRegressor of
+        the first three. It takes the parameters that it has in common with this one. What only this one has is in the
+        coefficients, but a new fit would not know it.
+
+        Raises
+        ------
+        ValueError
+            If scikit-learn has no class for the family, as for the negative binomial.
+        """
+        check_is_fitted(self)
+        W, b = self._coefficients()
+        parameters = {name: getattr(self, name) for name in ("alpha", "fit_intercept", "tol", "max_iter")}
+        coef, intercept = (W[0], b[0]) if self._is_single else (W, b)
+        names = getattr(self, "feature_names_in_", None)
+        return regressor(self._fitted_family, parameters, self.l1_ratio, coef, intercept, self.n_iter_, names)
 
     def _as_targets(self, y: Any) -> np.ndarray:
         refuse_masked("y", y)

@@ -1,17 +1,22 @@
 """MultilabelRegression: a logistic regression for each label, all of them in one pass."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..data.arguments import refuse_masked
+from ..export.sklearn import logistic_regression
 from ..families import Bernoulli, OutputsFamily
+from ..files.regression_model import RegressionModel
 from .generalized_linear import GeneralizedLinearModel, serves_streams
 from .sklearn_input import as_local, check_labels
 
@@ -136,6 +141,34 @@ class MultilabelRegression(ClassifierMixin, GeneralizedLinearModel):
         if means.shape[1] == 1:
             return np.hstack([1 - means, means])
         return means / means.sum(axis=1, keepdims=True)
+
+    def to_sklearn(self) -> OneVsRestClassifier:
+        """Return scikit-learn's OneVsRestClassifier of LogisticRegression with the coefficients of this classifier."""
+        check_is_fitted(self)
+        W, b = self._coefficients()
+        parameters = {
+            "C": 1 / (self.alpha * self._stream.weight) if self.alpha else np.inf,
+            **{name: getattr(self, name) for name in ("fit_intercept", "tol", "max_iter")},
+        }
+        fitted = OneVsRestClassifier(LogisticRegression(**parameters))
+        ones = [
+            logistic_regression(parameters, w[None], intercept[None], np.array([0, 1]), self.n_iter_, None)
+            for w, intercept in zip(W, b, strict=True)
+        ]
+        binarizer = deepcopy(self._binarizer).set_params(sparse_output=True)
+        fitted.estimators_, fitted.label_binarizer_, fitted.classes_ = ones, binarizer, self.classes_.copy()
+        fitted.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            fitted.feature_names_in_ = self.feature_names_in_.copy()
+        return fitted
+
+    def _model(self) -> RegressionModel:
+        model = super()._model()
+        if not self._is_multilabel:
+            raise ValueError(
+                "labels of classes leave Python by to_sklearn, or from SoftmaxRegression, found no indicators"
+            )
+        return model
 
     @property
     def _is_multilabel(self) -> bool:
