@@ -26,6 +26,7 @@ from ..fitting.stream import fit_chunk
 from ..runtime.arrays import FloatArray
 from ..solvers import SGD
 from .base import dtype_of, shortfall
+from .classifier import total_of
 from .exporting_means import ExportableMeans
 from .progress import ProgressLine
 from .sklearn_input import as_local, as_weights
@@ -86,6 +87,7 @@ class GeneralizedLinearModel(ExportableMeans):
 
     def _fit_targets(self, X: Any, y: np.ndarray, weights: np.ndarray | None, offset: Any) -> None:
         """Fit to y, (n_samples,) or (n_samples, n_outputs), and set the fitted attributes."""
+        total = float(len(y)) if weights is None else total_of(weights)
         line = ProgressLine() if self.verbose else None
         result = fit(
             X,
@@ -111,7 +113,7 @@ class GeneralizedLinearModel(ExportableMeans):
         self.result_, self._fitted_family = result, result.family
         self._set_coefficients(result.W, result.b, y.ndim == 1, dtype_of(X))
         self.n_iter_ = result.n_iter
-        self._stream = Stream(len(y), len(y) if weights is None else weights.sum())
+        self._stream = Stream(len(y), total)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
         if missed := shortfall(result):
@@ -123,7 +125,8 @@ class GeneralizedLinearModel(ExportableMeans):
         is_single = y.ndim == 1 if first else self._is_single
         n_outputs = (1 if y.ndim == 1 else y.shape[1]) if first else len(self._coefficients()[0])
         seen = getattr(self, "_stream", None) or Stream(0, 0.0)
-        n_samples, weight = seen.n_samples + len(y), seen.weight + (len(y) if weights is None else weights.sum())
+        n_samples = seen.n_samples + X.shape[0]
+        weight = seen.weight + (X.shape[0] if weights is None else total_of(weights))
         random = np.random.default_rng(0) if seen.random is None else seen.random
         settings, family = (self.fit_intercept,), self._family()
         walk, W, b = fit_chunk(

@@ -115,7 +115,8 @@ class OutputsFamily(Family):
         """Return the weighted mean of y, (n_outputs,), or another one near it that has a finite logit."""
         assert samples.targets is not None
         weight = _weights_of(samples)
-        return self.inside(np.asarray(weight @ samples.targets.astype(np.float64)) / weight.sum(), len(weight))
+        # Shares of the weights, since a sum of large y may overflow.
+        return self.inside(np.asarray(weight / weight.sum() @ samples.targets.astype(np.float64)), len(weight))
 
     @override
     def likely_curvature(self, samples: Samples) -> float:
