@@ -18,9 +18,9 @@ from .slots cimport add_sums
 from .tile cimport make_block
 
 cdef enum:
-    GRAM_TILES = 4          # tiles that are added to the sums at a time: these are read from memory and written back once
+    GRAM_TILES = 4      # tiles that are added to the sums at a time: these are read from memory and written back once
     GRAM_ALONE = 1 << 20    # multiply-adds between two waits of all threads below which one is as fast: some 50 µs
-    GRAM_FLUSH = 16         # tiles that are summed in float32 before the sums are added to those in float64
+    GRAM_FLUSH = 16     # tiles that are summed in float32 before the sums are added to those in float64
 
 cdef struct Gram:               # a pass
     Features X
