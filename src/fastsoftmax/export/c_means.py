@@ -10,7 +10,7 @@ from .c import MARK, check_name, of_matrix, of_vector, real_of
 from .inverse_links import INVERSE_LINKS
 
 FRAME = """\
-{mark} {version}: {family} regression, {n_outputs} outputs, {n_features} features.
+{mark} {version}: {family} regression, {n_features} features; outputs: {n_outputs}.
  *
  * x holds the features of one sample, in the order of training, as numbers that are finite. The function allocates
  * nothing, keeps no state and may run in any number of threads. It needs math.h alone (link with -lm). Where it is

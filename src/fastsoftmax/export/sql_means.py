@@ -12,7 +12,7 @@ from .sql import MARK, check_outputs, check_table, in_brackets, literal, quoted
 MEAN = "mean"
 
 FRAME = """\
-{mark} {version}: {family} regression, {n_outputs} outputs, {n_features} features.
+{mark} {version}: {family} regression, {n_features} features; outputs: {n_outputs}.
 -- For each row of the table, in its order: the mean of each output. It is NULL where a feature is NULL.
 WITH
 fastsoftmax_samples AS (
