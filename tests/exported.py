@@ -1,7 +1,9 @@
-"""Classifiers whose exports must predict as they do, with samples."""
+"""Classifiers whose exports must predict as they do, with samples; and what runs exports in C and in SQL."""
 
 import copy
+import ctypes
 import functools
+import subprocess
 from typing import NamedTuple
 
 import numpy as np
@@ -78,3 +80,24 @@ def bytes_of_digits(dtype=np.uint8):
 
 
 CASES = (two_classes, digits, thousand_classes, far_from_zero)
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")
+COMPILERS = {"c": ("gcc", "-std=c99"), "c++": ("g++", "-x", "c++", "-std=c++11")}
+
+
+def compiled(path, language="c", *flags):
+    library = path.with_suffix(f".{language}.so")
+    command = [*COMPILERS[language], *WARNINGS, *flags, "-shared", "-fPIC", "-o", library, path, "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(library)
+
+
+def quoted(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def stored(database, table, names, X):
+    database.execute(f"CREATE TABLE {quoted(table)} ({', '.join(map(quoted, names))})")
+    rows = X.astype(np.float64).tolist()
+    database.executemany(f"INSERT INTO {quoted(table)} VALUES ({', '.join('?' * len(names))})", rows)

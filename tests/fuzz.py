@@ -1,7 +1,7 @@
 """Random calls of every public function: each succeeds and agrees with the reference, or says what is wrong.
 
     python tests/fuzz.py --seconds 600 --seed 0        many calls
-    python tests/fuzz.py --seconds 600 --only c        of the functions in C, or: --only python
+    python tests/fuzz.py --seconds 600 --only c        of the functions in C, or: --only python, families
     python tests/fuzz.py --seed 0 --case 1234          one of them again
 
 A call may raise a ValueError or a TypeError that names an argument. If all its arguments are valid and of moderate size
@@ -26,17 +26,24 @@ import numpy as np
 import scipy.sparse as sp
 from fuzz_capi import C_FUNCTIONS, CCall
 from fuzz_entries import FUNCTIONS
+from fuzz_families import FAMILIES
 from fuzz_fits import FITS
 from fuzz_values import WILD, Draw
 
 NAMES = (
     "X W b y logits sample_weight offset scale shift init l2 l1 l2s l1s num_threads precision solver learning_rate tol "
-    "max_iter callback random_state fit_intercept C Cs cv l1_ratio l1_ratios n_jobs classes class_weight standardize"
+    "max_iter callback random_state fit_intercept C Cs cv l1_ratio l1_ratios n_jobs classes class_weight standardize "
+    "family link alpha alphas power dispersion label_smoothing temperature ignore_index reduction chunks"
 )
 NAMED = re.compile(rf"\b({'|'.join(NAMES.split())})\b")
 SLOWEST = 60  # seconds
 FOUND = 3  # exit code of a child that did not crash, and found something
-GROUPS = {"all": (*FUNCTIONS, *FITS, *C_FUNCTIONS), "python": (*FUNCTIONS, *FITS), "c": C_FUNCTIONS}
+GROUPS = {
+    "all": (*FUNCTIONS, *FITS, *FAMILIES, *C_FUNCTIONS),
+    "python": (*FUNCTIONS, *FITS, *FAMILIES),
+    "families": FAMILIES,
+    "c": C_FUNCTIONS,
+}
 
 
 class Finding(Exception):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .estimators.displays.coefficients import CoefficientDisplay
     from .estimators.displays.paths import PathDisplay
     from .estimators.displays.reliability import ReliabilityDisplay
+    from .estimators.generalized_linear_cv import GeneralizedLinearRegressionCV
     from .estimators.multilabel import MultilabelRegression
     from .estimators.regressions import (
         GammaRegression,
@@ -44,6 +45,7 @@ __all__ = [
     "FitResult",
     "GammaRegression",
     "GaussianRegression",
+    "GeneralizedLinearRegressionCV",
     "MultilabelRegression",
     "NegativeBinomialRegression",
     "PathDisplay",
@@ -81,6 +83,7 @@ _ESTIMATORS = {
     "CoefficientDisplay": "displays.coefficients",
     "GammaRegression": "regressions",
     "GaussianRegression": "regressions",
+    "GeneralizedLinearRegressionCV": "generalized_linear_cv",
     "MultilabelRegression": "multilabel",
     "NegativeBinomialRegression": "regressions",
     "PathDisplay": "displays.paths",

@@ -1,10 +1,13 @@
 """The command line with families other than softmax."""
 
 import re
+import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import one_line, run, succeed
+from tolerances import EXPORT
 
 import fastsoftmax as fs
 from fastsoftmax.files import data_file, model_file
@@ -89,7 +92,34 @@ def test_a_target_must_hold_numbers(claims, tmp_path):
 
 def test_what_only_softmax_has(claims):
     succeed("fit", "claims.csv", "--target", "claims", "--family", "poisson")
-    failed = run("export", "model.safetensors", "--format", "c", "--out", "m.c")
-    assert "must hold a softmax regression, found one of family 'poisson'" in one_line(failed.stderr)
+    failed = run("export", "model.safetensors", "--format", "c", "--dtype", "int8", "--out", "m.c")
+    assert "dtype must be one of float32, float64, found 'int8'" in one_line(failed.stderr)
     failed = run("evaluate", "model.safetensors", "claims.csv", "--target", "claims", "--plot", "p.png")
     assert "--plot is for softmax models" in one_line(failed.stderr)
+
+
+def test_a_regression_is_exported(claims):
+    X, _ = claims
+    succeed("fit", "claims.csv", "--target", "claims", "--family", "poisson")
+    model = model_file.load_model("model.safetensors")
+    for format, options in (("sql", ("--table", "claims", "--column", "claims")), ("c", ("--dtype", "float64"))):
+        succeed("export", "model.safetensors", "--format", format, "-o", f"m.{format}", *options)
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE claims (age REAL, power REAL, area REAL, claims REAL)")
+    database.executemany("INSERT INTO claims VALUES (?, ?, ?, 0)", X.tolist())
+    database.create_function("EXP", 1, np.exp)
+    found = np.array(database.execute(Path("m.sql").read_text()).fetchall())
+    np.testing.assert_allclose(found[:, 1], model.predict(X)[:, 0], rtol=EXPORT)
+    assert "void model_predict(const double *x, double *means);" in Path("m.c").read_text()
+    missing = run("export", "model.safetensors", "--format", "sql", "-o", "n.sql")
+    assert "--table must be given for --format sql" in one_line(missing.stderr)
+
+
+def test_a_regression_is_exported_as_onnx(claims):
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    X, _ = claims
+    succeed("fit", "claims.csv", "--target", "claims", "--family", "poisson")
+    succeed("export", "model.safetensors", "--format", "onnx", "-o", "m.onnx")
+    (means,) = runtime.InferenceSession("m.onnx").run(["mean"], {"X": X})
+    np.testing.assert_allclose(means, model_file.load_model("model.safetensors").predict(X), rtol=EXPORT)

@@ -8,24 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported import AWKWARD, CASES, digits, far_from_zero
+from exported import AWKWARD, CASES, COMPILERS, WARNINGS, compiled, digits, far_from_zero
 from tolerances import EXPORT
 
 import fastsoftmax as fs
 from fastsoftmax.export.quantized import quantize
 
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")
-COMPILERS = {"c": ("gcc", "-std=c99"), "c++": ("g++", "-x", "c++", "-std=c++11")}
-
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, ("gcc", "g++"))), reason="needs gcc and g++")
-
-
-def compiled(path, language="c", *flags):
-    library = path.with_suffix(f".{language}.so")
-    command = [*COMPILERS[language], *WARNINGS, *flags, "-shared", "-fPIC", "-o", library, path, "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return ctypes.CDLL(library)
 
 
 def predictions(library, X, n_classes, name="model"):

@@ -1,36 +1,13 @@
 """SQL: what SQLite selects is what the classifier predicts."""
 
-import math
 import sqlite3
 
 import numpy as np
 import pytest
-from exported import AWKWARD, CASES, bytes_of_digits, digits, far_from_zero
+from exported import AWKWARD, CASES, bytes_of_digits, digits, far_from_zero, stored
 from tolerances import EXPORT
 
 import fastsoftmax as fs
-
-
-def quoted(name):
-    return '"' + name.replace('"', '""') + '"'
-
-
-@pytest.fixture
-def database():
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.execute("SELECT EXP(1.0)")
-    except sqlite3.OperationalError:
-        # SQLite may be built without its mathematical functions.
-        connection.create_function("EXP", 1, lambda x: None if x is None else math.exp(x), deterministic=True)
-    yield connection
-    connection.close()
-
-
-def stored(database, table, names, X):
-    database.execute(f"CREATE TABLE {quoted(table)} ({', '.join(map(quoted, names))})")
-    rows = X.astype(np.float64).tolist()
-    database.executemany(f"INSERT INTO {quoted(table)} VALUES ({', '.join('?' * len(names))})", rows)
 
 
 @pytest.mark.parametrize("make", CASES)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import reference
 from scipy.optimize import approx_fprime, minimize
-from tolerances import DIFFERENCES, ESTIMATE
+from tolerances import DIFFERENCES, ESTIMATE, SAME
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MNIST = Path(os.environ.get("FASTSOFTMAX_TEST_DATA", "")) / "mnist.npz"
@@ -133,3 +133,43 @@ def test_attributes_that_decide_every_choice_have_no_estimate(monkeypatch):
     attributes[:, 1] = 1
     with pytest.raises((ValueError, np.linalg.LinAlgError)):
         choice.estimate(attributes, np.ones(3, int), max_iter=20)
+
+
+def test_ordered_classes_have_the_gradient_of_their_loss(monkeypatch):
+    ordinal = load("ordinal/ordinal", monkeypatch)
+    X, y = ordinal.simulate(50)
+    theta = np.r_[0.3, -0.2, 0.5, -0.7, 0.1, -0.4]
+    loss, grad = ordinal.loss_grad(theta, X, y)
+    cuts = ordinal.cuts_of(theta[3:])
+    below = 1 / (1 + np.exp((X @ theta[:3])[:, None] - cuts))
+    probabilities = np.diff(np.c_[np.zeros(50), below, np.ones(50)], axis=1)
+    assert loss == pytest.approx(-np.log(probabilities[np.arange(50), y]).mean(), rel=SAME)
+    steps = 1e-6 * np.eye(6)
+    differences = [
+        (ordinal.loss_grad(theta + h, X, y)[0] - ordinal.loss_grad(theta - h, X, y)[0]) / 2e-6 for h in steps
+    ]
+    np.testing.assert_allclose(grad, differences, rtol=0, atol=DIFFERENCES)
+    # Far from all cut points the logarithms stay finite.
+    assert np.isfinite(ordinal.loss_grad(np.r_[1e4 * theta[:3], theta[3:]], X, y)[0])
+
+
+def test_ordered_classes_are_those_of_statsmodels(monkeypatch):
+    ordered = pytest.importorskip("statsmodels.miscmodels.ordinal_model")
+    ordinal = load("ordinal/ordinal", monkeypatch)
+    X, y = ordinal.simulate()
+    found = ordinal.estimate(X, y)
+    model = ordered.OrderedModel(y, X, distr="logit")
+    theirs = model.fit(method="bfgs", disp=False, gtol=1e-8, maxiter=1000)
+    np.testing.assert_allclose(found.w, theirs.params[:3], atol=ESTIMATE)
+    np.testing.assert_allclose(found.cuts, model.transform_threshold_params(theirs.params)[1:-1], atol=ESTIMATE)
+    assert found.log_likelihood == pytest.approx(theirs.llf, rel=ESTIMATE)
+
+
+def test_weights_of_ordered_classes_are_repetitions(monkeypatch):
+    ordinal = load("ordinal/ordinal", monkeypatch)
+    X, y = ordinal.simulate(300)
+    weight = np.random.default_rng(1).integers(1, 4, len(y)).astype(float)
+    repeated = np.repeat(np.arange(len(y)), weight.astype(int))
+    weighted, plain = ordinal.estimate(X, y, weight), ordinal.estimate(X[repeated], y[repeated])
+    np.testing.assert_allclose(weighted.w, plain.w, atol=ESTIMATE)
+    np.testing.assert_allclose(weighted.cuts, plain.cuts, atol=ESTIMATE)

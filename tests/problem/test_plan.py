@@ -6,6 +6,11 @@ from problems import make_objective
 from sklearn.datasets import load_breast_cancer, load_digits
 
 import fastsoftmax as fs
+from fastsoftmax.data.features import bind_features
+from fastsoftmax.families import as_family
+from fastsoftmax.penalties import ElasticNet
+from fastsoftmax.problem.loss import Loss
+from fastsoftmax.problem.objective import Objective
 from fastsoftmax.problem.plan import BLOCK_PASSES, MAX_WHOLE, SMALL_BLOCK, plan
 from fastsoftmax.problem.sample import NEGLIGIBLE, Importance, draw, draw_sample
 
@@ -56,6 +61,26 @@ def test_the_weighty_rows_carry_nearly_everything():
     assert weightiest[: len(sample.X)].sum() >= (1 - NEGLIGIBLE) * weightiest.sum()
     assert weightiest[: len(sample.X) - 1].sum() < (1 - NEGLIGIBLE) * weightiest.sum()
     assert np.abs(sample.X[:, 0]).max() < np.abs(X[:, 0]).max() / 2
+
+
+def test_rows_of_an_importance_serve_while_they_tell_enough():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((30_000, 4))
+    y = rng.poisson(np.exp(X[:, 0]))
+    features = bind_features(X)
+    family = as_family("poisson")
+    objective = Objective(Loss(features, family.samples(y, len(X), X.dtype), family), ElasticNet(1e-3, 0.0))
+    grad = np.ones(objective.n_params)
+    theta = np.r_[1.0, 0.1, 0.0, 0.0, 0.0]
+    passes = []
+    for at in (theta, 1.05 * theta, -theta, theta):
+        before = objective.n_passes
+        curvature = objective.curvature(at, grad)
+        passes.append(objective.n_passes - before)
+        v = rng.standard_normal(objective.n_params)
+        np.testing.assert_allclose(curvature.solve(objective.hess_vec(at, v)), v, atol=0.2 * np.abs(v).max())
+    # An importance is a pass, and the means of the drawn rows are a sixth of one, of which the first begins another.
+    assert passes == [2, 0, 1, 1]
 
 
 def test_where_the_model_is_sure_of_all_rows_their_weights_decide():

@@ -9,7 +9,7 @@ from fastsoftmax.solvers.loop import State
 
 class Curvature:
     is_guess = is_exact = False
-    price, better_at = 1.0, np.inf
+    price, better_at, better_below = 1.0, np.inf, None
 
     def __init__(self, matrix):
         self.matrix = matrix
@@ -99,6 +99,30 @@ def test_the_curvature_is_renewed_by_the_distance_to_the_floor():
         minimize(problem, method, 100 * np.ones(6), tol=1e-10, max_iter=100)
         counts[floor] = problem.n_curvatures
     assert counts[-np.inf] > counts[-1e9] >= 1
+
+
+class Renewable(Quadratic):
+    """A quadratic whose curvature may be made anew after every pass, once the loss has fallen to a share of itself."""
+
+    def __init__(self, better_below):
+        super().__init__(height=1e3, floor=0.0)
+        self.better_below = better_below
+
+    def curvature(self, theta, grad):
+        made = super().curvature(theta, grad)
+        made.better_at, made.better_below = self.n_passes + 1, self.better_below
+        return made
+
+
+def test_a_curvature_is_made_anew_only_once_the_loss_has_fallen():
+    counts = []
+    for better_below in (None, 0.9, 1e-9):
+        problem = Renewable(better_below)
+        found = minimize(problem, LBFGS(preconditioned=True), 100 * np.ones(6), tol=1e-8, max_iter=100)
+        assert found.status == "converged"
+        counts.append(problem.n_curvatures)
+    always, fallen, never = counts
+    assert always > fallen > never
 
 
 def test_a_method_says_what_it_needs_and_a_problem_what_it_lacks():

@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from ..export.c import holds_c, save_c
-from ..export.onnx import holds_onnx, save_onnx
+from ..export.c_means import save_c_means
+from ..export.onnx import holds_onnx, save_onnx, save_onnx_means
 from ..export.sql import holds_sql, save_sql
-from ..files.model_file import load_classifier
+from ..export.sql_means import save_sql_means
+from ..files.model_file import load_model
 from ..files.outputs import Kind, check_output
+from ..files.regression_model import RegressionModel
 from .metrics import class_indices
 from .options import FITTED, FORCE, JSON, TARGET, check_choice, sources_of
 from .output import Report
@@ -77,13 +80,15 @@ def export_command(
         raise ValueError(f"--data measures the loss of --dtype int8 alone, found {dtype!r}")
     sources = [] if data is None else sources_of(data, target)
     check_output("--out", out, KINDS[format], sources=(model, *sources), force=force)
-    fitted = load_classifier(model)
+    fitted = load_model(model)
     if fitted.preprocessing is not None:
         raise ValueError(
             f"{model} prepares text or missing cells, which no export does; export a model of columns of numbers, or "
             "of what fastsoftmax.TablePreprocessor makes in Python"
         )
-    if format == "onnx":
+    if isinstance(fitted, RegressionModel):
+        _export_means(fitted, format, out, dtype, name, table, column)
+    elif format == "onnx":
         save_onnx(out, fitted, center=None, dtype=dtype or "float64")
     elif format == "c":
         X = labels = None
@@ -92,10 +97,32 @@ def export_command(
             X, labels = samples.X, class_indices(labels_of(samples), fitted.classes)
         save_c(out, fitted, center=None, dtype=dtype or "float32", name=name or "model", X=X, labels=labels)
     else:
-        if table is None:
-            raise ValueError("--table must be given for --format sql")
-        save_sql(out, fitted, table, column or ())
+        save_sql(out, fitted, _given(table), column or ())
     report = Report(as_json)
     report.tell(format=format)
     report.wrote(out)
     report.close()
+
+
+def _export_means(
+    fitted: RegressionModel,
+    format: str,
+    out: Path,
+    dtype: str | None,
+    name: str | None,
+    table: str | None,
+    column: list[str] | None,
+) -> None:
+    """Write the means of a regression."""
+    if format == "onnx":
+        save_onnx_means(out, fitted, dtype=dtype or "float64")
+    elif format == "c":
+        save_c_means(out, fitted, dtype=dtype or "float32", name=name or "model")
+    else:
+        save_sql_means(out, fitted, _given(table), column or ())
+
+
+def _given(table: str | None) -> str:
+    if table is None:
+        raise ValueError("--table must be given for --format sql")
+    return table

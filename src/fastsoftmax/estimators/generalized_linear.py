@@ -11,25 +11,50 @@ from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..data.arguments import refuse_masked
-from ..families import OutputsFamily
+from ..export.sklearn_means import regressor
+from ..families import Gaussian, NegativeBinomial, OutputsFamily
 from ..files.regression_model import RegressionModel
 from ..fitting.fit import fit
 from ..fitting.goodness import explained_deviance
 from ..fitting.passes import decision_function, predict_mean
 from ..fitting.result import FitResult
 from ..fitting.solving import SOLVERS
+from ..fitting.stream import fit_chunk
 from ..runtime.arrays import FloatArray
-from .base import LinearEstimator, dtype_of, shortfall
+from ..solvers import SGD
+from .base import dtype_of, shortfall
+from .classifier import total_of
+from .exporting_means import ExportableMeans
 from .progress import ProgressLine
 from .sklearn_input import as_local, as_weights
+from .softmax_regression import Stream
 from .spellings import SOLVERS_OF_SKLEARN, known_solver, with_note
 
 
+def serves_streams(estimator: "GeneralizedLinearModel") -> bool:
+    """Return true if partial_fit can serve the parameters, else raise AttributeError."""
+    family = estimator._family()
+    wanted = {
+        "solver": ('"auto" or "sgd"', estimator.solver in ("auto", "sgd"), estimator.solver),
+        "l1_ratio": ("0", not (estimator.l1_ratio and estimator.alpha), estimator.l1_ratio),
+        "penalty_factor": ("None", estimator.penalty_factor is None, estimator.penalty_factor),
+        "bounds": ("None", estimator.bounds is None, estimator.bounds),
+        # The curvature m² of that link differs too much between samples for steps of one length.
+        "link": ('"identity"', not (isinstance(family, Gaussian) and family.link == "log"), "log"),
+        "dispersion": ("a number", not (isinstance(family, NegativeBinomial) and family.is_auto), "auto"),
+    }
+    for name, (what, serves, found) in wanted.items():
+        if not serves:
+            raise AttributeError(f"{name} must be {what} for partial_fit, found {found!r}")
+    return True
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
-class GeneralizedLinearModel(LinearEstimator):
+class GeneralizedLinearModel(ExportableMeans):
     """Parameters, and a fit to targets that are already numbers."""
 
     alpha: float = 1.0
@@ -64,6 +89,7 @@ class GeneralizedLinearModel(LinearEstimator):
 
     def _fit_targets(self, X: Any, y: np.ndarray, weights: np.ndarray | None, offset: Any) -> None:
         """Fit to y, (n_samples,) or (n_samples, n_outputs), and set the fitted attributes."""
+        total = float(len(y)) if weights is None else total_of(weights)
         line = ProgressLine() if self.verbose else None
         result = fit(
             X,
@@ -77,7 +103,7 @@ class GeneralizedLinearModel(LinearEstimator):
             tol=self.tol,
             max_iter=self.max_iter,
             sample_weight=weights,
-            offset=_as_columns(offset),
+            offset=as_columns(offset),
             init=self._warm_start(1 if y.ndim == 1 else y.shape[1]),
             fit_intercept=self.fit_intercept,
             callback=line,
@@ -88,27 +114,72 @@ class GeneralizedLinearModel(LinearEstimator):
             line.close(f"{result.status}: {result.message}")
         assert isinstance(result.family, OutputsFamily)
         self.result_, self._fitted_family = result, result.family
-        dtype = dtype_of(X)
-        self._is_single = y.ndim == 1
-        self.coef_, self.intercept_ = result.W.astype(dtype), result.b.astype(dtype)
-        if self._is_single:
-            self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+        self._set_coefficients(result.W, result.b, y.ndim == 1, dtype_of(X))
         self.n_iter_ = result.n_iter
+        self._stream = Stream(len(y), total)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
         if missed := shortfall(result):
             warnings.warn(missed, ConvergenceWarning, stacklevel=3)
 
+    def _fit_part(self, X: Any, y: np.ndarray, weights: np.ndarray | None, offset: Any) -> None:
+        """Walk over a part of the data, (n_samples,) or (n_samples, n_outputs), and set the fitted attributes."""
+        first, options = not hasattr(self, "coef_"), SGD()
+        is_single = y.ndim == 1 if first else self._is_single
+        n_outputs = (1 if y.ndim == 1 else y.shape[1]) if first else len(self._coefficients()[0])
+        seen = getattr(self, "_stream", None) or Stream(0, 0.0)
+        n_samples = seen.n_samples + X.shape[0]
+        weight = seen.weight + (X.shape[0] if weights is None else total_of(weights))
+        random = np.random.default_rng(0) if seen.random is None else seen.random
+        settings, family = (self.fit_intercept,), self._family()
+        walk, W, b = fit_chunk(
+            X,
+            y,
+            seen.walk if settings == seen.settings else None,
+            family=family,
+            n_outputs=n_outputs,
+            options=options,
+            random=random,
+            l2=self.alpha,
+            sample_weight=weights,
+            offset=as_columns(offset),
+            mean_weight=weight / n_samples,
+            init=None if first else self._start(),
+            fit_intercept=self.fit_intercept,
+            num_threads=self._num_threads(),
+        )
+        if not (np.isfinite(W).all() and np.isfinite(b).all()):
+            raise ValueError(
+                "the coefficients overflowed and those before are kept: scale X, or use fit; "
+                f"found y from {y.min():g} to {y.max():g}"
+            )
+        self._set_coefficients(W, b, is_single, dtype_of(X))
+        self._fitted_family, self.n_iter_ = family, 1
+        self._stream = Stream(n_samples, weight, settings, walk, random)
+        for of_fit in ("result_", "dispersion_"):
+            self.__dict__.pop(of_fit, None)
+
+    def _set_coefficients(self, W: FloatArray, b: FloatArray, is_single: bool, dtype: np.dtype) -> None:
+        self._is_single = is_single
+        self.coef_, self.intercept_ = W.astype(dtype), b.astype(dtype)
+        if is_single:
+            self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+
+    def _start(self) -> tuple[FloatArray, FloatArray]:
+        """Return coefficients to go on from."""
+        W, b = self._coefficients()
+        return W, b if self.fit_intercept else np.zeros_like(b)
+
     def _warm_start(self, n_outputs: int) -> tuple[FloatArray, FloatArray] | None:
         if not self.warm_start or not hasattr(self, "coef_"):
             return None
-        W, b = self._coefficients()
+        W, b = self._start()
         if W.shape != (n_outputs, self.n_features_in_):
             raise ValueError(
                 f"warm_start needs the outputs and features of the previous fit, whose coef_ has shape {W.shape}; "
                 f"found {n_outputs} outputs and {self.n_features_in_} features"
             )
-        return W, b if self.fit_intercept else np.zeros_like(b)
+        return W, b
 
     def densify(self) -> "GeneralizedLinearModel":
         """Make coef_ an array again, of the shape that it had; earlier versions of scikit-learn add a dimension."""
@@ -126,13 +197,13 @@ class GeneralizedLinearModel(LinearEstimator):
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
         logits = decision_function(X, *self._coefficients(), num_threads=self._num_threads())
-        return logits if offset is None else logits + _as_columns(offset)
+        return logits if offset is None else logits + as_columns(offset)
 
     def _means(self, X: Any, offset: Any = None) -> FloatArray:
         """Means of y, (n_samples, n_outputs)."""
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
-        options = {"offset": _as_columns(offset), "num_threads": self._num_threads()}
+        options = {"offset": as_columns(offset), "num_threads": self._num_threads()}
         return predict_mean(X, *self._coefficients(), family=self._fitted_family, **options)
 
     def _checked_weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
@@ -212,6 +283,25 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         self._set_dispersion(self.result_)
         return self
 
+    @available_if(serves_streams)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None
+    ) -> "GeneralizedLinearRegression":
+        """Take one epoch of mini-batch steps over a part of the data, from the coefficients of the last call or `fit`.
+
+        The objective is that of `fit`. A part takes larger steps if its mean weight exceeds that of all samples so far.
+        Steps are those of `SGD()`; where the curvature has no bound, the mean of the first y tells their length.
+
+        The method exists (see `hasattr`) only if solver is "auto" or "sgd" and there is no L1 penalty, no
+        penalty_factor, no bounds, no dispersion to be found, and not the log link of the Gaussian family.
+
+        Parameters and errors are those of `fit`; `tol`, `max_iter`, `warm_start` and `verbose` concern only that.
+        """
+        self._validate_params()
+        X = self._validate_X(X, reset=not hasattr(self, "coef_"))
+        self._fit_part(X, self._as_targets(y), self._checked_weights(sample_weight, X), offset)
+        return self
+
     def _set_dispersion(self, result: FitResult) -> None:
         if self._family().has_dispersion:
             dispersion = result.dispersion
@@ -233,13 +323,26 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
 
     def _saved_model(self) -> RegressionModel:
         """Return the model that a file holds, in float64."""
+        return self._model()
+
+    def to_sklearn(self) -> Any:
+        """Return scikit-learn's own regressor with the coefficients of this one.
+
+        PoissonRegressor, GammaRegressor, TweedieRegressor or ElasticNet; of several outputs, a MultiOutputRegressor of
+        the first three. It takes the parameters that it has in common with this one. What only this one has is in the
+        coefficients, but a new fit would not know it.
+
+        Raises
+        ------
+        ValueError
+            If scikit-learn has no class for the family, as for the negative binomial.
+        """
         check_is_fitted(self)
         W, b = self._coefficients()
+        parameters = {name: getattr(self, name) for name in ("alpha", "fit_intercept", "tol", "max_iter")}
+        coef, intercept = (W[0], b[0]) if self._is_single else (W, b)
         names = getattr(self, "feature_names_in_", None)
-        family = self._fitted_family
-        return RegressionModel(
-            W.astype(np.float64), b.astype(np.float64), family, None if names is None else tuple(names)
-        )
+        return regressor(self._fitted_family, parameters, self.l1_ratio, coef, intercept, self.n_iter_, names)
 
     def _as_targets(self, y: Any) -> np.ndarray:
         refuse_masked("y", y)
@@ -259,6 +362,6 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
         return tags
 
 
-def _as_columns(offset: Any) -> Any:
+def as_columns(offset: Any) -> Any:
     """Return an offset with a column for each output; that of one output may be a vector."""
     return offset if offset is None or np.ndim(offset) != 1 else np.asarray(as_local("offset", offset))[:, None]

@@ -285,7 +285,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             X,
             targets,
             seen.walk if settings == seen.settings else None,
-            n_classes=len(known),
+            n_outputs=len(known),
             options=options,
             random=random,
             learning_rate=self.learning_rate,

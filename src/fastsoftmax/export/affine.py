@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..files.model_file import Model
+from ..files.model_parts import LinearModel
 from ..runtime.arrays import Float64Array, FloatArray
 
 DTYPES = ("float32", "float64")
@@ -16,8 +16,8 @@ class Affine(NamedTuple):
 
     Attributes
     ----------
-    W : ndarray of shape (n_classes, n_features)
-    b : ndarray of shape (n_classes,)
+    W : ndarray of shape (n_outputs, n_features)
+    b : ndarray of shape (n_outputs,)
         The logits at the center.
     center : ndarray of shape (n_features,), optional
         Missing where it is zero.
@@ -28,7 +28,7 @@ class Affine(NamedTuple):
     center: FloatArray | None
 
 
-def affine(model: Model, center: Float64Array | None, dtype: str) -> Affine:
+def affine(model: LinearModel, center: Float64Array | None, dtype: str) -> Affine:
     """Return the parameters of a model in a dtype.
 
     The difference to the center is taken before the product: in float32, features that are large and near each other

@@ -147,8 +147,7 @@ def save_c(
     OSError, ValueError
         If the file cannot be written there, or an argument is none that is served.
     """
-    if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name, flags=re.ASCII):
-        raise ValueError(f"name must be a name in C: a letter, then letters, digits or underscores; found {name!r}")
+    check_name(name)
     if dtype not in (*DTYPES, INT8):
         raise ValueError(f"dtype must be one of {', '.join((*DTYPES, INT8))}, found {dtype!r}")
     if (X is None) != (labels is None):
@@ -164,8 +163,12 @@ def save_c(
         W, vectors["scale"] = quantized.q, quantized.scale
         loss = None if labels is None else measure(affine(model, center, "float64"), quantized, X, labels)
         comment = _told(quantized, loss)
-    constants = [_matrix(name, W)]
-    constants += [_vector(name, suffix, values) for suffix, values in vectors.items() if values is not None]
+    constants = [of_matrix(name, W, "n_classes")]
+    constants += [
+        of_vector(name, suffix, values, "n_features" if suffix == "center" else "n_classes")
+        for suffix, values in vectors.items()
+        if values is not None
+    ]
     sum_type = f"{name.upper()}_SUM"
     n_classes, n_features = W.shape
     text = FRAME.format(
@@ -175,7 +178,7 @@ def save_c(
         n_features=n_features,
         name=name,
         upper=name.upper(),
-        real=_real(parameters.b),
+        real=real_of(parameters.b),
         weights=comment,
         labels=",\n".join(f'    "{_escaped(text)}"' for text in map(str, model.classes.tolist())),
         constants="\n\n".join(constants),
@@ -184,6 +187,12 @@ def save_c(
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="ascii", newline="\n")
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for what names in C cannot begin with."""
+    if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name, flags=re.ASCII):
+        raise ValueError(f"name must be a name in C: a letter, then letters, digits or underscores; found {name!r}")
 
 
 def holds_c(path: str | os.PathLike[str]) -> bool:
@@ -211,7 +220,8 @@ def _told(quantized: Quantized, loss: Loss | None) -> str:
     return "\n * ".join(lines)
 
 
-def _real(values: np.ndarray) -> str:
+def real_of(values: np.ndarray) -> str:
+    """Return the type of numbers in C."""
     return "float" if values.dtype == np.float32 else "double"
 
 
@@ -223,15 +233,16 @@ def _lines(values: np.ndarray, indent: str) -> str:
     return ",\n".join(indent + ", ".join(numbers[start : start + NUMBERS_A_LINE]) for start in starts)
 
 
-def _vector(name: str, suffix: str, values: np.ndarray) -> str:
-    size = "n_features" if suffix == "center" else "n_classes"
-    return f"static const {_real(values)} {name}_{suffix}[{name}_{size}] = {{\n{_lines(values, '    ')}\n}};"
+def of_vector(name: str, suffix: str, values: np.ndarray, size: str) -> str:
+    """Return the definition of a vector, whose length has a name of that suffix."""
+    return f"static const {real_of(values)} {name}_{suffix}[{name}_{size}] = {{\n{_lines(values, '    ')}\n}};"
 
 
-def _matrix(name: str, W: np.ndarray) -> str:
-    kind = "signed char" if W.dtype == np.int8 else _real(W)
+def of_matrix(name: str, W: np.ndarray, size: str) -> str:
+    """Return the definition of W, whose number of rows has a name of that suffix."""
+    kind = "signed char" if W.dtype == np.int8 else real_of(W)
     rows = ",\n".join(f"    {{\n{_lines(row, '        ')}\n    }}" for row in W)
-    return f"static const {kind} {name}_W[{name}_n_classes][{name}_n_features] = {{\n{rows}\n}};"
+    return f"static const {kind} {name}_W[{name}_{size}][{name}_n_features] = {{\n{rows}\n}};"
 
 
 def _escaped(text: str) -> str:

@@ -74,24 +74,17 @@ def select(model: Model, table: str | Sequence[str], columns: str | Sequence[str
         If a name is empty, not a string or holds NUL, or if two columns of the result would have one name.
     """
     n_classes, n_features = model.W.shape
-    names = [f"x{j}" for j in range(n_features)] if model.feature_names is None else model.feature_names
-    names, columns, table = _names("feature_names_in_", names), _names("columns", columns), _names("table", table)
-    if not table:
-        raise ValueError("table must be a name, or names of which the last is the table's, found ()")
+    names, columns, place = check_table(model.feature_names, n_features, table, columns)
     probabilities = _names("classes_", [f"{PROBABILITY}{label}" for label in model.classes.tolist()])
-    name, count = Counter([*columns, PREDICTION, *probabilities]).most_common(1)[0]
-    if count > 1:
-        raise ValueError(f"columns must not have the name of another column of the result, found {shown(name)}")
+    check_outputs([*columns, PREDICTION, *probabilities])
     # A qualified name is a column or an error. SQLite takes another one that is no column for a string.
-    inputs = [f"t.{_quoted(name)} AS key{c}" for c, name in enumerate(columns)]
-    inputs += [f"t.{_quoted(name)} AS x{j}" for j, name in enumerate(names)]
-    terms = [f"x{j} * w{j}" for j in range(n_features)]
-    sums = [" + ".join(terms[start : start + TERMS]) for start in range(0, n_features, TERMS)]
-    outputs = [f"key{c} AS {_quoted(name)}" for c, name in enumerate(columns)]
-    cases = " ".join(f"WHEN {k} THEN {_literal(label)}" for k, label in enumerate(model.classes.tolist()))
-    outputs += [f"CASE best {cases} END AS {_quoted(PREDICTION)}"]
+    inputs = [f"t.{quoted(name)} AS key{c}" for c, name in enumerate(columns)]
+    inputs += [f"t.{quoted(name)} AS x{j}" for j, name in enumerate(names)]
+    outputs = [f"key{c} AS {quoted(name)}" for c, name in enumerate(columns)]
+    cases = " ".join(f"WHEN {k} THEN {literal(label)}" for k, label in enumerate(model.classes.tolist()))
+    outputs += [f"CASE best {cases} END AS {quoted(PREDICTION)}"]
     outputs += [
-        f"MAX(CASE WHEN k = {k} THEN share END) / SUM(share) AS {_quoted(name)}" for k, name in enumerate(probabilities)
+        f"MAX(CASE WHEN k = {k} THEN share END) / SUM(share) AS {quoted(name)}" for k, name in enumerate(probabilities)
     ]
     return FRAME.format(
         mark=MARK,
@@ -100,13 +93,13 @@ def select(model: Model, table: str | Sequence[str], columns: str | Sequence[str
         n_features=n_features,
         weights=", ".join(f"w{j}" for j in range(n_features)),
         rows=",\n".join(
-            f"  ({k}, {_literal(intercept)}, {', '.join(map(_literal, row))})"
+            f"  ({k}, {literal(intercept)}, {', '.join(map(literal, row))})"
             for k, (intercept, row) in enumerate(zip(model.b.tolist(), model.W.tolist(), strict=True))
         ),
         inputs=", ".join(inputs),
-        table=".".join(_quoted(name) for name in table),
+        table=place,
         keys="".join(f"key{c}, " for c in range(len(columns))),
-        terms="\n".join(f"    + ({text})" for text in sums),
+        terms=in_brackets([f"x{j} * w{j}" for j in range(n_features)]),
         least=LEAST_EXPONENT,
         outputs=",\n".join(f"  {text}" for text in outputs),
     )
@@ -127,6 +120,30 @@ def save_sql(
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def check_table(
+    names: Sequence[str] | None, n_features: int, table: str | Sequence[str], columns: str | Sequence[str]
+) -> tuple[list[str], list[str], str]:
+    """Return the columns of the features, those to keep, and the table in SQL; raise ValueError if one is no name."""
+    features = _names("feature_names_in_", [f"x{j}" for j in range(n_features)] if names is None else names)
+    kept, path = _names("columns", columns), _names("table", table)
+    if not path:
+        raise ValueError("table must be a name, or names of which the last is the table's, found ()")
+    return features, kept, ".".join(map(quoted, path))
+
+
+def check_outputs(names: Sequence[str]) -> None:
+    """Raise ValueError if two columns of the result would have one name."""
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"columns must not have the name of another column of the result, found {shown(name)}")
+
+
+def in_brackets(terms: Sequence[str]) -> str:
+    """Return a sum of terms, some in each pair of brackets."""
+    sums = [" + ".join(terms[start : start + TERMS]) for start in range(0, len(terms), TERMS)]
+    return "\n".join(f"    + ({text})" for text in sums)
+
+
 def holds_sql(path: str | os.PathLike[str]) -> bool:
     """Whether a file is one that `save_sql` wrote."""
     with open(path, "rb") as file:
@@ -144,11 +161,12 @@ def _names(argument: str, names: str | Sequence[str]) -> list[str]:
     return listed
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name in SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(value: bool | float | str) -> str:
+def literal(value: bool | float | str) -> str:
     """Return a class or a number in SQL; floats with an exponent, which makes them floating-point numbers."""
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"

@@ -36,13 +36,15 @@ class Binomial(Bernoulli):
             raise ValueError(f"{name} must have shape {shapes}; found {values.shape}")
         counts = values.reshape(len(values), -1, 2).astype(np.float64)
         check_finite(name, counts)
-        bad = np.argwhere(counts < 0)
-        if len(bad):
-            raise ValueError(f"{name} must hold {what}, found {counts[tuple(bad[0])]:g} at row {bad[0][0]}")
-        trials = counts.sum(axis=2)
-        unlike = np.flatnonzero((trials != trials[:, :1]).any(axis=1))
-        if len(unlike):
-            found = f"found {trials[unlike[0]].tolist()} at row {unlike[0]}"
+        negative = counts < 0
+        if negative.any():
+            row, *place = np.argwhere(negative)[0]
+            raise ValueError(f"{name} must hold {what}, found {counts[row, *place]:g} at row {row}")
+        trials = counts[..., 0] + counts[..., 1]
+        unlike = trials != trials[:, :1]
+        if unlike.any():
+            row = np.argwhere(unlike)[0][0]
+            found = f"found {trials[row].tolist()} at row {row}"
             raise ValueError(f"{name} must have as many trials for each output of a sample, {found}")
         if not trials.any():
             raise ValueError(f"{name} must have trials in some row, found none")

@@ -136,6 +136,10 @@ class Family(ABC):
         """Return b, (n_outputs,), for W = 0 to start from; None for zeros."""
         return None
 
+    def likely_curvature(self, samples: Samples) -> float:
+        """Return what C_i / Σ_k y_ik seldom exceeds where there is no bound of it."""
+        raise NotImplementedError
+
     def loss_of_separated(self, samples: Samples, n_samples: int) -> float:
         """Return a loss below which, without a penalty, there is no optimum: the classes are separated."""
         return -np.inf

@@ -14,6 +14,10 @@ from ..runtime.override import override
 from .family import Family
 from .links import LINKS
 
+# Where curvature has no bound, expect at most 4 times the geometric mean of two: that at the mean of y, and the largest
+# where the mean of y is y.
+MORE_CURVATURE = 4
+
 # A loss counts as zero below this share of the loss of the best constant means.
 SLACK = 1e-9
 
@@ -82,9 +86,9 @@ class OutputsFamily(Family):
             raise ValueError(f"{name} must have {n_outputs} columns, one an output, found shape {values.shape}")
         targets = in_dtype(matrix, dtype)
         check_finite(name, targets if values.ndim == 2 else targets[:, 0])
-        bad = np.argwhere(self.outside(targets))
-        if len(bad):
-            row, column = bad[0]
+        outside = self.outside(targets)
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
             where = f"row {row}, column {column}" if values.ndim == 2 else f"row {row}"
             raise ValueError(f"{name} must hold {what}, found {matrix[row, column]} at {where}")
         return Samples(None, targets, targets.shape[1], parameter=self.parameter)
@@ -96,18 +100,30 @@ class OutputsFamily(Family):
     @override
     def intercept(self, samples: Samples) -> Float64Array:
         """Return b of the weighted mean of y: where W is zero and there is no offset, the optimum."""
-        assert samples.targets is not None
-        weight = np.ones(len(samples.targets)) if samples.weight is None else samples.weight
-        mean = self.inside(np.asarray(weight @ samples.targets.astype(np.float64)) / weight.sum(), len(weight))
-        of_mean = LINKS[self.link].of_mean(mean)
+        of_mean = LINKS[self.link].of_mean(self._mean_of(samples))
         if samples.offset is None:
             return of_mean
+        weight = _weights_of(samples)
         offset = samples.offset.astype(np.float64)
         if LINKS[self.link].factor is None:
             return np.asarray(of_mean - weight @ offset / weight.sum())
         # Offsets are logarithms of exposures: the mean of y over that of these, less the largest so as not to overflow.
         largest = offset.max(axis=0)
         return np.asarray(of_mean - largest - np.log(weight @ np.exp(offset - largest) / weight.sum()))
+
+    def _mean_of(self, samples: Samples) -> Float64Array:
+        """Return the weighted mean of y, (n_outputs,), or another one near it that has a finite logit."""
+        assert samples.targets is not None
+        weight = _weights_of(samples)
+        # Shares of the weights, since a sum of large y may overflow.
+        return self.inside(np.asarray(weight / weight.sum() @ samples.targets.astype(np.float64)), len(weight))
+
+    @override
+    def likely_curvature(self, samples: Samples) -> float:
+        assert samples.targets is not None
+        of_mean = self.curvature(self._mean_of(samples)[None])
+        of_y = self.curvature(samples.targets.astype(np.float64))
+        return MORE_CURVATURE * float(np.sqrt(of_mean.max() * max(of_y.max(), of_mean.max())))
 
     @override
     def floor_of(self, samples: Samples) -> float:
@@ -126,6 +142,11 @@ class OutputsFamily(Family):
     def inside(self, mean: Float64Array, n_samples: int) -> Float64Array:
         """Return means of y, (n_outputs,), or other ones near them that have a finite logit."""
         return np.where(mean > 0, mean, LINKS[self.link].at_zero) if self.link == "log" else mean
+
+
+def _weights_of(samples: Samples) -> Float64Array:
+    assert samples.targets is not None
+    return np.ones(len(samples.targets)) if samples.weight is None else samples.weight
 
 
 def power_of(mean: FloatArray, power: float) -> FloatArray:

@@ -19,6 +19,7 @@ from .tile cimport make_block
 
 cdef enum:
     GRAM_TILES = 4      # tiles that are added to the sums at a time: these are read from memory and written back once
+    GRAM_ALONE = 1 << 20    # multiply-adds between two waits of all threads below which one is as fast: some 50 µs
     GRAM_FLUSH = 16     # tiles that are summed in float32 before the sums are added to those in float64
 
 cdef struct Gram:               # a pass
@@ -104,6 +105,11 @@ cdef inline void store_row(real* out, Gram* g, Py_ssize_t task) noexcept nogil:
         out[task * g.X.n_features + j] = <real> g.total[j_k] if g.long_sums else (<real*> g.sums)[j_k]
 
 
+cdef inline Py_ssize_t step_work(Py_ssize_t n_features, Py_ssize_t n_weights) noexcept nogil:
+    """Multiply-adds that are made of GRAM_TILES tiles."""
+    return GRAM_TILES * FS_PANEL_DEPTH * n_features * n_features // 2 * n_weights
+
+
 cdef inline int gram_pass(real* out, Features* X, const real* weight, Py_ssize_t n_weights, int precision,
                           int num_threads) noexcept nogil:
     """Write Σ_i w_ci x_i x_iᵀ for every row w_c of weight, (n_weights, n_features, n_features): one pass over X."""
@@ -115,7 +121,7 @@ cdef inline int gram_pass(real* out, Features* X, const real* weight, Py_ssize_t
     g.X = X[0]
     g.weight = weight
     g.n_weights = n_weights
-    g.threads = num_threads
+    g.threads = num_threads if step_work(X.n_features, n_weights) >= GRAM_ALONE else 1
     g.plain = is_plain(X, out)
     g.rounded = fs_parts(fs_active_use.gram, precision, X.n_features) != FS_VECTORS
     g.width = panel_width_of(out)
@@ -134,13 +140,13 @@ cdef inline int gram_pass(real* out, Features* X, const real* weight, Py_ssize_t
     pack_center(&g.X, <real*> g.zeros)
     while start < X.n_samples:
         tiles = min(<Py_ssize_t> GRAM_TILES, (X.n_samples - start + g.depth - 1) // g.depth)
-        for task in prange(tiles * g.n_panels, schedule="dynamic", num_threads=num_threads):
+        for task in prange(tiles * g.n_panels, schedule="dynamic", num_threads=g.threads):
             pack_block(&g, start, task, <real*> (g.blocks + threadid() * g.block_size))
         full = (start // g.depth + tiles) % GRAM_FLUSH == 0 or start + tiles * g.depth >= X.n_samples
-        for task in prange(g.n_panels * n_weights, schedule="dynamic", num_threads=num_threads):
+        for task in prange(g.n_panels * n_weights, schedule="dynamic", num_threads=g.threads):
             add_blocks(&g, start, tiles, task, full, out)
         start += GRAM_TILES * g.depth
-    for task in prange(n_weights * X.n_features, schedule="static", num_threads=num_threads):
+    for task in prange(n_weights * X.n_features, schedule="static", num_threads=g.threads):
         store_row(out, &g, task)
     release(&arena)
     return FS_DONE

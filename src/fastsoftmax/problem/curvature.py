@@ -41,7 +41,8 @@ class DirectionsCurvature(ABC):
     """
 
     def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
-        self.price, self.is_exact, self.better_at = plan.price, plan.is_exact, plan.better_at
+        self.price, self.is_exact = plan.price, plan.is_exact
+        self.better_at, self.better_below = plan.better_at, plan.better_below
         self.inputs, self.num_threads, self.dtype = inputs, num_threads, sample.X.dtype
         self.is_guess, self.is_categorical = sample.is_guess, sample.is_categorical
         self.n_outputs = sample.probabilities.shape[1]
@@ -176,6 +177,8 @@ class DiagonalCurvature:
     is_guess : bool
         Whether it is that of probabilities of 1/K, in the place of a Hessian that is nearly zero.
     """
+
+    better_below: float | None = None
 
     def __init__(self, diagonal: Float64Array, is_guess: bool = False) -> None:
         self.is_guess = is_guess

@@ -8,7 +8,7 @@ The part of P that has a gradient, ½ · l2 · Σ_j f_j ‖W_:j‖², is one of 
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss, Phi
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
-from .sample import CHOICE, MOST_ROWS, Sample, draw_sample, sample_rows
+from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, sample_of, sample_rows
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
@@ -55,6 +55,13 @@ class Bases:
     spans: Float64Array | None = None
 
 
+class Chosen(NamedTuple):
+    """Rows that were drawn by their importance."""
+
+    drawn: tuple[Loss, Float64Array]
+    effective_rows: float  # of them, where that was their importance
+
+
 class Objective:
     """Loss and penalty, bound together.
 
@@ -72,6 +79,7 @@ class Objective:
         self.bases = Bases() if bases is None else bases
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
         self.is_shift_invariant = loss.family.is_categorical
+        self._chosen: Chosen | None = None
 
     @property
     def X(self) -> Features:
@@ -225,9 +233,16 @@ class Objective:
     def _sample_of_outputs(self, theta: Float64Array) -> tuple[Sample, Plan]:
         loss = self.loss
         bought = plan_outputs(len(loss), self._n_inputs, loss.n_outputs, loss.pass_work, self.n_passes)
-        chosen = self.split(theta).W.any() and len(loss) > CHOICE * bought.n_rows
-        importance = loss.importance(theta, None) if chosen else None
-        return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
+        if not self.split(theta).W.any() or len(loss) <= CHOICE * bought.n_rows:
+            return draw_sample(loss, theta, None, bought.n_rows, self._dtype()), bought
+        if self._chosen is not None:
+            sample = sample_of(loss, theta, *self._chosen.drawn, self._dtype())
+            if sample.effective_rows >= STILL_EFFECTIVE * self._chosen.effective_rows:
+                return sample, bought
+        drawn = loss.draw(loss.importance(theta, None), bought.n_rows)
+        sample = sample_of(loss, theta, *drawn, self._dtype())
+        self._chosen = Chosen(drawn, sample.effective_rows)
+        return sample, bought
 
     def _curvature_of(self, sample: Sample, bought: Plan, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
         inputs, threads = self._inputs_of(sample, grad), self.loss.num_threads
@@ -365,6 +380,15 @@ class Objective:
         """Return L with ∂²F/∂theta² ⪯ L everywhere: gradient descent by 1/L never increases F."""
         most = self.loss.family.max_curvature
         assert most is not None
+        return self._with_curvature(most)
+
+    def likely_curvature(self) -> float:
+        """Return `curvature_bound`, or, of a family that has none, an estimate of it from the mean of y."""
+        family = self.loss.family
+        bound = family.max_curvature
+        return self._with_curvature(family.likely_curvature(self.loss.samples) if bound is None else bound)
+
+    def _with_curvature(self, most: float) -> float:
         return 2 * most * half_gram_bound(self.loss) + float(np.max(self.penalty.l2_of_features))
 
     @overflow_shows

@@ -28,6 +28,10 @@ MAX_BLOCK, LEADING_STEP = 1_008, 8
 SMALL_BLOCK = 300
 
 
+# Where outputs are independent, make their matrices anew only once the loss has fallen by 1 %: the pairs of L-BFGS
+# correct what changes after that.
+FALLEN_FOR_NEW = 0.99
+
 # Where outputs are independent, their matrices have at most 32 million numbers together (256 MB of float64).
 MOST_MATRICES = 32_000_000
 
@@ -39,7 +43,8 @@ class Plan(NamedTuple):
     n_rows: int  # of the sample, at most
     price: float  # of the block, in passes
     is_exact: bool  # whether it is H of all components and of all rows that matter
-    better_at: float = math.inf  # passes of the fit from which on the whole of H is worth its price
+    better_at: float = math.inf  # passes of the fit from which on the whole of H, or a new one, is worth its price
+    better_below: float | None = None  # to which share of itself the loss must have fallen for a new one
 
 
 def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_work: float, n_passes: int) -> Plan:
@@ -102,4 +107,4 @@ def plan_outputs(n_samples: int, n_inputs: int, n_outputs: int, pass_work: float
         return Plan(0, least, 0.0, False)
     if price > max(n_passes, BLOCK_PASSES):
         return Plan(0, least, 0.0, False, price)
-    return Plan(n_inputs, n_rows, price, n_rows == n_samples, n_passes + max(1.0, price))
+    return Plan(n_inputs, n_rows, price, n_rows == n_samples, n_passes + max(1.0, price), FALLEN_FOR_NEW)

@@ -23,6 +23,10 @@ FEWEST_ROWS, MOST_ROWS = 500, 5_000
 # Importance costs a pass: use it for n > 5 × the rows needed.
 CHOICE = 5
 
+# Rows that were drawn by an importance which has changed since still serve while they tell as much as 3/4 of them did:
+# a new importance costs a pass.
+STILL_EFFECTIVE = 0.75
+
 # The least important rows, which together carry at most this share of the importance, may be left out.
 NEGLIGIBLE = 1e-3
 
@@ -43,6 +47,11 @@ class Sample:
     is_categorical: bool = True  # whether C_i is that of categories; if not, the outputs are independent
     observed: Float64Array | None = None  # (n_rows, n_outputs), where C_ik is a mean over y, that of the y at hand
     is_guess: bool = False  # whether they are those of logits of zero, because the model is sure of all rows
+
+    @property
+    def effective_rows(self) -> float:
+        """How many rows of equal importance would estimate as well (Kish, Survey Sampling, 1965)."""
+        return float(1 / (self.spread @ self.spread))
 
 
 def unsaturated(family: Family, means: NDArray[Any], mass: Float64Array) -> tuple[NDArray[Any], Float64Array]:
@@ -140,7 +149,11 @@ def draw_sample(
     loss: "Loss", theta: Float64Array, importance: Importance | None, n_rows: int, dtype: np.dtype[Any]
 ) -> Sample:
     """Return the rows of `Loss.draw` with what the model thinks of them; dtype is what is computed in from here on."""
-    part, mass = loss.draw(importance, n_rows)
+    return sample_of(loss, theta, *loss.draw(importance, n_rows), dtype)
+
+
+def sample_of(loss: "Loss", theta: Float64Array, part: "Loss", mass: Float64Array, dtype: np.dtype[Any]) -> Sample:
+    """Return rows that `Loss.draw` has drawn before, with what the model at theta thinks of them."""
     means = part.mean(theta).astype(np.float64)
     unsure, traces = unsaturated(loss.family, means, mass)
     of_outputs, observed = curvatures(part, unsure)

@@ -182,9 +182,7 @@ class LBFGS:
             # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
             inverse = inverse_of(curvature.matrix)
-        elif objective.n_passes >= curvature.matrix.better_at or (
-            curvature.age >= curvature.lifetime and has_fallen(state.loss, curvature.loss, objective.floor, FALLEN)
-        ):
+        elif self._is_outdated(objective, state.loss, curvature):
             matrix = objective.curvature(state.theta, state.grad)
             lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
             curvature = Curvature(matrix, state.loss, lifetime=lifetime)
@@ -196,6 +194,14 @@ class LBFGS:
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss, lifetime=curvature.lifetime)
             yield inverse_of(curvature.matrix), curvature
         yield inverse_of(None), curvature
+
+    def _is_outdated(self, objective: Problem, loss: float, curvature: Curvature) -> bool:
+        better_below = curvature.matrix.better_below
+        if objective.n_passes >= curvature.matrix.better_at and (
+            better_below is None or has_fallen(loss, curvature.loss, objective.floor, better_below)
+        ):
+            return True
+        return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, FALLEN)
 
     def _capacity(self, state: LBFGSState) -> int:
         return self.memory if state.theta.size < MANY_PARAMETERS else (self.memory + 1) // 2

@@ -26,6 +26,9 @@ class Preconditioner(Protocol):
     better_at: float
     """Passes of the fit from which on a better one is worth its price; infinity if there is none."""
 
+    better_below: float | None
+    """If that is one of the same kind: to which share of the loss it must have fallen before."""
+
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector with its inverse."""
 

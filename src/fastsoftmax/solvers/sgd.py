@@ -71,6 +71,10 @@ class SGD:
         if not isinstance(self.average, bool | np.bool_):
             raise ValueError(f"average must be true or false, found {self.average!r}")
 
+    def first_rate(self, curvature: float, n_params: int) -> float:
+        """Return the learning rate of the first step, from the largest curvature; positive."""
+        return 1 / sqrt(curvature * n_params) if self.rule == "adam" else 1 / curvature
+
 
 @dataclass
 class Walk:
@@ -176,9 +180,7 @@ class StochasticGradient:
         if self.learning_rate is not None:
             return self.learning_rate
         bound = batch.curvature_bound()
-        if not bound:
-            return 0.0
-        return 1 / sqrt(bound * batch.n_params) if self.options.rule == "adam" else 1 / bound
+        return self.options.first_rate(bound, batch.n_params) if bound else 0.0
 
     def _schedule(self, n_steps: int, steps_of_epoch: int) -> float:
         """Learning rate after n_steps, as a share of the first."""
