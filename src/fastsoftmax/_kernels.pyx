@@ -248,7 +248,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         Matrix rows_out = matrix_of[real](out)
         double total = 0
     with nogil:
-        check(predict_pass(&total, rows_out, &x, &at, family, mean, precision, num_threads, NULL, <real*> NULL))
+        check(predict_pass(&total, rows_out, &x, &at, NULL, family, mean, precision, num_threads, NULL, <real*> NULL))
     return total
 
 
@@ -408,5 +408,6 @@ def targets_of(int family):
 
 
 include "native/processor.pxi"
+include "native/model.pxi"
 include "capi/passes.pxi"
 include "capi/functions.pxi"

@@ -33,6 +33,7 @@ def test_kernels_on(isa):
             "native/test_kernels.py",
             "native/test_logits.py",
             "fitting/test_logits.py",
+            "fitting/test_predictor.py",
             "families/test_dual.py",
             "families/test_every_family.py",
             "capi/test_passes.py",
