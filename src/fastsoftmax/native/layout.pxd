@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 
 from .arena cimport round_up
 from .simd cimport (
-    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, many_width_of, real,
+    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, many_width_of, panel_vectors, real,
 )
 
 cdef enum:
@@ -145,28 +145,31 @@ cdef inline void pack_panels(real* W_out, Parameters* at, Py_ssize_t first, Py_s
                              Shape* shape) noexcept nogil:
     """PACK_FEATURES features of W, from start on, in panels of a few of n_logits outputs, the first of which is first.
     """
-    cdef Py_ssize_t stop = min(start + PACK_FEATURES, shape.n_features), panel_width = many_width_of(W_out), width, j, k
+    cdef Py_ssize_t stop = min(start + PACK_FEATURES, shape.n_features), most = many_width_of(W_out) // shape.lanes
+    cdef Py_ssize_t begin = 0, width, j, k
     cdef real* panel
     cdef const real* W_k
-    for k in range(first, first + at.n_logits):
-        width = min(panel_width, round_up(n_logits, shape.lanes) - k // panel_width * panel_width)
-        panel = W_out + k // panel_width * panel_width * shape.tile_features + k % panel_width
-        W_k = <const real*> at.W.data + (k - first) * at.W.row
-        for j in range(start, stop):
-            panel[j * width] = W_k[j * at.W.column]
+    while begin < first + at.n_logits:
+        width = shape.lanes * panel_vectors((n_logits - begin + shape.lanes - 1) // shape.lanes, most)
+        panel = W_out + begin * shape.tile_features
+        for k in range(max(begin, first), min(begin + width, first + at.n_logits)):
+            W_k = <const real*> at.W.data + (k - first) * at.W.row
+            for j in range(start, stop):
+                panel[j * width + k - begin] = W_k[j * at.W.column]
+        begin += width
 
 
 cdef inline void pack_weights(real* W_out, real* b_out, Parameters* at, Py_ssize_t first, Py_ssize_t n_logits,
                               Shape* shape, int num_threads) noexcept nogil:
     """W and b as the products of a tile have them: those of the outputs from first on, of n_logits."""
-    cdef Py_ssize_t panel_width = many_width_of(W_out), last, j, k
+    cdef Py_ssize_t last, j, k
     if n_logits < FS_MANY_CLASSES:
         pack_parameters(W_out + first * shape.width, b_out + first, at, shape)
         return
     if first == 0 and shape.tile_features > shape.n_features:
         memset(W_out, 0, weights_size(n_logits, shape) * sizeof(real))
     elif first == 0 and n_logits % shape.lanes:     # of the last panel not all lanes have an output
-        last = n_logits // panel_width * panel_width
+        last = max(n_logits // shape.lanes * shape.lanes - many_width_of(W_out), 0)
         memset(W_out + last * shape.tile_features, 0,
                (round_up(n_logits, shape.lanes) - last) * shape.tile_features * sizeof(real))
     for j in prange(0, shape.n_features, PACK_FEATURES, schedule="static", num_threads=num_threads):

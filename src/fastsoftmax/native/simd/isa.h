@@ -129,9 +129,6 @@ INLINE fs_ahead fs_ahead_part(const fs_ahead *ahead, ptrdiff_t part, ptrdiff_t n
     return (fs_ahead){ahead->at + start * ahead->stride, ahead->row_bytes, stop - start, ahead->stride};
 }
 
-/* Whether rows so many bytes apart share few sets of the first-level cache, so that they drive each other out. */
-INLINE int fs_crowded(ptrdiff_t stride) { return stride % 2048 == 0; }
-
 /* The halves of float32's width are stored as integers: no compiler has arithmetic for them on every processor. */
 typedef uint16_t fs_half, fs_bfloat;
 

@@ -218,6 +218,13 @@ extern const fs_simd *fs_active;
 extern const char *fs_active_name;
 extern const fs_use *fs_active_use;
 
+/* Vectors of the next panel of many classes, of those that are left: `most`, but not one alone at the end, whose products
+ * would wait for each other and for memory. */
+static inline ptrdiff_t fs_panel_vectors(ptrdiff_t left, ptrdiff_t most) {
+    if (left == most + 1) return (left + 1) / 2;
+    return left < most ? left : most;
+}
+
 /* The parts that a precision's products are made of. */
 static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int precision, ptrdiff_t size) {
     return size >= by_precision[precision].from ? by_precision[precision].parts : FS_VECTORS;
