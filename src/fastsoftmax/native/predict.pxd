@@ -7,7 +7,7 @@ from .codes cimport FS_DONE
 from .layout cimport (
     Features, Matrix, Parameters, Shape, cut, is_direct, pack_center, pack_weights, shape_of, weights_size,
 )
-from .simd cimport family_of, fs_active_use, fs_family, fs_parts, fs_tile, lanes_of, real, tile_logits
+from .simd cimport family_of, fs_active_use, fs_family, fs_product_of, fs_tile, lanes_of, real, tile_logits
 from .tile cimport bring, finish_prediction, take_samples, take_tile, upcoming
 
 cdef struct Packed:             # W and b as the products of a tile have them
@@ -22,7 +22,7 @@ cdef struct Prediction:         # a pass: what its tiles have in common
     Shape shape
     const fs_family* family
     bint mean
-    int parts
+    int product
     int threads
     Packed model                # as all that follows, of the dtype that is computed in
     bint packs                  # whether the pass itself packs the model
@@ -35,7 +35,7 @@ cdef inline void prediction_scratch(fs_tile* tile_out, real** room_out, Arena* a
     """A thread's own memory: a tile, and room for its samples."""
     take_tile(tile_out, arena, &p.shape, p.shape.n_outputs, sizeof(real))
     take_samples(tile_out, room_out, arena, &p.shape)
-    tile_out.parts = p.parts
+    tile_out.product = p.product
     tile_out.fetch_all = True
 
 
@@ -112,7 +112,7 @@ cdef inline int predict_pass(double* total_out, Matrix out, Features* X, Paramet
                   is_direct(X, n_outputs, dtype))
     p.family = family_of(dtype, family)
     p.mean = mean
-    p.parts = fs_parts(fs_active_use.in_pass, precision, n_outputs)
+    p.product = fs_product_of(fs_active_use.in_pass, precision, n_outputs)
     p.threads = min(num_threads, <int> p.shape.n_slots)     # each slot is one task
     prediction_layout(&p, &arena, dtype)
     code = give(&arena, room)

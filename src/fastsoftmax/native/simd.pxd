@@ -33,7 +33,7 @@ cdef extern from "simd.h" nogil:
         Py_ssize_t ldx
         Py_ssize_t n_features
         int storage
-        int parts
+        int product
         void* z
         Py_ssize_t ldz
         const Py_ssize_t* labels
@@ -83,7 +83,7 @@ cdef extern from "simd.h" nogil:
     void gram_block "fs_gram_block" (...) noexcept
 
     ctypedef struct fs_products:
-        int parts
+        int product
         Py_ssize_t least "from"
     ctypedef struct fs_use:
         fs_products* in_pass "pass"
@@ -99,7 +99,7 @@ cdef extern from "simd.h" nogil:
         FS_AMD
         FS_OTHERS
     const char* const* fs_family_names
-    int fs_parts(const fs_products* by_precision, int precision, Py_ssize_t size) noexcept
+    int fs_product_of(const fs_products* by_precision, int precision, Py_ssize_t size) noexcept
     int fs_vendor() noexcept
     const fs_use* fs_use_of(const char* name, int vendor) noexcept
     const char* const* fs_simd_compiled() noexcept

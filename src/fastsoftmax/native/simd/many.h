@@ -74,7 +74,7 @@ typedef struct {
     const NAME(piece) *next; /* or NULL */
     ptrdiff_t step, n_steps;
     fs_ahead near, far;
-    int parts; /* how the product itself is made */
+    int product; /* how it is made */
 } NAME(meanwhile);
 
 /* out += a panel for `rows` rows of a. */
@@ -82,8 +82,8 @@ INLINE void NAME(many_rows)(real *out, const real *a, const real *panel, NAME(me
                             ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
     const ptrdiff_t n_blocks = (rows + MANY_ROWS - 1) / MANY_ROWS;
 #if DTYPE_IS_F32
-    if (meanwhile->parts != FS_VECTORS) {
-        fs_active->f32.rounded_panel(out, a, panel, meanwhile->parts, rows, vectors, inner, ldo, lda);
+    if (meanwhile->product != FS_VECTORS) {
+        fs_active->f32.rounded_panel(out, a, panel, rows, vectors, inner, ldo, lda);
         for (ptrdiff_t block = 0; block < n_blocks; block++, meanwhile->step++) {
             NAME(copy_part)(meanwhile->next, meanwhile->step, meanwhile->n_steps);
         }
@@ -142,7 +142,7 @@ static void NAME(many_logits)(const fs_tile *tile, const real *W, const real *b)
         for (ptrdiff_t j = 0; j < n_features; j += MANY_DEPTH) {
             const ptrdiff_t inner = n_features - j < MANY_DEPTH ? n_features - j : MANY_DEPTH;
             const real *x = (const real *)tile->x + j;
-            NAME(meanwhile) meanwhile = {.far = fs_ahead_part(&fetch, n_done++, n_pieces), .parts = tile->parts};
+            NAME(meanwhile) meanwhile = {.far = fs_ahead_part(&fetch, n_done++, n_pieces), .product = tile->product};
             meanwhile.n_steps = (classes + NAME(MANY_WIDTH) - 1) / NAME(MANY_WIDTH) * ((rows + MANY_ROWS - 1) / MANY_ROWS);
             for (ptrdiff_t c = 0, vectors; c < classes; c += vectors * LANES) {
                 vectors = fs_panel_vectors((classes - c + LANES - 1) / LANES, MANY_VECTORS);
@@ -182,7 +182,7 @@ static void NAME(many_gradient)(real *grad_inout, const fs_tile *tile) {
         const ptrdiff_t next_i = next_j > 0 ? i : i + strip.rows, n_vectors = (strip.columns + LANES - 1) / LANES;
         NAME(piece) next = {0};
         if (next_i < tile->rows) next = NAME(strip)(other, tile, next_i, next_j);
-        NAME(meanwhile) meanwhile = {.next = &next, .far = fs_ahead_part(&fetch, n_done++, n_pieces), .parts = tile->parts};
+        NAME(meanwhile) meanwhile = {.next = &next, .far = fs_ahead_part(&fetch, n_done++, n_pieces), .product = tile->product};
         meanwhile.n_steps = (n_vectors + MANY_VECTORS - 1) / MANY_VECTORS * (n_blocks + n_groups);
         for (ptrdiff_t group = 0; group < n_groups; group++) {
             const ptrdiff_t k = group * n_outputs / n_groups, outputs = (group + 1) * n_outputs / n_groups - k;

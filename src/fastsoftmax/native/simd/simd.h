@@ -25,9 +25,8 @@
  * significant bits. */
 enum { FS_EXACT, FS_FAST, FS_ROUGH, FS_N_PRECISIONS };
 
-/* How a product of two float32 is made: in float32, by vectors, or from the bfloat16 parts that the factors are split
- * into, as the sum of so many products of these. */
-enum { FS_VECTORS = 0, FS_ONE_PART = 1, FS_THREE_PARTS = 3, FS_SIX_PARTS = 6 };
+/* How a product of two float32 is made: in float32, by vectors, or of the factors rounded to bfloat16. */
+enum { FS_VECTORS, FS_ROUNDED };
 
 /* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
 enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
@@ -49,8 +48,8 @@ typedef struct {
     ptrdiff_t ldx, n_features;
     int storage;
 
-    /* How the products of many classes are made: FS_VECTORS, or one of those after it. */
-    int parts;
+    /* How the products of many classes are made: FS_VECTORS or FS_ROUNDED. */
+    int product;
 
     /* (n_logits, rows) logits, later residuals, TRANSPOSED: outputs ldz elements apart, so that the lanes of a vector
      * are samples and no number of outputs is too small to fill them; ldz is a multiple of FS_ROW_ALIGN. Past the last
@@ -137,10 +136,10 @@ enum {
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
-        /* What the products of many classes are made of by bfloat16 parts; NULL where the set has none: out (rows,   \
+        /* What the products of many classes are made of by bfloat16; NULL where the set has none: out (rows,         \
          * vectors · lanes) += a (rows, inner) times a panel x (inner, vectors · lanes), inner at most FS_PANEL_DEPTH. */\
-        void (*rounded_panel)(real *out, const real *a, const real *x, int parts, ptrdiff_t n_classes,                \
-                              ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                      \
+        void (*rounded_panel)(real *out, const real *a, const real *x, ptrdiff_t n_classes, ptrdiff_t vectors,        \
+                              ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                                         \
         /* By their numbers. */                                                                                       \
         const fs_family *const *families;                                                                             \
         /* sum_k += Σ_i z_ik */                                                                                       \
@@ -191,20 +190,20 @@ typedef struct {
 } fs_simd;
 
 /* The products of bfloat16 of a set that is another's in all else: what takes the place of rounded_panel, gram_pack[1]
- * and gram_block[1] of float32. */
+ * and gram_block[1] of float32. No pass uses those of a set whose panel is NULL. */
 typedef struct {
-    void (*panel)(float *out, const float *a, const float *x, int parts, ptrdiff_t n_classes, ptrdiff_t vectors,
-                  ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);
+    void (*panel)(float *out, const float *a, const float *x, ptrdiff_t n_classes, ptrdiff_t vectors, ptrdiff_t inner,
+                  ptrdiff_t ldo, ptrdiff_t lda);
     void (*gram_pack)(float *columns_out, void *panel_out, const float *x, ptrdiff_t rows, ptrdiff_t n_features,
                       ptrdiff_t ldx);
     void (*gram_block)(float *out_inout, const float *columns, const void *panels, const float *weight, ptrdiff_t rows,
                        ptrdiff_t n_features, ptrdiff_t ldo);
 } fs_rounded;
 
-/* Which products serve a precision: `parts` where there are at least that many classes, or features of a Gram matrix;
+/* Which products serve a precision: these where there are at least so many classes, or features of a Gram matrix;
  * vectors below. */
 typedef struct {
-    int parts;
+    int product;
     ptrdiff_t from;
 } fs_products;
 
@@ -225,9 +224,9 @@ static inline ptrdiff_t fs_panel_vectors(ptrdiff_t left, ptrdiff_t most) {
     return left < most ? left : most;
 }
 
-/* The parts that a precision's products are made of. */
-static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int precision, ptrdiff_t size) {
-    return size >= by_precision[precision].from ? by_precision[precision].parts : FS_VECTORS;
+/* How a precision's products are made. */
+static inline int fs_product_of(const fs_products by_precision[FS_N_PRECISIONS], int precision, ptrdiff_t size) {
+    return size >= by_precision[precision].from ? by_precision[precision].product : FS_VECTORS;
 }
 
 /* The operations on a tile in the set in use, for the dtype of a pointer. */
