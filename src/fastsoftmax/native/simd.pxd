@@ -72,6 +72,7 @@ cdef extern from "simd.h" nogil:
     fs_cross_entropy_row cross_entropy_row_of "fs_cross_entropy_row_of" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
     Py_ssize_t many_width_of "fs_many_width" (...) noexcept
+    Py_ssize_t in_panels "fs_in_panels" (Py_ssize_t n, Py_ssize_t lanes) noexcept
     Py_ssize_t panel_vectors "fs_panel_vectors" (Py_ssize_t left, Py_ssize_t most) noexcept
     Py_ssize_t many_depth_of "fs_many_depth" (...) noexcept
     Py_ssize_t work_bytes_of "fs_work_bytes" (...) noexcept

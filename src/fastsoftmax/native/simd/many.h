@@ -119,14 +119,14 @@ INLINE ptrdiff_t NAME(group)(ptrdiff_t left) {
 
 /* z = W x + b, with W in panels. */
 static void NAME(many_logits)(const fs_tile *tile, const real *W, const real *b) {
-    const ptrdiff_t rows = tile->rows, n_features = tile->n_features;
+    const ptrdiff_t rows = tile->rows, n_features = tile->n_features, n_packed = fs_in_panels(tile->n_logits, LANES);
     real *const sums = tile->work;
-    const ptrdiff_t n_pieces = (tile->n_logits + NAME(GROUP) - 1) / NAME(GROUP) * ((n_features + MANY_DEPTH - 1) / MANY_DEPTH);
+    const ptrdiff_t n_pieces = (n_packed + NAME(GROUP) - 1) / NAME(GROUP) * ((n_features + MANY_DEPTH - 1) / MANY_DEPTH);
     const ptrdiff_t fetch_bytes = rows * n_features * tile->fetch_size / (tile->fetch_all ? 1 : 2);
     const ptrdiff_t n_blocks = (rows + MANY_ROWS - 1) / MANY_ROWS;
     ptrdiff_t n_done = 0;
-    for (ptrdiff_t k = 0, classes; k < tile->n_logits; k += classes) {
-        classes = NAME(group)(tile->n_logits - k);
+    for (ptrdiff_t k = 0, classes; k < n_packed; k += classes) {
+        classes = NAME(group)(n_packed - k);
         real bias[NAME(GROUP)] = {0};
         memcpy(bias, b + k, classes * sizeof(real));
         for (ptrdiff_t i = 0; i < rows; i++) {
@@ -147,6 +147,14 @@ static void NAME(many_logits)(const fs_tile *tile, const real *W, const real *b)
             }
         }
         NAME(store_logits)((real *)tile->z + k * tile->ldz, sums, rows, classes, tile->ldz);
+    }
+    if (n_packed < tile->n_logits) {
+        fs_tile others = *tile;
+        fs_fetch none = fs_fetch_start(NULL, 0, 0);
+        others.z = (real *)tile->z + n_packed * tile->ldz;
+        others.n_logits = tile->n_logits - n_packed;
+        NAME(start_logits)(&others, b + n_packed);
+        NAME(few_logits)(&others, W + (n_packed + LANES - 1) / LANES * LANES * n_features, &none);
     }
 }
 

@@ -131,8 +131,8 @@ enum {
          * contiguous, (n_logits, width): width is n_features rounded up to whole vectors of `lanes` elements. The last\
          * vector stands for the last `lanes` features, whole, and so may overlap the one before: W is zero there, and\
          * what grad holds there has no meaning. Samples are so read where they lie, and no vector is ever a partial  \
-         * one. For more logits W is in panels (n_features, many_width), one for so many classes; the last is as many \
-         * vectors wide as there are classes left, with zeros past them. */                                           \
+         * one. For more logits W is in panels (n_features, fs_panel_vectors · lanes), with zeros past the last class of   \
+         * fs_in_panels; the others follow as rows of width, as of few. */                                           \
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
@@ -216,6 +216,12 @@ typedef struct {
 extern const fs_simd *fs_active;
 extern const char *fs_active_name;
 extern const fs_use *fs_active_use;
+
+/* Of n classes those in panels: all, unless no more than half a vector of them would be left for the last one. Such few are
+ * multiplied as few classes are, with the lanes for features: no product is with a class that is not there. */
+static inline ptrdiff_t fs_in_panels(ptrdiff_t n, ptrdiff_t lanes) {
+    return n % lanes <= lanes / 2 ? n - n % lanes : n;
+}
 
 /* Vectors of the next panel of many classes, of those that are left: `most`, but not one alone at the end, whose products
  * would wait for each other and for memory. */
