@@ -5,7 +5,8 @@ from libc.string cimport memcpy, memset
 
 from .arena cimport round_up
 from .simd cimport (
-    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, in_panels, many_width_of, panel_vectors, real,
+    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, in_panels, many_width_of,
+    panel_vectors, real,
 )
 
 cdef enum:

@@ -1,5 +1,5 @@
-/* Products of bfloat16 on the matrix unit, AMX, added in float32: of the blocks of a rough Gram matrix. Included once. A
- * product of less than 2^-126 is zero. */
+/* Products of bfloat16 on the matrix unit, AMX, added in float32: of the blocks of a rough Gram matrix. Included once.
+ * A product of less than 2^-126 is zero. */
 
 enum {
     AMX_SIDE = 16,               /* rows of a matrix tile, and its columns of float32 or of pairs */
@@ -38,8 +38,8 @@ INLINE void amx_block(float *out, const int32_t *a, const int32_t *x, ptrdiff_t 
     }
 }
 
-/* out (width, n_panels · width) += a x, for a (width, AMX_STEPS) and panels x (AMX_STEPS, width) of pairs, each of which
- * has room for twice as many. */
+/* out (width, n_panels · width) += a x, for a (width, AMX_STEPS) and panels x (AMX_STEPS, width) of pairs, each of
+ * which has room for twice as many. */
 static void amx_panels(float *out, const int32_t *a, const int32_t *x, ptrdiff_t n_panels, ptrdiff_t ldo,
                        ptrdiff_t width) {
     static const struct {

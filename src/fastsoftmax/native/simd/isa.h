@@ -1,6 +1,5 @@
-/* What an instruction set's flags give: the size of a vector, the blocks that the registers hold, and how what is stored
- * becomes a vector. For the sources that are compiled once for each set, with -DISA=name.
- */
+/* What an instruction set's flags give: the size of a vector, the blocks that the registers hold, and how what is
+ * stored becomes a vector. For the sources that are compiled once for each set, with -DISA=name. */
 #ifndef FASTSOFTMAX_ISA_H
 #define FASTSOFTMAX_ISA_H
 
@@ -99,7 +98,8 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
     fetch->at += fetch->step;
 }
 
-/* Memory on its way to the second-level cache: so many lines in so many steps, as even as they can be. No step divides. */
+/* Memory on its way to the second-level cache: so many lines in so many steps, as even as they can be. No step
+ * divides. */
 typedef struct {
     const char *at;
     ptrdiff_t lines, steps, credit;

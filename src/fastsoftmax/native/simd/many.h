@@ -31,9 +31,9 @@ enum {
         sizeof(real) * (NAME(LOGITS_WORK) > NAME(GRADIENT_WORK) ? NAME(LOGITS_WORK) : NAME(GRADIENT_WORK)),
 };
 
-/* A piece of X that is packed into panels of MANY_DEPTH rows, some rows with every block of the product before it, in so
- * many steps: rows are on their way from memory while a block is computed. The last vector of a row ends with it, and may
- * overlap the one before. */
+/* A piece of X that is packed into panels of MANY_DEPTH rows, some rows with every block of the product before it, in
+ * so many steps: rows are on their way from memory while a block is computed. The last vector of a row ends with it,
+ * and may overlap the one before. */
 typedef struct {
     real *to;
     const real *from;

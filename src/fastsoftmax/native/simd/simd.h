@@ -87,18 +87,18 @@ typedef void (*fs_row_mean)(void *z_inout, ptrdiff_t n_outputs);
 typedef void (*fs_row_logits)(void *z_out, const void *x, const void *W, const void *b, ptrdiff_t n_outputs,
                               ptrdiff_t n_features);
 
-/* What the samples of a cross-entropy have in common. Their targets are q_k = kept_k y_k + share_k, where y_k is 1 for a
- * label's own class and 0 for the others: kept and share, (n_classes,) of the dtype, hold the weights of the classes and
- * what smoothing keeps and gives to all. share is NULL where nothing falls to other classes than the labels. */
+/* What the samples of a cross-entropy have in common. Their targets are q_k = kept_k y_k + share_k, where y_k is 1 for
+ * a label's own class and 0 for the others: kept and share, (n_classes,) of the dtype, hold the weights of the classes
+ * and what smoothing keeps and gives to all. share is NULL where nothing falls to other classes than the labels. */
 typedef struct {
     const void *kept, *share;
     double inverse_temperature;
     ptrdiff_t n_classes;
 } fs_cross_entropy;
 
-/* Returns weight · L of one sample, with the logits z and the targets y, or the label if y is NULL. Writes scale · weight
- * · ∂L/∂z to out, which may be z itself, or NULL. Returns NaN, and does not touch out, where max_k z_k is not finite;
- * NaN, too, where the gradient overflows. All arrays are contiguous, (n_classes,). */
+/* Returns weight · L of one sample, with the logits z and the targets y, or the label if y is NULL. Writes scale ·
+ * weight · ∂L/∂z to out, which may be z itself, or NULL. Returns NaN, and does not touch out, where max_k z_k is not
+ * finite; NaN, too, where the gradient overflows. All arrays are contiguous, (n_classes,). */
 typedef double (*fs_cross_entropy_row)(void *out, const void *z, const void *y, ptrdiff_t label, double weight,
                                        double scale, const fs_cross_entropy *of);
 
@@ -131,8 +131,8 @@ enum {
          * contiguous, (n_logits, width): width is n_features rounded up to whole vectors of `lanes` elements. The last\
          * vector stands for the last `lanes` features, whole, and so may overlap the one before: W is zero there, and\
          * what grad holds there has no meaning. Samples are so read where they lie, and no vector is ever a partial  \
-         * one. For more logits W is in panels (n_features, fs_panel_vectors · lanes), with zeros past the last class of   \
-         * fs_in_panels; the others follow as rows of width, as of few. */                                           \
+         * one. For more logits W is in panels (n_features, some vectors of classes), with zeros past the last of     \
+         * fs_in_panels; the others follow as rows of width, as of few. */                                            \
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
@@ -212,19 +212,20 @@ typedef struct {
     fs_products pass[FS_N_PRECISIONS], gram[FS_N_PRECISIONS];
 } fs_use;
 
-/* The table in use, its name, and which of its products are. They change when the package is imported, and never after. */
+/* The table in use, its name, and which of its products are. They change when the package is imported, and never
+ * after. */
 extern const fs_simd *fs_active;
 extern const char *fs_active_name;
 extern const fs_use *fs_active_use;
 
-/* Of n classes those in panels: all, unless no more than half a vector of them would be left for the last one. Such few are
- * multiplied as few classes are, with the lanes for features: no product is with a class that is not there. */
+/* Of n classes those in panels: all, unless no more than half a vector of them would be left for the last one. Such
+ * few are multiplied as few classes are, with the lanes for features: no product is with a class that is not there. */
 static inline ptrdiff_t fs_in_panels(ptrdiff_t n, ptrdiff_t lanes) {
     return n % lanes <= lanes / 2 ? n - n % lanes : n;
 }
 
-/* Vectors of the next panel of many classes, of those that are left: `most`, but not one alone at the end, whose products
- * would wait for each other and for memory. */
+/* Vectors of the next panel of many classes, of those that are left: `most`, but not one alone at the end, whose
+ * products would wait for each other and for memory. */
 static inline ptrdiff_t fs_panel_vectors(ptrdiff_t left, ptrdiff_t most) {
     if (left == most + 1) return (left + 1) / 2;
     return left < most ? left : most;
