@@ -31,6 +31,10 @@ def make_uses() -> Iterator[Use]:
         X, _, W, b = make_problem(shape, "float32")
         name = f"predict_proba {shape}"
         yield Use(name, partial(_probabilities, X, W, b), partial(fs.predict_proba, X, W, b), 1e-5, len(X) > 1)
+    X, _, W, b = make_problem(BATCHES[0], "float32")
+    bound = fs.Predictor(W, b)
+    name = f"Predictor, a sample of {W.shape[1]} features, {len(W)} classes"
+    yield Use(name, partial(_probabilities, X, W, b), lambda num_threads: bound.predict_proba(X[0]), 1e-5, False)
     X = make_problem(GRAM_SHAPE, "float32").X
     weights = np.random.default_rng(0).random((N_WEIGHTS, len(X)), dtype=np.float32)
     name = f"{N_WEIGHTS} weighted Gram matrices {X.shape[0]}×{X.shape[1]}"

@@ -14,6 +14,7 @@ from .fitting.fit import fit
 from .fitting.logits import cross_entropy, cross_entropy_grad, log_softmax, loss_grad_logits, softmax
 from .fitting.passes import gram, loss_grad, predict_mean, predict_proba, standardization
 from .fitting.path import PathResult, path
+from .fitting.predictor import Predictor
 from .fitting.result import FitResult
 from .leaves import Chunks
 from .runtime.config import show_config
@@ -51,6 +52,7 @@ __all__ = [
     "PathDisplay",
     "PathResult",
     "PoissonRegression",
+    "Predictor",
     "ReliabilityDisplay",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",

@@ -115,6 +115,12 @@ class _Predict(Protocol):
         num_threads: int,
     ) -> float: ...
 
+class PackedModel:
+    def predict_row(self, out: _Real, x: NDArray[Any], mean: bool, family: int) -> float | None: ...
+
+class _Pack(Protocol):
+    def __call__(self, W: _Real, b: _Real) -> PackedModel: ...
+
 class _CsrLossGrad(Protocol):
     def __call__(
         self,
@@ -186,6 +192,7 @@ gram: dict[str, _Gram]
 feature_sums: dict[str, _FeatureSums]
 cross_entropy: dict[str, _CrossEntropy]
 cross_entropy_rows: dict[str, _CrossEntropyRows]
+pack: dict[str, _Pack]
 predict: dict[str, _Predict]
 csr_loss_grad: dict[tuple[str, str], _CsrLossGrad]  # by the types of W and of the values
 csr_hess_vec: dict[str, _CsrHessVec]
@@ -214,4 +221,4 @@ def use_isa(name: str) -> None: ...
 def products_of(
     name: str | None = None, vendor: int = ...
 ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]: ...
-def has_parts(precision: int, n_classes: int) -> bool: ...
+def has_rounded(precision: int, n_classes: int) -> bool: ...

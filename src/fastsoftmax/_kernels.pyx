@@ -26,7 +26,7 @@ in pairs, as a tree: the answer is the same, bit for bit, on any number of threa
 float64, since a float32 sum of n terms loses what a solver needs to converge.
 Of a large W there are no slots: native/blocks.pxd.
 
-precision says how exact the products must be at least; parts, which products of the instruction set serve it best.
+precision says how exact the products must be at least; product, which of the instruction set serve it best.
 
 Passes need no GIL and know nothing of Python: pointers, sizes and strides in elements go in, a code comes out. The
 `def` functions at the end are the border to Python. Outputs are the caller's, end in `_out` and come first, inputs
@@ -57,7 +57,7 @@ from .native.partials cimport begin_slot, end_slot, store_mean
 from .native.predict cimport predict_pass
 from .native.simd cimport (
     FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_ROUGH, FS_ROWS, FS_softmax, family_of, fs_active_use,
-    fs_cross_entropy, fs_family_names, fs_parts, fs_tile, lanes_of, real, sum_samples, tile_gradient,
+    fs_cross_entropy, fs_family_names, fs_product_of, fs_tile, lanes_of, real, sum_samples, tile_gradient,
 )
 from .native.slots cimport flush
 from .native.sums cimport sums_pass
@@ -140,7 +140,7 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
     g.n_logits = n_outputs if direction == NULL else 2 * n_outputs
     g.shape = cut(X.n_samples, X.n_features, n_outputs, g.n_logits, lanes_of(dtype), sizeof(real),
                   is_direct(X, g.n_logits, dtype))
-    g.parts = fs_parts(fs_active_use.in_pass, precision, n_outputs)
+    g.product = fs_product_of(fs_active_use.in_pass, precision, n_outputs)
     plan_gradient(&g, num_threads, dtype)
     gradient_layout(&g, &arena, dtype)
     code = give(&arena, room)
@@ -248,7 +248,7 @@ def predict(real[:, :] out, X, const real[::1] center, const real[:, :] W, const
         Matrix rows_out = matrix_of[real](out)
         double total = 0
     with nogil:
-        check(predict_pass(&total, rows_out, &x, &at, family, mean, precision, num_threads, NULL, <real*> NULL))
+        check(predict_pass(&total, rows_out, &x, &at, NULL, family, mean, precision, num_threads, NULL, <real*> NULL))
     return total
 
 
@@ -408,5 +408,6 @@ def targets_of(int family):
 
 
 include "native/processor.pxi"
+include "native/model.pxi"
 include "capi/passes.pxi"
 include "capi/functions.pxi"

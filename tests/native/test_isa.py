@@ -33,6 +33,7 @@ def test_kernels_on(isa):
             "native/test_kernels.py",
             "native/test_logits.py",
             "fitting/test_logits.py",
+            "fitting/test_predictor.py",
             "families/test_dual.py",
             "families/test_every_family.py",
             "capi/test_passes.py",
@@ -63,13 +64,13 @@ def test_only_products_that_pay_are_used(isa, vendor):
 
 
 def test_the_configuration_names_the_products_in_use():
-    parts, least = _kernels.products_of()[0][ROUGH]
+    rounded, least = _kernels.products_of()[0][ROUGH]
     assert CONFIG["exact products"] == "float32 by vectors"
-    assert ("bfloat16" in CONFIG["rough products"]) == bool(parts)
-    assert not parts or f"from {least} classes on" in CONFIG["rough products"]
+    assert ("bfloat16" in CONFIG["rough products"]) == bool(rounded)
+    assert not rounded or f"from {least} classes on" in CONFIG["rough products"]
     for n_classes in (1, 31, 32, 255, 256, 1000):
-        assert _kernels.has_parts(ROUGH, n_classes) == bool(parts and n_classes >= least)
-        assert not _kernels.has_parts(EXACT, n_classes)
+        assert _kernels.has_rounded(ROUGH, n_classes) == bool(rounded and n_classes >= least)
+        assert not _kernels.has_rounded(EXACT, n_classes)
 
 
 @pytest.mark.parametrize("isa", AVAILABLE)

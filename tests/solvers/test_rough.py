@@ -86,7 +86,7 @@ def test_passes_by_rough_products_count(served):
     assert objective.n_passes == 2
 
 
-@pytest.mark.skipif(not _kernels.has_parts(Precision.ROUGH, 40), reason="rough products do not pay here")
+@pytest.mark.skipif(not _kernels.has_rounded(Precision.ROUGH, 40), reason="rough products do not pay here")
 @pytest.mark.parametrize(
     ("X", "n_classes", "served"),
     [

@@ -63,8 +63,8 @@ cdef int prediction_of(void* out, Py_ssize_t out_stride, const fastsoftmax_featu
     if X.layout == FASTSOFTMAX_DENSE:
         dense = dense_of(X, fs_itemsize[X.storage])
         at = parameters_at(model.W, model.b, X.n_features, model.n_outputs)
-        return predict_pass(&total, rows_of(out, out_stride), &dense, &at, model.family, mean, model.precision,
-                            num_threads, room, dtype)
+        return predict_pass(&total, rows_of(out, out_stride), &dense, &at, NULL, model.family, mean,
+                            model.precision, num_threads, room, dtype)
     sparse = sparse_of(X, NULL)
     sparse_at = sparse_parameters_at(model.W, model.b, model)
     return csr_predict_pass(&total, rows_of(out, out_stride), &sparse, &sparse_at, model.family, mean, num_threads,

@@ -141,7 +141,9 @@ def predict_proba(
         dtype and leaves no probability.
     """
     features = bind_features(X, scale, shift)
-    return _predict(features, W, b, SOFTMAX, mean=True, precision=as_precision(precision), num_threads=num_threads)
+    return predict_features(
+        features, W, b, SOFTMAX, mean=True, precision=as_precision(precision), num_threads=num_threads
+    )
 
 
 def predict_mean(
@@ -185,7 +187,7 @@ def predict_mean(
     features, of = bind_features(X, scale, shift), as_family(family, link)
     exact, is_mean = as_precision(precision), offset is None
     logits_offset = as_offset(offset, (len(features), len(as_matrix("W", W))), features.dtype)
-    out = _predict(features, W, b, of, mean=is_mean, precision=exact, num_threads=num_threads)
+    out = predict_features(features, W, b, of, mean=is_mean, precision=exact, num_threads=num_threads)
     if logits_offset is not None:
         of.check_offset(logits_offset)
         out += logits_offset
@@ -211,7 +213,7 @@ def decision_function(
     W, b = as_parameters(W, b, features.shape[1])
     if center is not None:
         b = b + project(W.astype(np.float64, copy=False), center)
-    return _predict(features, W, b, SOFTMAX, mean=False, precision=Precision.EXACT, num_threads=num_threads)
+    return predict_features(features, W, b, SOFTMAX, mean=False, precision=Precision.EXACT, num_threads=num_threads)
 
 
 @overflow_shows
@@ -315,7 +317,7 @@ def gram(
     return out[0] if single else out
 
 
-def _predict(
+def predict_features(
     features: Features,
     W: ArrayLike,
     b: ArrayLike,
@@ -325,6 +327,7 @@ def _predict(
     precision: Precision,
     num_threads: int | None,
 ) -> FloatArray:
+    """Means of bound samples, or their logits, (n_samples, n_outputs), all finite."""
     at = Parameters(*as_parameters(W, b, features.shape[1]))
     out = np.empty((len(features), len(at.W)), dtype=features.dtype)
     threads = resolve_num_threads(num_threads, features.n_entries * len(at.W))

@@ -30,16 +30,30 @@ cdef inline Parameters parameters_of(const real[:, :] W, const real[:] b) noexce
 cdef inline Features features_of(view, const real[::1] center) except *:
     """X of a `memoryview` object, whose elements may be of any kind: bfloat16 comes as uint16, since Python has no name
     for it. Typed memoryviews would want a copy of every function for each kind."""
-    cdef Py_buffer* buffer = PyMemoryView_GET_BUFFER(view)
-    cdef Features X
-    X.storage = storage_of(buffer.format[0])
-    X.itemsize = buffer.itemsize
-    X.n_samples = buffer.shape[0]
-    X.n_features = buffer.shape[1]
-    X.matrix = Matrix(buffer.buf, buffer.strides[0] // X.itemsize, buffer.strides[1] // X.itemsize)
-    X.center = NULL
+    cdef Features X = features_in(PyMemoryView_GET_BUFFER(view))
     if center is not None:
         X.center = &center[0]
+    return X
+
+
+cdef inline bint is_whole(const Py_buffer* buffer) noexcept:
+    """Whether elements are aligned, and strides whole numbers of them; then the kernels can read the buffer."""
+    cdef Py_ssize_t places = <Py_ssize_t> buffer.buf, axis
+    for axis in range(buffer.ndim):
+        places |= buffer.strides[axis]
+    return places % buffer.itemsize == 0
+
+
+cdef inline Features features_in(const Py_buffer* buffer) except *:
+    """X of a buffer, without a center; one of one dimension is a single sample."""
+    cdef Features X
+    cdef int last = buffer.ndim - 1
+    X.storage = storage_of(buffer.format[0])
+    X.itemsize = buffer.itemsize
+    X.n_samples = buffer.shape[0] if last else 1
+    X.n_features = buffer.shape[last]
+    X.matrix = Matrix(buffer.buf, buffer.strides[0] // X.itemsize, buffer.strides[last] // X.itemsize)
+    X.center = NULL
     return X
 
 

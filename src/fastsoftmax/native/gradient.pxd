@@ -13,7 +13,7 @@ cdef struct Gradient:           # a pass: what its tiles have in common
     Shape shape
     fs_residual residual
     Py_ssize_t n_logits         # those of the outputs, and those of a direction
-    int parts
+    int product
     int threads
     bint wide                   # by blocks of samples, not by slots
     void* W                     # packed, as all that follows is of the dtype that is computed in
@@ -43,7 +43,7 @@ cdef inline void slot_scratch(fs_tile* tile_out, real** sums_out, real** room_ou
                               Gradient* g) noexcept nogil:
     """A thread's own memory: a tile, sums in the data's precision, and room for samples."""
     take_tile(tile_out, arena, &g.shape, g.n_logits, sizeof(real))
-    tile_out.parts = g.parts
+    tile_out.product = g.product
     sums_out[0] = <real*> take(arena, g.shape.n_outputs * g.shape.width * sizeof(real))
     take_samples(tile_out, room_out, arena, &g.shape)
 
@@ -53,7 +53,7 @@ cdef inline void wide_scratch(fs_tile* tile_out, real** sums_out, real** room_ou
     """The same of a large W: sums of a stripe, and room for a tile or for the features of a stripe."""
     cdef Py_ssize_t width = g.blocks.stripe_features + g.shape.lanes, room = 0
     begin_tile(tile_out, &g.shape, g.n_logits, g.blocks.ldr)
-    tile_out.parts = g.parts
+    tile_out.product = g.product
     sums_out[0] = <real*> take(arena, g.blocks.stripe_outputs * width * sizeof(real))
     if not g.shape.in_place:
         room = max(g.shape.tile_features * g.shape.tile_rows, width * many_depth_of(sums_out[0]))

@@ -12,7 +12,7 @@ from .arena cimport CACHE_LINE, Arena, arena_at, give, release, round_up, take
 from .codes cimport FS_DONE, FS_NO_MEMORY
 from .layout cimport Features, is_plain, pack_center
 from .simd cimport (
-    FS_PANEL_DEPTH, FS_VECTORS, fs_active_use, fs_parts, gram_block, gram_pack, panel_width_of, real,
+    FS_PANEL_DEPTH, FS_VECTORS, fs_active_use, fs_product_of, gram_block, gram_pack, panel_width_of, real,
 )
 from .slots cimport add_sums
 from .tile cimport make_block
@@ -123,7 +123,7 @@ cdef inline int gram_pass(real* out, Features* X, const real* weight, Py_ssize_t
     g.n_weights = n_weights
     g.threads = num_threads if step_work(X.n_features, n_weights) >= GRAM_ALONE else 1
     g.plain = is_plain(X, out)
-    g.rounded = fs_parts(fs_active_use.gram, precision, X.n_features) != FS_VECTORS
+    g.rounded = fs_product_of(fs_active_use.gram, precision, X.n_features) != FS_VECTORS
     g.width = panel_width_of(out)
     g.depth = FS_PANEL_DEPTH
     g.long_sums = real is float and X.n_samples > GRAM_FLUSH * g.depth

@@ -5,7 +5,8 @@ from libc.string cimport memcpy, memset
 
 from .arena cimport round_up
 from .simd cimport (
-    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, many_width_of, real,
+    FS_F32, FS_F64, FS_MANY_CLASSES, FS_MANY_TILE_ROWS, FS_ROW_ALIGN, direct_kinds, in_panels, many_width_of,
+    panel_vectors, real,
 )
 
 cdef enum:
@@ -134,44 +135,59 @@ cdef inline void pack_parameters(real* W_out, real* b_out, Parameters* at, Shape
         b_out[k] = (<const real*> at.b.data)[k * at.b.row]
 
 
+cdef inline Py_ssize_t panels_size(Py_ssize_t n_logits, Shape* shape) noexcept nogil:
+    return round_up(in_panels(n_logits, shape.lanes), shape.lanes) * shape.tile_features
+
+
 cdef inline Py_ssize_t weights_size(Py_ssize_t n_logits, Shape* shape) noexcept nogil:
     """Elements of W as the products of a tile have it."""
     if n_logits < FS_MANY_CLASSES:
         return n_logits * shape.width
-    return round_up(n_logits, shape.lanes) * shape.tile_features
+    return panels_size(n_logits, shape) + (n_logits - in_panels(n_logits, shape.lanes)) * shape.width
 
 
-cdef inline void pack_panels(real* W_out, Parameters* at, Py_ssize_t first, Py_ssize_t n_logits, Py_ssize_t start,
+cdef inline void pack_panels(real* W_out, Parameters* at, Py_ssize_t first, Py_ssize_t n_packed, Py_ssize_t start,
                              Shape* shape) noexcept nogil:
-    """PACK_FEATURES features of W, from start on, in panels of a few of n_logits outputs, the first of which is first.
+    """PACK_FEATURES features of W, from start on, in panels of a few of n_packed outputs; those of W are from first on.
     """
-    cdef Py_ssize_t stop = min(start + PACK_FEATURES, shape.n_features), panel_width = many_width_of(W_out), width, j, k
+    cdef Py_ssize_t stop = min(start + PACK_FEATURES, shape.n_features), most = many_width_of(W_out) // shape.lanes
+    cdef Py_ssize_t begin = 0, end = min(first + at.n_logits, n_packed), width, j, k
     cdef real* panel
     cdef const real* W_k
-    for k in range(first, first + at.n_logits):
-        width = min(panel_width, round_up(n_logits, shape.lanes) - k // panel_width * panel_width)
-        panel = W_out + k // panel_width * panel_width * shape.tile_features + k % panel_width
-        W_k = <const real*> at.W.data + (k - first) * at.W.row
-        for j in range(start, stop):
-            panel[j * width] = W_k[j * at.W.column]
+    while begin < end:
+        width = shape.lanes * panel_vectors((n_packed - begin + shape.lanes - 1) // shape.lanes, most)
+        panel = W_out + begin * shape.tile_features
+        for k in range(max(begin, first), min(begin + width, end)):
+            W_k = <const real*> at.W.data + (k - first) * at.W.row
+            for j in range(start, stop):
+                panel[j * width + k - begin] = W_k[j * at.W.column]
+        begin += width
 
 
 cdef inline void pack_weights(real* W_out, real* b_out, Parameters* at, Py_ssize_t first, Py_ssize_t n_logits,
                               Shape* shape, int num_threads) noexcept nogil:
     """W and b as the products of a tile have them: those of the outputs from first on, of n_logits."""
-    cdef Py_ssize_t panel_width = many_width_of(W_out), last, j, k
+    cdef Py_ssize_t n_packed = in_panels(n_logits, shape.lanes), last, j, k
+    cdef Parameters others = at[0]
     if n_logits < FS_MANY_CLASSES:
         pack_parameters(W_out + first * shape.width, b_out + first, at, shape)
         return
     if first == 0 and shape.tile_features > shape.n_features:
         memset(W_out, 0, weights_size(n_logits, shape) * sizeof(real))
-    elif first == 0 and n_logits % shape.lanes:     # of the last panel not all lanes have an output
-        last = n_logits // panel_width * panel_width
+    elif first == 0 and n_packed % shape.lanes:     # of the last panel not all lanes have an output
+        last = max(n_packed // shape.lanes * shape.lanes - many_width_of(W_out), 0)
         memset(W_out + last * shape.tile_features, 0,
-               (round_up(n_logits, shape.lanes) - last) * shape.tile_features * sizeof(real))
+               (panels_size(n_logits, shape) - last * shape.tile_features) * sizeof(real))
     for j in prange(0, shape.n_features, PACK_FEATURES, schedule="static", num_threads=num_threads):
-        pack_panels(W_out, at, first, n_logits, j, shape)
-    for k in range(at.n_logits):
+        pack_panels(W_out, at, first, n_packed, j, shape)
+    k = max(n_packed - first, 0)                    # the first that is in no panel
+    if k < at.n_logits:
+        others.W.data = <const real*> at.W.data + k * at.W.row
+        others.b.data = <const real*> at.b.data + k * at.b.row
+        others.n_logits = at.n_logits - k
+        pack_parameters(W_out + panels_size(n_logits, shape) + (first + k - n_packed) * shape.width, b_out + first + k,
+                        &others, shape)
+    for k in range(min(k, at.n_logits)):
         b_out[first + k] = (<const real*> at.b.data)[k * at.b.row]
 
 

@@ -44,18 +44,19 @@ def use_isa(str name):
 def products_of(str name=None, int vendor=fs_vendor()):
     """Return what serves each precision: in the set in use, or one of that name, on this or a vendor's processors.
 
-    A pair of tuples, for a pass and for a Gram matrix, of (parts, least): products of so many bfloat16 parts from that
-    many classes, or features, on; vectors, in the data's precision, below, and everywhere if parts is 0.
+    A pair of tuples, for a pass and for a Gram matrix, of (rounded, least): products of factors rounded to
+    bfloat16 from that many classes, or features, on; vectors, in the data's precision, below, and everywhere if rounded
+    is 0.
     """
     cdef bytes encoded = (isa_names()[2] if name is None else name).encode()
     cdef const fs_use* use = fs_use_of(encoded, vendor)
-    return (tuple([(use.in_pass[p].parts, use.in_pass[p].least) for p in range(FS_N_PRECISIONS)]),
-            tuple([(use.gram[p].parts, use.gram[p].least) for p in range(FS_N_PRECISIONS)]))
+    return (tuple([(use.in_pass[p].product, use.in_pass[p].least) for p in range(FS_N_PRECISIONS)]),
+            tuple([(use.gram[p].product, use.gram[p].least) for p in range(FS_N_PRECISIONS)]))
 
 
-def has_parts(int precision, Py_ssize_t n_classes):
-    """Whether a pass of float32 multiplies bfloat16 parts for that precision and many classes."""
-    return fs_parts(fs_active_use.in_pass, precision, n_classes) != FS_VECTORS
+def has_rounded(int precision, Py_ssize_t n_classes):
+    """Whether a pass of float32 multiplies factors rounded to bfloat16 for that precision and many classes."""
+    return fs_product_of(fs_active_use.in_pass, precision, n_classes) != FS_VECTORS
 
 
 try:

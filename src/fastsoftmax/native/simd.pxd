@@ -33,7 +33,7 @@ cdef extern from "simd.h" nogil:
         Py_ssize_t ldx
         Py_ssize_t n_features
         int storage
-        int parts
+        int product
         void* z
         Py_ssize_t ldz
         const Py_ssize_t* labels
@@ -72,6 +72,8 @@ cdef extern from "simd.h" nogil:
     fs_cross_entropy_row cross_entropy_row_of "fs_cross_entropy_row_of" (...) noexcept
     Py_ssize_t panel_width_of "fs_panel_width" (...) noexcept
     Py_ssize_t many_width_of "fs_many_width" (...) noexcept
+    Py_ssize_t in_panels "fs_in_panels" (Py_ssize_t n, Py_ssize_t lanes) noexcept
+    Py_ssize_t panel_vectors "fs_panel_vectors" (Py_ssize_t left, Py_ssize_t most) noexcept
     Py_ssize_t many_depth_of "fs_many_depth" (...) noexcept
     Py_ssize_t work_bytes_of "fs_work_bytes" (...) noexcept
     void csr_logits "fs_csr_logits" (...) noexcept
@@ -82,7 +84,7 @@ cdef extern from "simd.h" nogil:
     void gram_block "fs_gram_block" (...) noexcept
 
     ctypedef struct fs_products:
-        int parts
+        int product
         Py_ssize_t least "from"
     ctypedef struct fs_use:
         fs_products* in_pass "pass"
@@ -98,7 +100,7 @@ cdef extern from "simd.h" nogil:
         FS_AMD
         FS_OTHERS
     const char* const* fs_family_names
-    int fs_parts(const fs_products* by_precision, int precision, Py_ssize_t size) noexcept
+    int fs_product_of(const fs_products* by_precision, int precision, Py_ssize_t size) noexcept
     int fs_vendor() noexcept
     const fs_use* fs_use_of(const char* name, int vendor) noexcept
     const char* const* fs_simd_compiled() noexcept

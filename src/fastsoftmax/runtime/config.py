@@ -46,9 +46,9 @@ def _products(isa: str) -> dict[str, str]:
     unit = "the matrix unit (AMX)" if isa == "amx" else "an instruction"
     config = {}
     for use, sizes, choices in zip(("", " of gram"), ("classes", "features"), _kernels.products_of(isa), strict=True):
-        for precision, (parts, least) in zip(Precision, choices, strict=True):
+        for precision, (rounded, least) in zip(Precision, choices, strict=True):
             text = "float32 by vectors"
-            if parts:
+            if rounded:
                 text = f"bfloat16 by {unit}" + (f", from {least} {sizes} on" if least > 1 else "")
             config[f"{precision.name.lower()} products{use}"] = text
     return config

@@ -107,7 +107,7 @@ class DenseFeatures(Features):
 
     @override
     def serves_rough_products(self, n_classes: int) -> bool:
-        if self.kind != "float" or not _kernels.has_parts(Precision.ROUGH, n_classes):
+        if self.kind != "float" or not _kernels.has_rounded(Precision.ROUGH, n_classes):
             return False
         some = self.rows(np.linspace(0, len(self) - 1, ROUNDED_ROWS, dtype=np.intp)).values().astype(np.float64)
         return bool(np.all(np.mean(some**2, axis=0) <= MOST_SQUARE * some.var(axis=0)))

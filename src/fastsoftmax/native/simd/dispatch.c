@@ -153,14 +153,14 @@ int fs_simd_available(const char *name) {
 /* Bfloat16 has eight significant bits; what multiplies it, and is faster than float32's vectors, is told by
  * measurement: AMD's instruction does twice the products of a vector of float32 in the time of one, Intel's costs two
  * of these. Intel's matrix unit halves the time of a large Gram matrix; a pass, which brings its numbers from memory
- * and rounds them anew, takes as long with it as without. None pays for more exact products, of three or six parts. */
+ * and rounds them anew, takes as long with it as without. */
 static const fs_use vectors = {0};
 static const fs_use instruction = {
-    .pass = {[FS_ROUGH] = {FS_ONE_PART, FS_MANY_CLASSES}},
-    .gram = {[FS_FAST] = {FS_ONE_PART, 1}, [FS_ROUGH] = {FS_ONE_PART, 1}},
+    .pass = {[FS_ROUGH] = {FS_ROUNDED, FS_MANY_CLASSES}},
+    .gram = {[FS_FAST] = {FS_ROUNDED, 1}, [FS_ROUGH] = {FS_ROUNDED, 1}},
 };
 static const fs_use matrix_unit = {
-    .gram = {[FS_ROUGH] = {FS_ONE_PART, 256}},
+    .gram = {[FS_ROUGH] = {FS_ROUNDED, 256}},
 };
 
 int fs_vendor(void) {

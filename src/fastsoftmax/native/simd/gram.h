@@ -59,7 +59,7 @@ static void GRAM_NAME(gram_block)(real *out, const real *columns, const void *pa
     enum { STEPS = PANEL_DEPTH };
 #endif
 #if GRAM_IN_PAIRS && defined(__AMX_BF16__)
-    amx_panel_of_pairs(out, a, x, (n_features + WIDTH - 1) / WIDTH, ldo, WIDTH);
+    amx_panels(out, a, x, (n_features + WIDTH - 1) / WIDTH, ldo, WIDTH);
 #else
     fs_fetch none = fs_fetch_start(NULL, 0, 0);
     for (ptrdiff_t first = 0; first < n_features; first += WIDTH) {

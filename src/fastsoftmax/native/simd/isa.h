@@ -1,6 +1,5 @@
-/* What an instruction set's flags give: the size of a vector, the blocks that the registers hold, and how what is stored
- * becomes a vector. For the sources that are compiled once for each set, with -DISA=name.
- */
+/* What an instruction set's flags give: the size of a vector, the blocks that the registers hold, and how what is
+ * stored becomes a vector. For the sources that are compiled once for each set, with -DISA=name. */
 #ifndef FASTSOFTMAX_ISA_H
 #define FASTSOFTMAX_ISA_H
 
@@ -99,38 +98,26 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
     fetch->at += fetch->step;
 }
 
-/* Memory on its way to the second-level cache, in equal parts with every block of a product: rows, of which a whole
- * number of cache lines is fetched. */
+/* Memory on its way to the second-level cache: so many lines in so many steps, as even as they can be. No step
+ * divides. */
 typedef struct {
     const char *at;
-    ptrdiff_t row_bytes, rows, stride;
+    ptrdiff_t lines, steps, credit;
 } fs_ahead;
 
-/* rows of row_bytes, stride bytes apart; one row is cut into lines. */
-INLINE fs_ahead fs_ahead_start(const void *at, ptrdiff_t row_bytes, ptrdiff_t rows, ptrdiff_t stride) {
-    if (at == NULL) return (fs_ahead){NULL, 0, 0, 0};
-    if (rows == 1) return (fs_ahead){at, 64, row_bytes / 64, 64};
-    return (fs_ahead){at, row_bytes, rows, stride};
+/* One of n_parts parts of some bytes; nothing where they are at NULL. */
+INLINE fs_ahead fs_ahead_part(const void *at, ptrdiff_t bytes, ptrdiff_t part, ptrdiff_t n_parts, ptrdiff_t steps) {
+    if (at == NULL) return (fs_ahead){NULL, 0, 1, 0};
+    const ptrdiff_t start = part * (bytes / 64) / n_parts, stop = (part + 1) * (bytes / 64) / n_parts;
+    return (fs_ahead){(const char *)at + start * 64, stop - start, steps, 0};
 }
 
-/* Fetch the part that belongs to one of so many steps. */
-INLINE void fs_ahead_step(const fs_ahead *ahead, ptrdiff_t step, ptrdiff_t n_steps) {
-    const ptrdiff_t stop = (step + 1) * ahead->rows / n_steps;
-    for (ptrdiff_t r = step * ahead->rows / n_steps; r < stop; r++) {
-        for (ptrdiff_t byte = 0; byte < ahead->row_bytes; byte += 64) {
-            __builtin_prefetch(ahead->at + r * ahead->stride + byte, 0, 2);
-        }
+INLINE void fs_ahead_step(fs_ahead *ahead) {
+    for (ahead->credit += ahead->lines; ahead->credit >= ahead->steps; ahead->credit -= ahead->steps) {
+        __builtin_prefetch(ahead->at, 0, 2);
+        ahead->at += 64;
     }
 }
-
-/* One of so many parts. */
-INLINE fs_ahead fs_ahead_part(const fs_ahead *ahead, ptrdiff_t part, ptrdiff_t n_parts) {
-    const ptrdiff_t start = part * ahead->rows / n_parts, stop = (part + 1) * ahead->rows / n_parts;
-    return (fs_ahead){ahead->at + start * ahead->stride, ahead->row_bytes, stop - start, ahead->stride};
-}
-
-/* Whether rows so many bytes apart share few sets of the first-level cache, so that they drive each other out. */
-INLINE int fs_crowded(ptrdiff_t stride) { return stride % 2048 == 0; }
 
 /* The halves of float32's width are stored as integers: no compiler has arithmetic for them on every processor. */
 typedef uint16_t fs_half, fs_bfloat;

@@ -64,6 +64,14 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
 #include "few.h"
 #endif
 
+/* z_ik = b_k */
+INLINE void NAME(start_logits)(const fs_tile *tile, const real *b) {
+    for (ptrdiff_t k = 0; k < tile->n_logits; k++) {
+        real *const z_k = (real *)tile->z + k * tile->ldz;
+        for (ptrdiff_t i = 0; i < tile->rows; i += LANES) store(z_k + i, (vec){0} + b[k]);
+    }
+}
+
 #include "many.h"
 
 /* The products of few classes by what the samples are stored as. */
@@ -81,12 +89,9 @@ static void NAME(tile_logits)(const fs_tile *tile, const real *W, const real *b)
         NAME(many_logits)(tile, W, b);
         return;
     }
-    real *const z_out = tile->z;
-    const ptrdiff_t n_classes = tile->n_logits, ldz = tile->ldz, padded_rows = (tile->rows + LANES - 1) / LANES * LANES;
-    for (ptrdiff_t k = 0; k < n_classes; k++) {
-        for (ptrdiff_t i = 0; i < padded_rows; i += LANES) store(z_out + k * ldz + i, (vec){0} + b[k]);
-    }
-    fs_fetch ahead = fs_fetch_start(tile->fetch, LANES * tile->fetch_size, tile->fetch_all || n_classes <= CLASS_BLOCK);
+    NAME(start_logits)(tile, b);
+    const int twice = tile->fetch_all || tile->n_logits <= CLASS_BLOCK;
+    fs_fetch ahead = fs_fetch_start(tile->fetch, LANES * tile->fetch_size, twice);
     few_logits[tile->storage](tile, W, &ahead);
 }
 

@@ -14,18 +14,10 @@
 #define GRAM_PANEL bf16_panel
 #include "gram.h"
 
-static void rounded_panel(float *out, const float *a, const float *x, int parts, ptrdiff_t n_classes, ptrdiff_t vectors,
-                          ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda) {
-#ifdef __AMX_BF16__
-    amx_panel(out, a, x, parts, n_classes, vectors, inner, ldo, lda, WIDTH);
-#else
-    (void)parts;
-    bf16_rounded_panel(out, a, x, n_classes, vectors, inner, ldo, lda);
-#endif
-}
-
 const fs_rounded TABLE(fs_rounded, ISA) = {
-    .panel = rounded_panel,
+#ifndef __AMX_BF16__
+    .panel = bf16_rounded_panel,
+#endif
     .gram_pack = NAME(gram_pack),
     .gram_block = NAME(gram_block),
 };

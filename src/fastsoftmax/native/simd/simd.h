@@ -25,9 +25,8 @@
  * significant bits. */
 enum { FS_EXACT, FS_FAST, FS_ROUGH, FS_N_PRECISIONS };
 
-/* How a product of two float32 is made: in float32, by vectors, or from the bfloat16 parts that the factors are split
- * into, as the sum of so many products of these. */
-enum { FS_VECTORS = 0, FS_ONE_PART = 1, FS_THREE_PARTS = 3, FS_SIX_PARTS = 6 };
+/* How a product of two float32 is made: in float32, by vectors, or of the factors rounded to bfloat16. */
+enum { FS_VECTORS, FS_ROUNDED };
 
 /* How the elements of X may be stored; halves are bfloat16, of which float32 has the upper bits, and IEEE's float16. */
 enum { FS_F32, FS_F64, FS_F16, FS_BF16, FS_U8, FS_I8, FS_N_STORAGE };
@@ -49,8 +48,8 @@ typedef struct {
     ptrdiff_t ldx, n_features;
     int storage;
 
-    /* How the products of many classes are made: FS_VECTORS, or one of those after it. */
-    int parts;
+    /* How the products of many classes are made: FS_VECTORS or FS_ROUNDED. */
+    int product;
 
     /* (n_logits, rows) logits, later residuals, TRANSPOSED: outputs ldz elements apart, so that the lanes of a vector
      * are samples and no number of outputs is too small to fill them; ldz is a multiple of FS_ROW_ALIGN. Past the last
@@ -88,18 +87,18 @@ typedef void (*fs_row_mean)(void *z_inout, ptrdiff_t n_outputs);
 typedef void (*fs_row_logits)(void *z_out, const void *x, const void *W, const void *b, ptrdiff_t n_outputs,
                               ptrdiff_t n_features);
 
-/* What the samples of a cross-entropy have in common. Their targets are q_k = kept_k y_k + share_k, where y_k is 1 for a
- * label's own class and 0 for the others: kept and share, (n_classes,) of the dtype, hold the weights of the classes and
- * what smoothing keeps and gives to all. share is NULL where nothing falls to other classes than the labels. */
+/* What the samples of a cross-entropy have in common. Their targets are q_k = kept_k y_k + share_k, where y_k is 1 for
+ * a label's own class and 0 for the others: kept and share, (n_classes,) of the dtype, hold the weights of the classes
+ * and what smoothing keeps and gives to all. share is NULL where nothing falls to other classes than the labels. */
 typedef struct {
     const void *kept, *share;
     double inverse_temperature;
     ptrdiff_t n_classes;
 } fs_cross_entropy;
 
-/* Returns weight · L of one sample, with the logits z and the targets y, or the label if y is NULL. Writes scale · weight
- * · ∂L/∂z to out, which may be z itself, or NULL. Returns NaN, and does not touch out, where max_k z_k is not finite;
- * NaN, too, where the gradient overflows. All arrays are contiguous, (n_classes,). */
+/* Returns weight · L of one sample, with the logits z and the targets y, or the label if y is NULL. Writes scale ·
+ * weight · ∂L/∂z to out, which may be z itself, or NULL. Returns NaN, and does not touch out, where max_k z_k is not
+ * finite; NaN, too, where the gradient overflows. All arrays are contiguous, (n_classes,). */
 typedef double (*fs_cross_entropy_row)(void *out, const void *z, const void *y, ptrdiff_t label, double weight,
                                        double scale, const fs_cross_entropy *of);
 
@@ -132,15 +131,15 @@ enum {
          * contiguous, (n_logits, width): width is n_features rounded up to whole vectors of `lanes` elements. The last\
          * vector stands for the last `lanes` features, whole, and so may overlap the one before: W is zero there, and\
          * what grad holds there has no meaning. Samples are so read where they lie, and no vector is ever a partial  \
-         * one. For more logits W is in panels (n_features, many_width), one for so many classes; the last is as many \
-         * vectors wide as there are classes left, with zeros past them. */                                           \
+         * one. For more logits W is in panels (n_features, some vectors of classes), with zeros past the last of     \
+         * fs_in_panels; the others follow as rows of width, as of few. */                                            \
         void (*tile_logits)(const fs_tile *tile, const real *W, const real *b);                                       \
         /* grad_kj += Σ_i r_ik x_ij for the outputs k, with the residuals r that z holds. */                          \
         void (*tile_gradient)(real *grad_inout, const fs_tile *tile);                                                 \
-        /* What the products of many classes are made of by bfloat16 parts; NULL where the set has none: out (rows,   \
+        /* What the products of many classes are made of by bfloat16; NULL where the set has none: out (rows,         \
          * vectors · lanes) += a (rows, inner) times a panel x (inner, vectors · lanes), inner at most FS_PANEL_DEPTH. */\
-        void (*rounded_panel)(real *out, const real *a, const real *x, int parts, ptrdiff_t n_classes,                \
-                              ptrdiff_t vectors, ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                      \
+        void (*rounded_panel)(real *out, const real *a, const real *x, ptrdiff_t n_classes, ptrdiff_t vectors,        \
+                              ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);                                         \
         /* By their numbers. */                                                                                       \
         const fs_family *const *families;                                                                             \
         /* sum_k += Σ_i z_ik */                                                                                       \
@@ -191,20 +190,20 @@ typedef struct {
 } fs_simd;
 
 /* The products of bfloat16 of a set that is another's in all else: what takes the place of rounded_panel, gram_pack[1]
- * and gram_block[1] of float32. */
+ * and gram_block[1] of float32. No pass uses those of a set whose panel is NULL. */
 typedef struct {
-    void (*panel)(float *out, const float *a, const float *x, int parts, ptrdiff_t n_classes, ptrdiff_t vectors,
-                  ptrdiff_t inner, ptrdiff_t ldo, ptrdiff_t lda);
+    void (*panel)(float *out, const float *a, const float *x, ptrdiff_t n_classes, ptrdiff_t vectors, ptrdiff_t inner,
+                  ptrdiff_t ldo, ptrdiff_t lda);
     void (*gram_pack)(float *columns_out, void *panel_out, const float *x, ptrdiff_t rows, ptrdiff_t n_features,
                       ptrdiff_t ldx);
     void (*gram_block)(float *out_inout, const float *columns, const void *panels, const float *weight, ptrdiff_t rows,
                        ptrdiff_t n_features, ptrdiff_t ldo);
 } fs_rounded;
 
-/* Which products serve a precision: `parts` where there are at least that many classes, or features of a Gram matrix;
+/* Which products serve a precision: these where there are at least so many classes, or features of a Gram matrix;
  * vectors below. */
 typedef struct {
-    int parts;
+    int product;
     ptrdiff_t from;
 } fs_products;
 
@@ -213,14 +212,28 @@ typedef struct {
     fs_products pass[FS_N_PRECISIONS], gram[FS_N_PRECISIONS];
 } fs_use;
 
-/* The table in use, its name, and which of its products are. They change when the package is imported, and never after. */
+/* The table in use, its name, and which of its products are. They change when the package is imported, and never
+ * after. */
 extern const fs_simd *fs_active;
 extern const char *fs_active_name;
 extern const fs_use *fs_active_use;
 
-/* The parts that a precision's products are made of. */
-static inline int fs_parts(const fs_products by_precision[FS_N_PRECISIONS], int precision, ptrdiff_t size) {
-    return size >= by_precision[precision].from ? by_precision[precision].parts : FS_VECTORS;
+/* Of n classes those in panels: all, unless no more than half a vector of them would be left for the last one. Such
+ * few are multiplied as few classes are, with the lanes for features: no product is with a class that is not there. */
+static inline ptrdiff_t fs_in_panels(ptrdiff_t n, ptrdiff_t lanes) {
+    return n % lanes <= lanes / 2 ? n - n % lanes : n;
+}
+
+/* Vectors of the next panel of many classes, of those that are left: `most`, but not one alone at the end, whose
+ * products would wait for each other and for memory. */
+static inline ptrdiff_t fs_panel_vectors(ptrdiff_t left, ptrdiff_t most) {
+    if (left == most + 1) return (left + 1) / 2;
+    return left < most ? left : most;
+}
+
+/* How a precision's products are made. */
+static inline int fs_product_of(const fs_products by_precision[FS_N_PRECISIONS], int precision, ptrdiff_t size) {
+    return size >= by_precision[precision].from ? by_precision[precision].product : FS_VECTORS;
 }
 
 /* The operations on a tile in the set in use, for the dtype of a pointer. */
