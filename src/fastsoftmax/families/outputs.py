@@ -115,8 +115,10 @@ class OutputsFamily(Family):
         """Return the weighted mean of y, (n_outputs,), or another one near it that has a finite logit."""
         assert samples.targets is not None
         weight = _weights_of(samples)
-        # Shares of the weights, since a sum of large y may overflow.
-        return self.inside(np.asarray(weight / weight.sum() @ samples.targets.astype(np.float64)), len(weight))
+        # The mean of equal y is y itself, if it is that of differences; sums and differences of large y may overflow.
+        halves = samples.targets.astype(np.float64) / 2
+        mean = 2 * (halves[0] + weight / weight.sum() @ (halves - halves[0]))
+        return self.inside(mean, len(weight))
 
     @override
     def likely_curvature(self, samples: Samples) -> float:
