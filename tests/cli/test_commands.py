@@ -96,6 +96,17 @@ class TestEvaluate:
         assert facts["log_loss_interval"] == [None, None]
         assert "area under the curve not defined" in one_line(succeed("evaluate", "model.safetensors", "one.npz"))
 
+    def test_no_interval_of_the_log_loss_begins_below_zero(self, here):
+        # One in thirty is far off: by Student's t the interval is wider than twice the mean.
+        X = np.full((30, 1), 5.0)
+        X[:15] *= -1
+        np.savez("sure.npz", X=X, y=np.repeat([0, 1], 15))
+        succeed("fit", "sure.npz")
+        np.savez("surprise.npz", X=X, y=[*[0] * 15, *[1] * 14, 0])
+        low, high = told("evaluate", "model.safetensors", "surprise.npz")["log_loss_interval"]
+        assert low == 0
+        assert high > 0.1
+
     def test_the_worst_pairs_are_named(self, here):
         rng = np.random.default_rng(0)
         names = np.array([f"a class whose name is long, number {k}" for k in range(30)])

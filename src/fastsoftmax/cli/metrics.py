@@ -132,6 +132,7 @@ def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | 
     every = np.arange(len(model.classes))
     # scikit-learn's log_loss takes probabilities, and must bound those that round to zero: use the logits.
     losses = losses_of(logits, truth)
+    least, most = mean_interval(losses)
     bins, calibration_error = calibration(probabilities.max(axis=1), predicted == truth)
     per_class = np.empty(len(every), dtype=CLASS_DTYPE)
     scores = precision_recall_fscore_support(truth, predicted, labels=every, zero_division=np.nan)
@@ -144,7 +145,7 @@ def evaluate(model: Model, X: ArrayLike, y: NDArray[Any], *, num_threads: int | 
         accuracy=float(accuracy_score(truth, predicted)),
         accuracy_interval=wilson(int((predicted == truth).sum()), len(truth)),
         log_loss=float(cross_entropy(logits, truth)),
-        log_loss_interval=mean_interval(losses),
+        log_loss_interval=(max(least, 0.0), most),  # of few samples it may begin below zero, where no loss is
         auc=float(known.mean()) if len(known) else np.nan,
         calibration_error=calibration_error,
         bins=bins,
