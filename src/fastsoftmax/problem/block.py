@@ -33,7 +33,7 @@ CHEAP_PASSES, CHEAP_WORK = 4, 6e7
 # matrix, and with rows by 40 for each value of each entry's column.
 GRAM_SPEED, MATRIX_SWEEPS, ROWS_SWEEPS = 8, 15, 40
 
-# Up to 12 classes, sparse columns serve all classes of a feature together. Measured: with 2 to 10 it takes 0.3 to 1.1
+# Up to 12 classes, sparse columns serve all classes of a feature together. Measured: with 2 to 10 it takes 0.3 to 1.2
 # times as long as class by class, with 20 from 0.7 (one-hot columns) to 3.3 (words), for most weights are zero there.
 MOST_TOGETHER = 12
 
