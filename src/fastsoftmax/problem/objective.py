@@ -40,6 +40,10 @@ EVEN = 0.3
 # A penalty is strong if this is its share, or more, in the curvature of every feature late in a fit.
 STRONG_PENALTY = 0.01
 
+# Dual ascent pays where the curvature of the loss at zero, in all features together, is at least so many times l2. Else
+# H is not far from l2 itself, so that few steps find the minimum; and the larger l2, the less the ascent moves b.
+WEAK_PENALTY = 10
+
 # Random directions on which rows are projected, to tell their norms to about a third.
 PROJECTIONS = 8
 
@@ -177,7 +181,7 @@ class Objective:
 
         Only for sparse X that is too wide for principal components, which are worth more.
         """
-        if self.split(theta).W.any() or not self.penalty.l2 or not self.penalty.is_uniform or self.has_components:
+        if self.split(theta).W.any() or not self._ascent_pays():
             return
         loss, theta = self.loss, np.zeros_like(theta)
         at, l2 = self.split(theta), self.penalty.l2
@@ -186,6 +190,14 @@ class Objective:
             for _ in range(n_passes):
                 loss.count_pass()
             yield theta.copy()
+
+    def _ascent_pays(self) -> bool:
+        loss, penalty = self.loss, self.penalty
+        if self.has_components or not self.X.serves_dual_ascent or not (penalty.l2 and penalty.is_uniform):
+            return False
+        part, mean = loss.few(LINE_ROWS) if len(loss) > LINE_ROWS else loss, loss.family.mean_at_zero(loss.n_outputs)
+        curvature = mean * (1 - mean) * part.second_moments(np.zeros(self.X.shape[1])).sum()
+        return bool(curvature >= WEAK_PENALTY * penalty.l2)
 
     def curvature(
         self, theta: Float64Array, grad: Float64Array
