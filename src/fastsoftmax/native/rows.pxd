@@ -100,7 +100,9 @@ cdef inline Column column_of(const Rows* m, Py_ssize_t j) noexcept nogil:
         column.x, column.rows, column.n = m.ones, NULL, m.n_rows
     else:
         column.x, column.n = m.values + m.indptr[j], m.indptr[j + 1] - m.indptr[j]
-        column.rows = NULL if m.rows == NULL else m.rows + m.indptr[j]
+        column.rows = m.rows
+        if m.rows != NULL:
+            column.rows += m.indptr[j]
     return column
 
 
