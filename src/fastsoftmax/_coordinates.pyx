@@ -112,8 +112,8 @@ def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, :
         Py_ssize_t n = mass.shape[0], n_features = u_inout.shape[0], n_classes = u_inout.shape[1]
         Py_ssize_t n_vectors = (n_classes + FS_LANES - 1) // FS_LANES
         Py_ssize_t width = n_vectors * FS_LANES, square = n_classes * width
-        double[::1] ones = np.ones(n), normalizer = np.zeros(n), squares = np.empty((2 * n_features + 1) * square)
-        # A new array of zeros costs nothing before it is written to.
+        # A new array of zeros costs nothing before it is written to. The first slopes are made of squares, times zero.
+        double[::1] ones = np.ones(n), normalizer = np.zeros(n), squares = np.zeros((2 * n_features + 1) * square)
         double[:, ::1] of_rows = np.zeros((5 * n, width)), of_features = np.zeros((6 * n_features + 1, width))
         double[:, ::1] few = np.zeros((7, width))
     m.n_rows, m.n_classes, m.n_features, m.n_vectors, m.width = n, n_classes, n_features, n_vectors, width

@@ -120,3 +120,21 @@ def test_the_bits_are_those_of_any_number_of_threads():
     one, two = (fs.fit(X, p.y, l1=1e-4, l2=1e-5, num_threads=threads) for threads in (1, 2))
     np.testing.assert_array_equal(one.W, two.W)
     np.testing.assert_array_equal(one.b, two.b)
+
+
+@pytest.mark.parametrize("group", [None, "classes"])
+def test_what_new_memory_holds_changes_nothing(monkeypatch, group):
+    rng, fresh = np.random.default_rng(0), np.empty
+    X, y = csr_matrix(rng.random((111, 108)) * (rng.random((111, 108)) < 0.1)), rng.integers(0, 3, 111)
+
+    def fit_with(value):
+        def filled(*args, **kwargs):
+            array = fresh(*args, **kwargs)
+            if array.dtype.kind == "f":
+                array.fill(value)
+            return array
+
+        monkeypatch.setattr(np, "empty", filled)
+        return fs.fit(X, y, l1=0.003, group=group, max_iter=30)
+
+    np.testing.assert_array_equal(fit_with(0.0).W, fit_with(np.nan).W)
