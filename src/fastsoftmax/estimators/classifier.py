@@ -93,7 +93,7 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         if values.dtype.kind == "T":  # NumPy's StringDType, which scikit-learn does not know
             y = values.astype(object)
         y = column_or_1d(y, warn=True)
-        with np.errstate(invalid="ignore"):  # scikit-learn casts all floats to integers there
+        with np.errstate(invalid="ignore", over="ignore"):  # scikit-learn casts all floats to integers and back
             check_classification_targets(y)
         if len(y) != n_samples:
             raise ValueError(
