@@ -68,9 +68,8 @@ class RowsHessian(NamedTuple):
         """max_i |x_ij| of each entry, (n_entries,)."""
         if self.indptr is None:
             of_columns = np.abs(self.values).reshape(-1, self.p.shape[1]).max(axis=1)
-            return np.asarray(of_columns[self.columns])
-        of_columns = np.maximum.reduceat(np.append(np.abs(self.values), 0.0), self.indptr[:-1])
-        of_columns[np.diff(self.indptr) == 0] = 0
+        else:
+            of_columns = _largest(self.values, self.indptr)
         return np.asarray(of_columns[self.columns])
 
 
@@ -178,8 +177,6 @@ def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> Sparse
     values, rows, indptr = X.stored_columns()
     if indptr is None:
         indptr = np.arange(len(features) + 1) * n_samples
-    largest = np.maximum.reduceat(np.append(np.abs(values), 0.0), indptr[:-1])
-    largest[np.diff(indptr) == 0] = 0
     logits, targets = np.zeros((2, n_samples, n_outputs))
     if samples.offset is not None:
         logits[:] = samples.offset
@@ -191,7 +188,16 @@ def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> Sparse
         targets[:] = weight[:, None] * samples.targets
     intercepts = np.flatnonzero(entries >= loss.n_weights) if loss.fit_intercept else None
     of_samples = logits, targets, _masses(loss)
-    return SparseRows(*of_samples, values, rows, indptr, largest, l2[order[::n_outputs]], order, intercepts)
+    return SparseRows(
+        *of_samples, values, rows, indptr, _largest(values, indptr), l2[order[::n_outputs]], order, intercepts
+    )
+
+
+def _largest(values: Float64Array, indptr: IndexArray) -> Float64Array:
+    """Return the largest absolute value of each sparse column, zero of an empty one."""
+    of_columns: Float64Array = np.maximum.reduceat(np.append(np.abs(values), 0.0), indptr[:-1])
+    of_columns[np.diff(indptr) == 0] = 0
+    return of_columns
 
 
 def _blocks(sample: Sample, num_threads: int) -> FloatArray:

@@ -26,7 +26,7 @@ from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss, Phi
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
-from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, sample_of, sample_rows
+from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
@@ -34,7 +34,7 @@ BASIS_PASSES = 150
 # The norms of rows are worth their cost up to this many samples: drawn from more, no row matters so much.
 MOST_SPANS = 50_000
 
-# Rows are even if the effective size of a sample is at least this share of its rows (Kish, Survey Sampling, 1965).
+# Rows are even if at least this share of a sample of them is effective.
 EVEN = 0.3
 
 # A penalty is strong if this is its share, or more, in the curvature of every feature late in a fit.
@@ -235,12 +235,11 @@ class Objective:
         return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
 
     def _evenness(self, sample: Sample) -> float:
-        """Return how many rows of equal importance would tell as much as all of the sample, as a share of it."""
+        """Return the share of the sample's rows that is effective, by what they tell of the features."""
         assert self.bases.inputs is not None
         features = self.bases.inputs.of_rows(sample.X)[:, : self.X.shape[1]]
         importance = sample.spread * np.nan_to_num(np.einsum("ij,ij->i", features, features))
-        squares = float(importance @ importance)
-        return float(importance.sum()) ** 2 / (squares * len(importance)) if squares else 1.0
+        return effective_rows(importance) / len(importance)
 
     def _sample_of_outputs(self, theta: Float64Array) -> tuple[Sample, Plan]:
         loss = self.loss

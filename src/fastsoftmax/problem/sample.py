@@ -50,8 +50,14 @@ class Sample:
 
     @property
     def effective_rows(self) -> float:
-        """How many rows of equal importance would estimate as well (Kish, Survey Sampling, 1965)."""
-        return float(1 / (self.spread @ self.spread))
+        """How many rows of equal importance would estimate as well."""
+        return effective_rows(self.spread)
+
+
+def effective_rows(importance: Float64Array) -> float:
+    """Return how many rows of equal importance tell as much (Kish, Survey Sampling, 1965); all, if none has any."""
+    squares = float(importance @ importance)
+    return float(importance.sum()) ** 2 / squares if squares else float(len(importance))
 
 
 def unsaturated(family: Family, means: NDArray[Any], mass: Float64Array) -> tuple[NDArray[Any], Float64Array]:
