@@ -92,7 +92,7 @@ def solvers_of(setting: Setting) -> dict[str, Any]:
 
 
 def measure(setting: Setting, repeats: int) -> list[tuple[str, ...]]:
-    """Return rows in COLUMNS, each the best of some fits, or of fewer if they take LONG; tell each as it is measured."""
+    """Return rows in COLUMNS, each the best of some fits, fewer if they take LONG; tell each as it is measured."""
     X, y = draw(setting)
     rows: list[tuple[str, ...]] = []
     for name, model in solvers_of(setting).items():
