@@ -7,8 +7,9 @@ import numpy as np
 
 from ..runtime.arrays import FloatArray
 
-# Increase a diagonal by this share, so that the matrix stays positive definite in spite of rounding.
-RIDGE = 1e-5
+# Increase a diagonal by this share, so that the matrix stays positive definite in spite of rounding. More would hide a
+# weak penalty, where classes are nearly separated and few rows have all of the curvature.
+RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-11}
 
 
 class Cholesky(NamedTuple):
@@ -23,7 +24,7 @@ class Cholesky(NamedTuple):
         from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
         diagonal = np.arange(len(matrix))
-        matrix[diagonal, diagonal] *= 1 + RIDGE
+        matrix[diagonal, diagonal] *= 1 + RIDGE[matrix.dtype]
         potrf, trsv = get_lapack_funcs("potrf", (matrix,)), get_blas_funcs("trsv", (matrix,))
         # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)

@@ -12,7 +12,7 @@ import numpy as np
 from ..runtime.arrays import Float64Array, FloatArray
 from .cholesky import RIDGE
 from .hessian import NO_DAMPING, paired_hessian
-from .inputs import INTERCEPT_UNIT, Inputs
+from .inputs import Inputs
 from .loss import Loss
 from .sample import unsaturated
 
@@ -21,7 +21,11 @@ MOST_PARAMETERS = 256
 
 
 class WholeProblem(NamedTuple):
-    """What the curvatures of a fit have in common: M⁻¹ = Tᵀ H⁻¹ T + `alike`, H being that of inputs and directions."""
+    """What the curvatures of a fit have in common.
+
+    M⁻¹ = Tᵀ H⁻¹ T + `alike` for features that are centred if there is an intercept, H being that of inputs and
+    directions.
+    """
 
     inputs: Inputs
     rows: FloatArray  # (n_samples, n_inputs), the inputs of all samples
@@ -32,11 +36,7 @@ class WholeProblem(NamedTuple):
     def of(cls, X: FloatArray, inputs: Inputs, n_classes: int) -> "WholeProblem":
         """Prepare the fits of features X, (n_samples, n_features)."""
         n_features, n_inputs = len(inputs.mean), len(inputs.unit)
-        # Of one class, what a gradient is in inputs: that by W − b · mean in their units, and that by b.
-        of_class = np.zeros((n_inputs, n_inputs))
-        of_class[np.arange(n_features), np.arange(n_features)] = unit = inputs.unit[:n_features]
-        of_class[:n_features, n_features:] = -(unit * inputs.mean)[:, None]
-        of_class[n_features:, n_features:] = INTERCEPT_UNIT
+        of_class = np.diag(inputs.unit)  # what a gradient by the parameters of one class is by inputs
         # By classes, each with its W and b, to the order of parameters: all of W, then all of b.
         columns = np.arange(n_classes * n_inputs).reshape(n_classes, n_inputs)
         order = np.concatenate([columns[:, :n_features].ravel(), columns[:, n_features:].ravel()])
@@ -52,6 +52,9 @@ class WholeCurvature:
     Parameters
     ----------
     inverse : (n_params, n_params) float64
+        That for centred features.
+    mean : (n_features,) float64, or None
+        Of the features, if they are.
     price : float
         In passes.
     is_guess : bool
@@ -61,8 +64,8 @@ class WholeCurvature:
     is_exact, better_at = True, math.inf
     better_below: float | None = None
 
-    def __init__(self, inverse: Float64Array, price: float, is_guess: bool) -> None:
-        self.inverse, self.price, self.is_guess = inverse, price, is_guess
+    def __init__(self, inverse: Float64Array, mean: Float64Array | None, price: float, is_guess: bool) -> None:
+        self.inverse, self.mean, self.price, self.is_guess = inverse, mean, price, is_guess
 
     @classmethod
     def of(
@@ -94,18 +97,28 @@ class WholeCurvature:
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         most = of_inputs.max()
         diagonal[:, of_inputs <= np.finfo(loss.X.dtype).eps * most] += most or 1.0
-        diagonal *= 1 + RIDGE
+        diagonal *= 1 + RIDGE[diagonal.dtype]
         # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         size = len(problem.to_inputs)
         factor, failed = dpotrf(hessian.reshape(size, size).T, lower=False, overwrite_a=True, clean=False)
         if failed:
             return None
         half = dtrsm(1.0, factor, problem.to_inputs, trans_a=True)
-        return cls(half.T @ half + problem.alike, price, unsure is not means)
+        mean = problem.inputs.mean if loss.fit_intercept else None
+        return cls(half.T @ half + problem.alike, mean, price, unsure is not means)
 
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector of parameters with the inverse."""
-        return self.inverse @ v
+        if self.mean is None:
+            return self.inverse @ v
+        # Centred here, not by the inverse: it would have entries of mean², from whose rounding nothing is left of W.
+        n_classes = len(v) // (len(self.mean) + 1)
+        split = n_classes * len(self.mean)
+        centred = v.copy()
+        centred[:split].reshape(n_classes, -1)[:] -= np.multiply.outer(v[split:], self.mean)
+        out: Float64Array = self.inverse @ centred
+        out[split:] -= out[:split].reshape(n_classes, -1) @ self.mean
+        return out
 
 
 @cache
