@@ -122,3 +122,17 @@ def test_float32_reaches_the_minimum_of_nearly_separated_classes():
     best = fs.fit(X.astype(np.float64), y, l2=l2, tol=1e-9, max_iter=5000)
     result = fs.fit(X, y, l2=l2, tol=1e-7, max_iter=5000)
     assert result.loss == pytest.approx(best.loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(("n_samples", "n_features", "n_classes"), [(900, 30, 2), (60, 12, 8), (20, 5, 8)])
+@pytest.mark.parametrize("offset", [0.0, 1e5], ids=["centred", "far from zero"])
+def test_weak_penalties_on_nearly_separated_classes_take_few_passes(n_samples, n_features, n_classes, offset):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(n_samples, n_features))
+    y = (50 * X @ rng.normal(size=(n_features, n_classes)) + rng.gumbel(size=(n_samples, n_classes))).argmax(axis=1)
+    y[:n_classes] = np.arange(n_classes)
+    X += offset * rng.random(n_features)
+    best = fs.fit(X, y, l2=1e-7, tol=1e-12, max_iter=3000).loss
+    result = fs.fit(X, y, l2=1e-7, tol=0, callback=lambda state: state.loss <= best * (1 + 1e-4))
+    assert result.status == "callback"
+    assert result.n_passes <= 80

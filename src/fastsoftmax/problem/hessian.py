@@ -89,7 +89,7 @@ def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArr
     if sample.observed is None:
         return of(sample.probabilities)
     hessians = of(sample.observed)
-    wrong = [k for k, hessian in enumerate(hessians) if Cholesky.of(hessian.copy()) is None]
+    wrong = [k for k, hessian in enumerate(hessians) if Cholesky.of(hessian.copy(), sample.precision) is None]
     if wrong:
         hessians[wrong] = of(sample.probabilities[:, wrong])
     return hessians

@@ -97,7 +97,7 @@ class WholeCurvature:
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         most = of_inputs.max()
         diagonal[:, of_inputs <= np.finfo(loss.X.dtype).eps * most] += most or 1.0
-        diagonal *= 1 + RIDGE[diagonal.dtype]
+        diagonal *= 1 + RIDGE[loss.X.dtype]
         # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         size = len(problem.to_inputs)
         factor, failed = dpotrf(hessian.reshape(size, size).T, lower=False, overwrite_a=True, clean=False)
