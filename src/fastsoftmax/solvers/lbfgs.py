@@ -79,7 +79,7 @@ class LBFGSState(State):
         may be the optimum, and is spared the price.
         """
         if self.inverse is None or self.curvature is None:
-            if not self.preconditioned or objective.split(self.theta)[0].any():
+            if not self.preconditioned or not self.grad.any() or objective.split(self.theta)[0].any():
                 return self
             curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss)
             return replace(self, inverse=self.inverse_of(curvature.matrix), curvature=curvature)
