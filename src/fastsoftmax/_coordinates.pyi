@@ -5,18 +5,17 @@ from numpy.typing import NDArray
 
 _Float64 = NDArray[np.float64]
 
-def descend_matrix(
+def minimize_matrix(
     u_inout: _Float64,
-    grad_inout: _Float64,
+    grad: _Float64,
     B: _Float64,
     l1: _Float64,
     lower: _Float64 | None,
     upper: _Float64 | None,
     blocks: NDArray[np.intp] | None,
     sets: NDArray[np.intp] | None,
-    enough: float,
-    sweeps: int,
-) -> int: ...
+    accuracy: float,
+) -> float: ...
 def descend_pairs(
     u_inout: _Float64,
     t_inout: _Float64,
