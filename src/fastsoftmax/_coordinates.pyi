@@ -1,5 +1,7 @@
 # Types of the compiled border; all arrays are contiguous.
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,13 @@ def minimize_matrix(
     sets: NDArray[np.intp] | None,
     accuracy: float,
 ) -> float: ...
+def fill_hessian(
+    out: _Float64,
+    grams: NDArray[np.floating[Any]],
+    outputs: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    l2: _Float64,
+) -> None: ...
 def descend_pairs(
     u_inout: _Float64,
     t_inout: _Float64,

@@ -1,4 +1,4 @@
-"""The border to Python of `native/coordinates.pxd`, `quadratic.pxd` and `newton.pxd`: coordinate descent, in float64."""
+"""The border to Python of `native/coordinates.pxd`, `quadratic.pxd` and `newton.pxd`, coordinate descent in float64."""
 
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
@@ -6,6 +6,7 @@ from .native.coordinates cimport FS_MATRIX, FS_PAIRS, FS_SAMPLES, Model, descend
 from .native.newton cimport minimize_rows as _minimize_rows
 from .native.quadratic cimport Factor, Quadratic, Solve, minimize_quadratic
 from .native.rows cimport FS_LANES, Rows
+from .native.simd cimport real
 
 import numpy as np
 
@@ -48,11 +49,43 @@ cdef void* lapack(name) except NULL:
     return PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
 
 
+def fill_hessian(double[:, ::1] out, const real[:, :, ::1] grams, const Py_ssize_t[::1] outputs,
+                 const Py_ssize_t[::1] columns, const double[::1] l2):
+    """Write the Hessian of softmax on some entries, those of outputs[e] and columns[e]; l2 is their penalty's.
+
+    grams are Σ_i m_i p_ik p_il x_i x_iᵀ for each pair of classes k > l, (1, 0), (2, 0), (2, 1), … Rows of the Hessian
+    have sum zero, so that those of a class with itself are sums of these, and nothing cancels.
+    """
+    cdef:
+        Py_ssize_t e, f, k, l, other, n = outputs.shape[0], n_outputs = 1
+        double total
+    while n_outputs * (n_outputs - 1) // 2 < grams.shape[0]:
+        n_outputs += 1
+    with nogil:
+        for e in range(n):
+            k = outputs[e]
+            for f in range(e + 1):
+                l, total = outputs[f], 0
+                if k != l:
+                    total = -grams[pair_of(k, l), columns[e], columns[f]]
+                else:
+                    for other in range(n_outputs):
+                        if other != k:
+                            total += grams[pair_of(k, other), columns[e], columns[f]]
+                out[e, f] = out[f, e] = total
+            out[e, e] += l2[e]
+
+
+cdef inline Py_ssize_t pair_of(Py_ssize_t k, Py_ssize_t l) noexcept nogil:
+    """Where a pair of classes is among all."""
+    return k * (k - 1) // 2 + l if k > l else l * (l - 1) // 2 + k
+
+
 def descend_pairs(double[::1] u_inout, double[::1] t_inout, const double[::1] grad, const double[::1] start,
                   const double[::1] D, const double[:, ::1] P, const double[:, ::1] Z, const double[::1] l1,
                   const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,
                   Py_ssize_t sweeps):
-    """Lower Q with B = D − P Zᵀ from u on; t is Pᵀ(u − start), and grad the gradient of the quadratic part at the start.
+    """Lower Q with B = D − P Zᵀ from u on; t is Pᵀ(u − start), and grad the slopes there at the start.
 
     lower, upper and blocks may be None. Returns how many of the sweeps are left when no slope changes by more than
     `enough` any more, −1 if there are more to come.

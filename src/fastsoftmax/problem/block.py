@@ -5,10 +5,13 @@ its cost: as a matrix, of all rows or of a sample, or as the rows that it is a s
 every sweep.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from .. import _coordinates
+from ..data.features import Features
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal, output_hessians
 from .loss import Loss
@@ -114,19 +117,60 @@ def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     return as_matrix if fits and matrix_work <= ROWS_SWEEPS * coordinates * per_column else by_rows
 
 
+class Entries:
+    """Some entries of theta, and what of the features they need.
+
+    Parameters
+    ----------
+    loss : Loss
+    of_theta : (n,) intp
+        Which they are.
+    l2 : (n_features,) float64
+        The penalty's.
+
+    Attributes
+    ----------
+    features : (n_present,) intp
+        Those that have an entry, ascending.
+    outputs, columns : (n,) intp
+        k of each entry, and its feature's place among the features; that of an intercept comes after all.
+    l2 : (n,) float64
+    """
+
+    def __init__(self, loss: Loss, of_theta: IndexArray, l2: Float64Array) -> None:
+        n_features = loss.X.shape[1]
+        self.loss, self.of_theta = loss, of_theta
+        of_W = of_theta < loss.n_weights
+        self.outputs, columns = np.divmod(of_theta, n_features)
+        self.l2 = np.where(of_W, l2[columns], 0.0)
+        present = np.bincount(columns[of_W], minlength=n_features) > 0
+        self.features = np.flatnonzero(present)
+        self.columns = np.where(of_W, (np.cumsum(present) - 1)[columns], len(self.features))
+        self.outputs[~of_W] = of_theta[~of_W] - loss.n_weights
+
+    def features_of(self, part: Loss) -> Features:
+        """Return these features of some rows."""
+        return part.X if len(self.features) == part.X.shape[1] else part.X.columns(self.features)
+
+    def inputs_of(self, part: Loss) -> FloatArray:
+        """Return them as a matrix, with a column of ones for an intercept: (n_rows, n_inputs)."""
+        Z = self.features_of(part).finite_values()
+        return np.ascontiguousarray(np.hstack([Z, np.ones((len(Z), 1), Z.dtype)]) if part.fit_intercept else Z)
+
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """Those of all rows."""
+        return self.inputs_of(self.loss)
+
+
 def hessian_of_entries(
-    loss: Loss, theta: Float64Array, entries: IndexArray, l2: Float64Array, plan: BlockPlan, damping: float
+    theta: Float64Array, entries: Entries, plan: BlockPlan, damping: float
 ) -> Float64Array | RowsHessian:
-    """∂²F/∂theta² at theta on some entries, whose l2 is given, of all rows or a sample; some passes over X.
+    """∂²F/∂theta² at theta on some entries, of all rows or a sample; some passes over X.
 
     Damping times Σ_i m_i x_ij² is added to l2.
     """
-    n_features = loss.X.shape[1]
-    of_W = entries < loss.n_weights
-    outputs, columns = np.divmod(entries, n_features)
-    present = np.bincount(columns[of_W], minlength=n_features) > 0
-    features, inputs = np.flatnonzero(present), (np.cumsum(present) - 1)[columns[of_W]]
-    outputs[~of_W], columns[of_W], columns[~of_W] = entries[~of_W] - loss.n_weights, inputs, len(features)
+    loss = entries.loss
     if plan.is_whole:
         part, mass = loss, _masses(loss)
     else:
@@ -134,49 +178,56 @@ def hessian_of_entries(
         chosen = loss.split(theta).W.any() and len(loss) > CHOICE * n_rows
         part, mass = loss.draw(loss.importance(theta, None) if chosen else None, n_rows)
     means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
-    probabilities, observed = curvatures(part, means)
-    X = part.X if len(features) == n_features else part.X.columns(features)
+    l2 = entries.l2
     if damping:
-        l2 = l2 + damping * np.append(X.squares(mass[:, None]), mass.sum())[columns]
+        l2 = l2 + damping * np.append(entries.features_of(part).squares(mass[:, None]), mass.sum())[entries.columns]
     if not plan.as_matrix:
-        p = np.ascontiguousarray(probabilities.T)
-        weights = p * mass
-        values, rows, indptr = X.stored_columns()
-        squares = np.vstack([X.squares((weights * (1 - p)).T).T, (weights * (1 - p)).sum(axis=1)])
-        if loss.fit_intercept:
-            values = np.append(values, np.ones(len(part)))
-            if rows is not None and indptr is not None:
-                rows, indptr = np.append(rows, np.arange(len(part))), np.append(indptr, len(values))
-        diagonal = squares[columns, outputs] + l2
-        return RowsHessian(diagonal, l2, p, weights, values, rows, indptr, outputs, columns)
-    Z = X.finite_values()
-    if loss.fit_intercept:
-        Z = np.hstack([Z, np.ones((len(Z), 1), Z.dtype)])
-    Z = np.ascontiguousarray(Z)
-    n_inputs, n_outputs = Z.shape[1], loss.n_outputs
-    categorical = loss.family.is_categorical
-    sample = Sample(Z, probabilities, mass, spread, loss.X.dtype, 0.0, categorical, observed)
-    blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
-    place = outputs * n_inputs + columns
-    matrix: Float64Array = blocks.reshape(n_outputs * n_inputs, -1)[np.ix_(place, place)].astype(np.float64)
-    own_entries = np.arange(len(entries))
-    matrix[own_entries, own_entries] += l2
+        return _by_rows(part, entries, means, mass, l2)
+    Z = entries.inputs if plan.is_whole else entries.inputs_of(part)
+    matrix = np.empty((len(l2), len(l2)))
+    if loss.family.is_categorical and loss.n_outputs <= PAIRED_CLASSES:
+        grams = _grams_of_pairs(Z, np.ascontiguousarray(means.T), mass, loss.num_threads)
+        _coordinates.fill_hessian(matrix, grams, entries.outputs, entries.columns, l2)
+    else:
+        probabilities, observed = curvatures(part, means)
+        categorical = loss.family.is_categorical
+        sample = Sample(Z, probabilities, mass, spread, loss.X.dtype, 0.0, categorical, observed)
+        blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
+        place = entries.outputs * Z.shape[1] + entries.columns
+        matrix[:] = blocks.reshape(loss.n_outputs * Z.shape[1], -1)[np.ix_(place, place)]
+        matrix[np.diag_indices(len(l2))] += l2
     if not plan.is_whole:
-        own, of_all = matrix.diagonal() - l2, loss_diagonal(loss, theta)[0][entries]
-        matrix[own_entries, own_entries] = np.where(own < RARE * of_all, of_all, own) + l2
+        own, of_all = matrix.diagonal() - l2, loss_diagonal(loss, theta)[0][entries.of_theta]
+        matrix[np.diag_indices(len(l2))] = np.where(own < RARE * of_all, of_all, own) + l2
     return matrix
 
 
-def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> SparseRows:
-    """Return the samples for some entries, whose l2 is given: features for all outputs, and the intercepts."""
-    (n_samples, n_features), n_outputs, samples = loss.X.shape, loss.n_outputs, loss.samples
-    of_W = np.flatnonzero(entries < loss.n_weights)
-    order = of_W[np.lexsort((entries[of_W] // n_features, entries[of_W] % n_features))]
-    features = entries[order[::n_outputs]] % n_features
-    X = loss.X if len(features) == n_features else loss.X.columns(features)
+def _by_rows(
+    part: Loss, entries: Entries, probabilities: Float64Array, mass: Float64Array, l2: Float64Array
+) -> RowsHessian:
+    """Return the Hessian of softmax as the rows that it is a sum over."""
+    X = entries.features_of(part)
+    p = np.ascontiguousarray(probabilities.T)
+    weights = p * mass
     values, rows, indptr = X.stored_columns()
+    squares = np.vstack([X.squares((weights * (1 - p)).T).T, (weights * (1 - p)).sum(axis=1)])
+    if part.fit_intercept:
+        values = np.append(values, np.ones(len(part)))
+        if rows is not None and indptr is not None:
+            rows, indptr = np.append(rows, np.arange(len(part))), np.append(indptr, len(values))
+    diagonal = squares[entries.columns, entries.outputs] + l2
+    return RowsHessian(diagonal, l2, p, weights, values, rows, indptr, entries.outputs, entries.columns)
+
+
+def rows_of_entries(entries: Entries) -> SparseRows:
+    """Return the samples for some entries: features for all outputs, and the intercepts."""
+    loss, of_theta = entries.loss, entries.of_theta
+    n_samples, n_outputs, samples = len(loss), loss.n_outputs, loss.samples
+    of_W = np.flatnonzero(of_theta < loss.n_weights)
+    order = of_W[np.lexsort((entries.outputs[of_W], entries.columns[of_W]))]
+    values, rows, indptr = entries.features_of(loss).stored_columns()
     if indptr is None:
-        indptr = np.arange(len(features) + 1) * n_samples
+        indptr = np.arange(len(entries.features) + 1) * n_samples
     logits, targets = np.zeros((2, n_samples, n_outputs))
     if samples.offset is not None:
         logits[:] = samples.offset
@@ -186,11 +237,10 @@ def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> Sparse
     else:
         assert samples.targets is not None
         targets[:] = weight[:, None] * samples.targets
-    intercepts = np.flatnonzero(entries >= loss.n_weights) if loss.fit_intercept else None
+    intercepts = np.flatnonzero(of_theta >= loss.n_weights) if loss.fit_intercept else None
     of_samples = logits, targets, _masses(loss)
-    return SparseRows(
-        *of_samples, values, rows, indptr, _largest(values, indptr), l2[order[::n_outputs]], order, intercepts
-    )
+    l2 = entries.l2[order[::n_outputs]]
+    return SparseRows(*of_samples, values, rows, indptr, _largest(values, indptr), l2, order, intercepts)
 
 
 def _largest(values: Float64Array, indptr: IndexArray) -> Float64Array:
@@ -200,23 +250,21 @@ def _largest(values: Float64Array, indptr: IndexArray) -> Float64Array:
     return of_columns
 
 
+def _grams_of_pairs(Z: FloatArray, p: Float64Array, mass: Float64Array, num_threads: int) -> FloatArray:
+    """Σ_i m_i p_ik p_il z_i z_iᵀ for all pairs of classes k > l, as `fill_hessian` takes them; p is (n_outputs, n)."""
+    pairs = np.array([(c, d) for c in range(len(p)) for d in range(c)], np.intp).reshape(-1, 2)
+    step = max(1, WEIGHTS // len(Z))
+    parts = (pairs[start : start + step].T for start in range(0, len(pairs), step))
+    grams = [gram(Z, p[c] * p[d] * mass, num_threads) for c, d in parts]
+    return grams[0] if len(grams) == 1 else np.concatenate(grams)
+
+
 def _blocks(sample: Sample, num_threads: int) -> FloatArray:
-    """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ, (n_outputs, n_inputs, n_outputs, n_inputs)."""
-    Z, p = sample.X, np.ascontiguousarray(sample.probabilities.T)
-    n_outputs, n_inputs = len(p), Z.shape[1]
-    if n_outputs > PAIRED_CLASSES:
-        blocks = hessian_block(sample, np.eye(n_outputs), Z, num_threads)
-        for c in range(n_outputs):
-            blocks[:c, :, c] = blocks[c, :, :c].transpose(1, 0, 2)
-        return blocks
-    blocks = np.empty((n_outputs, n_inputs, n_outputs, n_inputs), Z.dtype)
-    pairs = np.array(np.tril_indices(n_outputs))
-    for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Z) // WEIGHTS, axis=1):
-        weights = -p[c] * p[d]
-        weights[c == d] += p[c[c == d]]
-        weights *= sample.weights
-        blocks[c, :, d] = grams = gram(Z, weights, num_threads)
-        blocks[d, :, c] = grams
+    """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ, (n_outputs, n_inputs, n_outputs, n_inputs), of many classes."""
+    n_outputs = sample.probabilities.shape[1]
+    blocks = hessian_block(sample, np.eye(n_outputs), sample.X, num_threads)
+    for c in range(n_outputs):
+        blocks[:c, :, c] = blocks[c, :, :c].transpose(1, 0, 2)
     return blocks
 
 
