@@ -27,6 +27,7 @@ from .inputs import Inputs
 from .loss import Loss, Phi
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
 from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows
+from .visited import Visited
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
@@ -83,6 +84,7 @@ class Objective:
         self.bases = Bases() if bases is None else bases
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
         self.is_shift_invariant = loss.family.is_categorical
+        self.visited = Visited()
         self._chosen: Chosen | None = None
         self._entries: Entries | None = None  # those of the latest block, where the next has likely the same
 
@@ -130,11 +132,21 @@ class Objective:
         return self.loss.split(theta)
 
     def loss_grad(self, theta: Float64Array) -> tuple[float, Float64Array]:
-        """F and ∂F/∂theta at theta; one pass over X."""
-        grad = np.empty_like(theta)
-        grad_out, at = self.split(grad), self.split(theta)
-        loss = self.loss.write_loss_grad(grad_out, at)
-        return loss + self.penalty.add_smooth(at.W, grad_out.W), grad
+        """F and ∂F/∂theta at theta; one pass over X, none at the point that `visit` has remembered."""
+        loss, grad = self._of_loss(theta)
+        return loss + self.penalty.add_smooth(self.split(theta).W, self.split(grad).W), grad
+
+    def visit(self, theta: Float64Array) -> tuple[float, Float64Array]:
+        """Return the same, and remember it, for other penalties and for fits of some features alone."""
+        self.visited.keep(theta, self.loss.samples.weight, *self._of_loss(theta))
+        return self.loss_grad(theta)
+
+    def _of_loss(self, theta: Float64Array) -> tuple[float, Float64Array]:
+        found = self.visited.find(theta, self.loss.samples.weight)
+        if found is None:
+            grad = np.empty_like(theta)
+            found = self.loss.write_loss_grad(self.split(grad), self.split(theta)), grad
+        return found
 
     def hess_vec(self, theta: Float64Array, v: Float64Array) -> Float64Array:
         """∂²F/∂theta² at theta times a direction v; one pass over X."""
@@ -165,11 +177,15 @@ class Objective:
 
     def columns(self, columns: IndexArray) -> "Objective":
         """Return the objective of some features alone, as if the others' weights were zero."""
-        return Objective(self.loss.columns(columns), self.penalty.of_columns(columns))
+        part = Objective(self.loss.columns(columns), self.penalty.of_columns(columns))
+        part.visited = self.visited.of_columns(columns, self.shape)
+        return part
 
     def variant(self, penalty: ElasticNet, weight: Float64Array | None) -> "Objective":
         """Return the same data with another penalty and other weights, whose passes are counted anew and here too."""
-        return Objective(self.loss.weighted(weight), penalty, self.bases)
+        other = Objective(self.loss.weighted(weight), penalty, self.bases)
+        other.visited = self.visited
+        return other
 
     def rough(self, theta: Float64Array) -> "Objective | None":
         """Return the same by rough products, if W is zero and they are faster and still tell the samples apart."""

@@ -80,6 +80,9 @@ class Problem(Objective, Protocol):
     def split(self, theta: Float64Array) -> tuple[Float64Array, Float64Array]:
         """W, (n_outputs, n_features), and b as views of theta."""
 
+    def visit(self, theta: Float64Array) -> tuple[float, Float64Array]:
+        """Return what loss_grad does, and remember it: there, loss_grad costs no pass, of `columns` neither."""
+
     def columns(self, columns: IndexArray) -> "Problem":
         """Return the problem of some features alone."""
 
