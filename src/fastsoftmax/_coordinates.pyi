@@ -64,6 +64,17 @@ def descend_samples(
     least_gain: float,
     sweeps: int,
 ) -> int: ...
+def diagonal_of_samples(
+    out: _Float64,
+    l2: _Float64,
+    p: _Float64,
+    mass: _Float64,
+    values: _Float64,
+    rows: NDArray[np.intp] | None,
+    indptr: NDArray[np.intp] | None,
+    outputs: NDArray[np.intp],
+    columns: NDArray[np.intp],
+) -> None: ...
 def minimize_rows(
     u_inout: _Float64,
     b_inout: _Float64 | None,

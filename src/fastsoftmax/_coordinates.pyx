@@ -129,6 +129,24 @@ def descend_samples(double[::1] u_inout, double[:, ::1] v_inout, double[::1] t_i
     return _run(&m, u_inout, sets, l1, lower, upper, blocks, enough, least_gain, sweeps)
 
 
+def diagonal_of_samples(double[::1] out, const double[::1] l2, const double[:, ::1] p, const double[:, ::1] mass,
+                        const double[::1] values, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] indptr,
+                        const Py_ssize_t[::1] outputs, const Py_ssize_t[::1] columns):
+    """Write the diagonal of the B of `descend_samples`: Σ_i m_i p_ik (1 − p_ik) x_ij² + l2."""
+    cdef Py_ssize_t j, i, row, k, column, first, stop, n_rows = p.shape[1]
+    cdef double total
+    with nogil:
+        for j in range(out.shape[0]):
+            k, column, total = outputs[j], columns[j], 0
+            first, stop = column * n_rows, (column + 1) * n_rows
+            if rows is not None:
+                first, stop = indptr[column], indptr[column + 1]
+            for i in range(first, stop):
+                row = i - first if rows is None else rows[i]
+                total += mass[k, row] * (1 - p[k, row]) * values[i] * values[i]
+            out[j] = total + l2[j]
+
+
 cdef Py_ssize_t _run(Model* m, double[::1] u_inout, const Py_ssize_t[:, ::1] sets, const double[::1] l1,
                      const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,
                      double least_gain, Py_ssize_t sweeps) except -2:

@@ -99,7 +99,8 @@ class BlockPenalty(EntryPenalty):
 
 def soft_threshold(u: Float64Array, threshold: Float64Array | float) -> Float64Array:
     """sign(u) · max(|u| − threshold, 0): the argmin over v of ½ (v − u)² + threshold · |v|."""
-    return u - np.clip(u, -threshold, threshold)
+    clipped = np.clip(u, -threshold, threshold)
+    return np.subtract(u, clipped, out=clipped)
 
 
 def subgradient(

@@ -53,6 +53,33 @@ class BlockPlan(NamedTuple):
     is_sparse: bool = False  # no Hessian, but the rows themselves, which are sparse
 
 
+class StoredColumns:
+    """The columns of some features in float64, and one of ones for an intercept, as sweeps over them read them.
+
+    Attributes
+    ----------
+    values : (n_values,) float64
+        One column after the other.
+    rows, indptr : (n_values,) and (n_columns + 1,) intp, optional
+        The row of each value and where each column begins; None where every column has a value for each row.
+    """
+
+    def __init__(self, X: Features, fit_intercept: bool) -> None:
+        values, rows, indptr = X.stored_columns()
+        if fit_intercept:
+            values = np.append(values, np.ones(len(X)))
+            if rows is not None and indptr is not None:
+                rows, indptr = np.append(rows, np.arange(len(X))), np.append(indptr, len(values))
+        self.values, self.rows, self.indptr, self.n_rows = values, rows, indptr, len(X)
+
+    @cached_property
+    def largest(self) -> Float64Array:
+        """max_i |x_ij| of each column."""
+        if self.indptr is not None:
+            return _largest(self.values, self.indptr)
+        return np.asarray(np.abs(self.values).reshape(-1, self.n_rows).max(axis=1))
+
+
 class RowsHessian(NamedTuple):
     """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ x_i x_iᵀ + diag(l2) on some entries, as the rows that it is a sum over."""
 
@@ -60,20 +87,14 @@ class RowsHessian(NamedTuple):
     l2: Float64Array  # (n_entries,)
     p: Float64Array  # (n_outputs, n_rows)
     mass: Float64Array  # (n_outputs, n_rows), m_i p_ik
-    values: Float64Array  # of the columns of X, one after the other
-    rows: IndexArray | None  # of the values of sparse columns,
-    indptr: IndexArray | None  # and where each column begins
+    stored: StoredColumns
     outputs: IndexArray  # (n_entries,), k
     columns: IndexArray  # (n_entries,), j
 
     @property
     def largest(self) -> Float64Array:
         """max_i |x_ij| of each entry, (n_entries,)."""
-        if self.indptr is None:
-            of_columns = np.abs(self.values).reshape(-1, self.p.shape[1]).max(axis=1)
-        else:
-            of_columns = _largest(self.values, self.indptr)
-        return np.asarray(of_columns[self.columns])
+        return self.stored.largest[self.columns]
 
 
 class SparseRows(NamedTuple):
@@ -163,12 +184,45 @@ class Entries:
         return self.inputs_of(self.loss)
 
 
+class Blocks:
+    """The Hessian on some entries, wherever it is asked for; what successive blocks share is kept.
+
+    Parameters
+    ----------
+    loss : Loss
+    l2 : (n_features,) float64
+        The penalty's.
+    """
+
+    def __init__(self, loss: Loss, l2: Float64Array) -> None:
+        self.loss, self.l2 = loss, l2
+        self._latest: Entries | None = None
+
+    def at(
+        self, theta: Float64Array, entries: IndexArray, plan: BlockPlan, damping: float
+    ) -> Float64Array | RowsHessian | SparseRows:
+        """Return it at theta, by the plan; damping times the second moments is added."""
+        at = self._latest
+        if at is None or at.of_theta is not entries:
+            at = Entries(self.loss, entries, self.l2)
+            self._latest = at if plan.is_cheap else None
+        if plan.is_sparse:
+            return rows_of_entries(at)
+        few = not plan.as_matrix and self.loss.X.n_stored <= MOST_VALUES
+        return hessian_of_entries(theta, at, plan, damping, self._columns if few else None)
+
+    @cached_property
+    def _columns(self) -> StoredColumns:
+        """The columns of all features."""
+        return StoredColumns(self.loss.X, self.loss.fit_intercept)
+
+
 def hessian_of_entries(
-    theta: Float64Array, entries: Entries, plan: BlockPlan, damping: float
+    theta: Float64Array, entries: Entries, plan: BlockPlan, damping: float, whole: StoredColumns | None
 ) -> Float64Array | RowsHessian:
     """∂²F/∂theta² at theta on some entries, of all rows or a sample; some passes over X.
 
-    Damping times Σ_i m_i x_ij² is added to l2.
+    Damping times Σ_i m_i x_ij² is added to l2. `whole` are the columns of all features, if they are at hand.
     """
     loss = entries.loss
     if plan.is_whole:
@@ -182,7 +236,7 @@ def hessian_of_entries(
     if damping:
         l2 = l2 + damping * np.append(entries.features_of(part).squares(mass[:, None]), mass.sum())[entries.columns]
     if not plan.as_matrix:
-        return _by_rows(part, entries, means, mass, l2)
+        return _by_rows(entries, means, mass, l2, whole)
     Z = entries.inputs if plan.is_whole else entries.inputs_of(part)
     matrix = np.empty((len(l2), len(l2)))
     if loss.family.is_categorical and loss.n_outputs <= PAIRED_CLASSES:
@@ -203,20 +257,19 @@ def hessian_of_entries(
 
 
 def _by_rows(
-    part: Loss, entries: Entries, probabilities: Float64Array, mass: Float64Array, l2: Float64Array
+    entries: Entries, probabilities: Float64Array, mass: Float64Array, l2: Float64Array, whole: StoredColumns | None
 ) -> RowsHessian:
     """Return the Hessian of softmax as the rows that it is a sum over."""
-    X = entries.features_of(part)
+    loss, columns = entries.loss, entries.columns
+    if whole is None:
+        stored = StoredColumns(entries.features_of(loss), loss.fit_intercept)
+    else:
+        stored, columns = whole, np.append(entries.features, loss.X.shape[1])[columns]
     p = np.ascontiguousarray(probabilities.T)
-    weights = p * mass
-    values, rows, indptr = X.stored_columns()
-    squares = np.vstack([X.squares((weights * (1 - p)).T).T, (weights * (1 - p)).sum(axis=1)])
-    if part.fit_intercept:
-        values = np.append(values, np.ones(len(part)))
-        if rows is not None and indptr is not None:
-            rows, indptr = np.append(rows, np.arange(len(part))), np.append(indptr, len(values))
-    diagonal = squares[entries.columns, entries.outputs] + l2
-    return RowsHessian(diagonal, l2, p, weights, values, rows, indptr, entries.outputs, entries.columns)
+    weights, diagonal = p * mass, np.empty(len(l2))
+    by_rows = p, weights, stored.values, stored.rows, stored.indptr, entries.outputs, columns
+    _coordinates.diagonal_of_samples(diagonal, l2, *by_rows)
+    return RowsHessian(diagonal, l2, p, weights, stored, entries.outputs, columns)
 
 
 def rows_of_entries(entries: Entries) -> SparseRows:

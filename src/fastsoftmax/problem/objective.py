@@ -19,7 +19,7 @@ from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.precision import Precision
 from .basis import EIGEN_WORK, Basis
-from .block import BlockPlan, Entries, RowsHessian, SparseRows, hessian_of_entries, plan_block, rows_of_entries
+from .block import BlockPlan, Blocks, RowsHessian, SparseRows, plan_block
 from .bound import half_gram_bound
 from .curvature import DiagonalCurvature, InputCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
@@ -86,7 +86,7 @@ class Objective:
         self.is_shift_invariant = loss.family.is_categorical
         self.visited = Visited()
         self._chosen: Chosen | None = None
-        self._entries: Entries | None = None  # those of the latest block, where the next has likely the same
+        self._blocks: Blocks | None = None
 
     @property
     def X(self) -> Features:
@@ -393,11 +393,10 @@ class Objective:
 
         Damping times the second moment of its feature is added to the diagonal, for each entry.
         """
-        at = self._entries
-        if at is None or at.of_theta is not entries:
-            at = Entries(self.loss, entries, np.broadcast_to(self.penalty.l2_of_features, self.X.shape[1]))
-            self._entries = at if plan.is_cheap else None
-        return rows_of_entries(at) if plan.is_sparse else hessian_of_entries(theta, at, plan, damping)
+        if self._blocks is None:
+            l2 = np.broadcast_to(self.penalty.l2_of_features, self.X.shape[1])
+            self._blocks = Blocks(self.loss, np.asarray(l2))
+        return self._blocks.at(theta, entries, plan, damping)
 
     def duality_gap(self, theta: Float64Array) -> float:
         """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""

@@ -112,7 +112,7 @@ class Problem(Objective, Protocol):
     def block(self, theta: Float64Array, entries: IndexArray, plan: Any, damping: float) -> Any:
         """Hessian at theta on some entries, of all rows or of a sample, and damping times second moments: some passes.
 
-        As a matrix, or as a tuple that `descend_samples` or `minimize_rows` of the compiled module knows.
+        As a matrix, or as what `descend_samples` or `minimize_rows` of the compiled module takes.
         """
 
     def diagonal(self, theta: Float64Array) -> Float64Array:

@@ -108,12 +108,10 @@ class RowsModel(Model):
     Parameters
     ----------
     hessian : tuple
-        What `block` of the objective returns: diagonal, l2, p and on, as `descend_samples` takes them.
+        What `block` of the objective returns.
     sets : (n_sets, size), optional
         As in `MatrixModel`.
     """
-
-    sweeps = ROWS_SWEEPS
 
     def __init__(
         self,
@@ -138,8 +136,11 @@ class RowsModel(Model):
             lower, upper = np.maximum(lower, p.lower), np.minimum(upper, p.upper)
         at = self.u, self.v, self.t, self.grad, self.start
         penalty = p.l1, lower, upper, p.blocks, self.sets
+        hessian, stored = self.hessian, self.hessian.stored
+        curvature = hessian.diagonal, hessian.l2, hessian.p, hessian.mass
+        columns = stored.values, stored.rows, stored.indptr, hessian.outputs, hessian.columns
         descend: Callable[..., int] = _coordinates.descend_samples
-        descend(*at, *self.hessian, *penalty, enough, LEAST_GAIN, self.sweeps)
+        descend(*at, *curvature, *columns, *penalty, enough, LEAST_GAIN, ROWS_SWEEPS)
         return self.u
 
     @override
