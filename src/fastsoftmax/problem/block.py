@@ -179,6 +179,12 @@ class Entries:
         return np.ascontiguousarray(np.hstack([Z, np.ones((len(Z), 1), Z.dtype)]) if part.fit_intercept else Z)
 
     @cached_property
+    def mass(self) -> Float64Array:
+        """Weight of each row in the mean of the losses."""
+        loss = self.loss
+        return (np.ones(len(loss)) if loss.mass is None else loss.mass) / len(loss)
+
+    @cached_property
     def inputs(self) -> FloatArray:
         """Those of all rows."""
         return self.inputs_of(self.loss)
@@ -226,12 +232,14 @@ def hessian_of_entries(
     """
     loss = entries.loss
     if plan.is_whole:
-        part, mass = loss, _masses(loss)
+        part, mass = loss, entries.mass
     else:
         n_rows = sample_rows(len(loss))
         chosen = loss.split(theta).W.any() and len(loss) > CHOICE * n_rows
         part, mass = loss.draw(loss.importance(theta, None) if chosen else None, n_rows)
-    means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
+    # By classes, of which there are few: NumPy adds up few long rows much faster than many short ones.
+    mean = np.ascontiguousarray(part.mean(theta).T, dtype=np.float64).T
+    means, spread = unsaturated(loss.family, mean, mass)
     l2 = entries.l2
     if damping:
         l2 = l2 + damping * np.append(entries.features_of(part).squares(mass[:, None]), mass.sum())[entries.columns]
@@ -291,7 +299,7 @@ def rows_of_entries(entries: Entries) -> SparseRows:
         assert samples.targets is not None
         targets[:] = weight[:, None] * samples.targets
     intercepts = np.flatnonzero(of_theta >= loss.n_weights) if loss.fit_intercept else None
-    of_samples = logits, targets, _masses(loss)
+    of_samples = logits, targets, entries.mass
     l2 = entries.l2[order[::n_outputs]]
     return SparseRows(*of_samples, values, rows, indptr, _largest(values, indptr), l2, order, intercepts)
 
@@ -328,8 +336,3 @@ def _blocks_of_outputs(sample: Sample, num_threads: int) -> FloatArray:
     each = np.arange(n_outputs)
     blocks[each, :, each] = output_hessians(sample, Z, num_threads)
     return blocks
-
-
-def _masses(loss: Loss) -> Float64Array:
-    """Weight of each row in the mean of the losses."""
-    return (np.ones(len(loss)) if loss.mass is None else loss.mass) / len(loss)
