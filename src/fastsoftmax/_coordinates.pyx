@@ -200,14 +200,14 @@ def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, :
         Py_ssize_t n_vectors = (n_classes + FS_LANES - 1) // FS_LANES
         Py_ssize_t width = n_vectors * FS_LANES, square = n_classes * width
         # A new array of zeros costs nothing before it is written to. The first slopes are made of squares, times zero.
-        double[::1] ones = np.ones(n), normalizer = np.zeros(n), squares = np.zeros((2 * n_features + 1) * square)
+        double[::1] ones = np.ones(n), normalizers = np.zeros(2 * n), squares = np.zeros((2 * n_features + 1) * square)
         double[:, ::1] of_rows = np.zeros((5 * n, width)), of_features = np.zeros((6 * n_features + 1, width))
         double[:, ::1] few = np.zeros((7, width))
     m.n_rows, m.n_classes, m.n_features, m.n_vectors, m.width = n, n_classes, n_features, n_vectors, width
     m.values, m.rows, m.indptr, m.ones = &values[0], NULL, &indptr[0], NULL
     if rows is not None:
         m.rows = &rows[0]
-    m.mass, m.normalizer = &mass[0], &normalizer[0]
+    m.mass, m.normalizer, m.reached = &mass[0], &normalizers[0], &normalizers[n]
     m.A, m.H, m.C = &squares[0], &squares[square], &squares[square * (n_features + 1)]
     m.Z, m.P, m.R, m.V = &of_rows[0, 0], &of_rows[n, 0], &of_rows[2 * n, 0], &of_rows[3 * n, 0]
     m.targets = &of_rows[4 * n, 0]
