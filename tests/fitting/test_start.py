@@ -30,3 +30,21 @@ def test_a_fit_starts_at_zero_where_classes_are_not_so_rare():
     assert fs.fit(X, y, max_iter=0, l2=1.0).b.any()
     assert not fs.fit(X, np.eye(3)[y], max_iter=0, l2=1.0).b.any()
     assert not fs.fit(X, y, offset=np.ones((900, 2)), max_iter=0, l2=1.0).b.any()
+
+
+@pytest.mark.parametrize("kind", ["rare class", "small features"])
+def test_a_small_gradient_at_the_start_does_not_end_a_fit(kind):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(30_000, 5))
+    if kind == "rare class":
+        y = np.arange(len(X)) == 7
+    else:
+        score = X[:, 0] + rng.normal(size=len(X))
+        y = score > np.median(score)
+        X *= 1e-6
+    l2 = 1e-3 * X.var()
+    start, best = fs.fit(X, y, l2=l2, max_iter=0), fs.fit(X, y, l2=l2, tol=1e-11)
+    assert start.grad_norm <= 1e-4 < start.loss / best.loss - 1
+    result = fs.fit(X, y, l2=l2)
+    assert result.status == "converged"
+    assert result.loss <= best.loss * (1 + 1e-3)

@@ -122,3 +122,17 @@ def test_float32_reaches_the_minimum_of_nearly_separated_classes():
     best = fs.fit(X.astype(np.float64), y, l2=l2, tol=1e-9, max_iter=5000)
     result = fs.fit(X, y, l2=l2, tol=1e-7, max_iter=5000)
     assert result.loss == pytest.approx(best.loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(("l2", "most"), [(1e-7, 180), (1e-9, 300)])
+@pytest.mark.parametrize("offset", [0.0, 1e5], ids=["centred", "far from zero"])
+def test_weak_penalties_on_nearly_separated_classes_take_few_passes(l2, most, offset):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(60, 12))
+    y = (3 * X @ rng.normal(size=(12, 8)) / 12**0.5 + rng.gumbel(size=(60, 8))).argmax(axis=1)
+    y[:8] = np.arange(8)  # labels that no weak penalty would choose
+    best = fs.fit(X, y, l2=l2, tol=1e-12, max_iter=3000).loss
+    X += offset * rng.random(12)
+    result = fs.fit(X, y, l2=l2, tol=0, max_iter=1000, callback=lambda state: state.loss <= best * (1 + 1e-8))
+    assert result.status == "callback"
+    assert result.n_passes <= most

@@ -96,7 +96,7 @@ class Family(ABC):
 
     def weighted(self, samples: Samples, weight: Float64Array | None) -> Samples:
         """Return the samples, fresh from `check_targets`, with the weights of the user, of mean one."""
-        return samples._replace(weight=weight)
+        return samples if weight is None else samples._replace(weight=weight)
 
     @abstractmethod
     def check_targets(

@@ -42,7 +42,10 @@ def as_family(family: object, link: str | None = None) -> Family:
     ValueError
         If there is no such family, or it has no such parameter or link.
     """
-    found = family if isinstance(family, Family) else _named(family)
+    # Most calls name a family as it is listed, and an abstract class is slow to ask.
+    found = FAMILIES.get(family) if isinstance(family, str) else None
+    if found is None:
+        found = family if isinstance(family, Family) else _named(family)
     if link is None or link == found.link:
         return found
     if isinstance(found, OutputsFamily):

@@ -7,8 +7,10 @@ import numpy as np
 
 from ..runtime.arrays import FloatArray
 
-# Increase a diagonal by this share, so that the matrix stays positive definite in spite of rounding.
-RIDGE = 1e-5
+# Increase a diagonal by this share, so that the matrix stays positive definite and the rounding of a gradient is not
+# magnified where there is no other curvature; by the dtype of the gradient. More would hide a weak penalty: few rows
+# have all of the other curvature where classes are nearly separated.
+RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-11}
 
 
 class Cholesky(NamedTuple):
@@ -18,12 +20,15 @@ class Cholesky(NamedTuple):
     trsv: Callable[..., FloatArray]  # BLAS's triangular solve for this dtype
 
     @classmethod
-    def of(cls, matrix: FloatArray) -> "Cholesky | None":
-        """Factorise a matrix in place, from its lower triangle; None if it is not positive definite."""
+    def of(cls, matrix: FloatArray, precision: np.dtype[np.floating]) -> "Cholesky | None":
+        """Factorise a matrix in place, from its lower triangle; None if it is not positive definite.
+
+        What it will be solved for is as precise as this dtype.
+        """
         from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
         diagonal = np.arange(len(matrix))
-        matrix[diagonal, diagonal] *= 1 + RIDGE
+        matrix[diagonal, diagonal] *= 1 + RIDGE[precision]
         potrf, trsv = get_lapack_funcs("potrf", (matrix,)), get_blas_funcs("trsv", (matrix,))
         # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
@@ -40,10 +45,10 @@ class Factors(NamedTuple):
     of_blocks: list[Cholesky]
 
     @classmethod
-    def of(cls, blocks: FloatArray) -> "Factors | None":
+    def of(cls, blocks: FloatArray, precision: np.dtype[np.floating]) -> "Factors | None":
         """Factorise blocks in place, (n_blocks, m, n, m, n); None if one is not positive definite."""
         size = blocks.shape[1] * blocks.shape[2]
-        found = [Cholesky.of(block) for block in blocks.reshape(-1, size, size)]
+        found = [Cholesky.of(block, precision) for block in blocks.reshape(-1, size, size)]
         of_blocks = [factor for factor in found if factor is not None]
         return cls(of_blocks) if len(of_blocks) == len(found) else None
 

@@ -101,7 +101,7 @@ class InputCurvature(DirectionsCurvature):
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         flat = of_inputs <= np.finfo(sample.precision).eps * of_inputs.max()
         np.einsum("bcjcj->bcj", blocks)[..., flat] += of_inputs.max() or 1.0  # a view of the diagonals
-        return Factors.of(blocks)
+        return Factors.of(blocks, sample.precision)
 
     @override
     def _solve_inputs(self, inputs: FloatArray) -> FloatArray:
@@ -148,7 +148,7 @@ class PrincipalCurvature(DirectionsCurvature):
             blocks = hessian_blocks(sample, self.classes, product(Z, leading, num_threads), num_threads)
             if blocks is not None:
                 add_alone(blocks, alone, (leading * inputs.unseen) @ leading.T, spread)
-                self.factors = Factors.of(blocks)
+                self.factors = Factors.of(blocks, sample.precision)
 
     @override
     def _solve_inputs(self, inputs: FloatArray) -> FloatArray:

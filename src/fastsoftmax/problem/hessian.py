@@ -1,12 +1,12 @@
 """Blocks of the Hessian of the data term: in directions of classes and of inputs, and its diagonal."""
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from ..families import SOFTMAX
-from ..runtime.arrays import Float64Array, FloatArray
+from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from .cholesky import Cholesky
 from .loss import Loss
 from .products import gram
@@ -24,6 +24,7 @@ MANY_CLASSES = 256
 # Where classes are nearly separated, most rows have nearly no curvature, until a step that ignores them goes wrong for
 # them. Spread this share of the curvature evenly.
 DAMPING = 0.03
+NO_DAMPING = np.zeros(1)
 
 # Second moments below this share of the largest may be rounding errors: raise them to it.
 RESOLUTION = 1e-6
@@ -88,7 +89,7 @@ def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArr
     if sample.observed is None:
         return of(sample.probabilities)
     hessians = of(sample.observed)
-    wrong = [k for k, hessian in enumerate(hessians) if Cholesky.of(hessian.copy()) is None]
+    wrong = [k for k, hessian in enumerate(hessians) if Cholesky.of(hessian.copy(), sample.precision) is None]
     if wrong:
         hessians[wrong] = of(sample.probabilities[:, wrong])
     return hessians
@@ -103,23 +104,39 @@ def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_thre
     -------
     ndarray of shape (n_directions, n_leading, n_directions, n_leading)
     """
-    hessian = _outer_hessian if len(classes) > PAIRED_CLASSES else _paired_hessian
-    return hessian(sample, classes, Y, num_threads)
+    if len(classes) > PAIRED_CLASSES:
+        return _outer_hessian(sample, classes, Y, num_threads)
+    damping = _damping(sample, classes.shape[1])
+    return paired_hessian(sample.probabilities, sample.weights, classes, damping, Y, num_threads)
 
 
-def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
-    """`hessian_block` by a Gram matrix for each pair of class directions."""
+def paired_hessian(
+    probabilities: Float64Array,
+    weights: Float64Array,
+    classes: Float64Array,
+    damping: Float64Array,
+    Y: FloatArray,
+    num_threads: int,
+) -> FloatArray:
+    """`hessian_block` by a Gram matrix for each pair of class directions; damping, (n_rows,), is added to weights."""
     n_directions, n_leading = classes.shape[1], Y.shape[1]
     hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
-    probabilities_T = sample.probabilities.T
-    along, damping = classes.T @ probabilities_T, _damping(sample, n_directions)
-    pairs = np.array(np.tril_indices(n_directions))
-    for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Y) // WEIGHTS, axis=1):
-        weights = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
-        weights *= sample.weights
-        weights[c == d] += damping
-        hessian[c, :, d] = gram(Y, weights, num_threads)
+    probabilities_T = probabilities.T
+    along, (first, second) = classes.T @ probabilities_T, _pairs(n_directions)
+    step = max(1, WEIGHTS // len(Y))
+    for start in range(0, len(first), step):
+        c, d = first[start : start + step], second[start : start + step]
+        of_pairs = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
+        of_pairs *= weights
+        of_pairs[c == d] += damping
+        hessian[c, :, d] = gram(Y, of_pairs, num_threads)
     return hessian
+
+
+@cache
+def _pairs(n_directions: int) -> tuple[IndexArray, IndexArray]:
+    """Return the first and second of all pairs of directions, the first not before the second."""
+    return np.tril_indices(n_directions)
 
 
 def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
@@ -142,6 +159,8 @@ def _damping(sample: Sample, n_directions: int) -> Float64Array:
     its weight here is cut to √n_rows times the mean (Ionides, Journal of Computational and Graphical Statistics 17,
     2008).
     """
+    if not sample.left_out:
+        return NO_DAMPING
     weights = sample.weights
     mean = float(weights @ SOFTMAX.trace(sample.probabilities) / weights.sum()) / n_directions
     truncated: Float64Array = np.minimum(weights, math.sqrt(len(weights)) * weights.mean())

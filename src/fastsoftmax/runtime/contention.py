@@ -6,8 +6,7 @@ fit takes ten times as long as with one thread. The system counts how often it d
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 try:
     from resource import RUSAGE_SELF, getrusage
@@ -19,6 +18,8 @@ ENOUGH, FEWEST = 0.01, 2
 
 # Then use one thread for a fifth of a second, and try again; after each failure for twice as long, up to two.
 SHORTEST, LONGEST = 0.2, 2.0
+
+UNWATCHED = nullcontext()
 
 
 class Contention:
@@ -33,15 +34,9 @@ class Contention:
         """Whether one thread is better at this moment."""
         return self._until > 0 and time.perf_counter() < self._until
 
-    @contextmanager
-    def watched(self, num_threads: int) -> Iterator[None]:
+    def watched(self, num_threads: int) -> AbstractContextManager[None]:
         """Watch a call with this many threads."""
-        if num_threads == 1 or getrusage is None:
-            yield
-            return
-        switches, start = getrusage(RUSAGE_SELF).ru_nivcsw, time.perf_counter()
-        yield
-        self.see(time.perf_counter() - start, getrusage(RUSAGE_SELF).ru_nivcsw - switches)
+        return UNWATCHED if num_threads == 1 or getrusage is None else _Watch(self)
 
     def see(self, wall: float, switches: int) -> None:
         """Judge the calls so far, of which the last took `wall` seconds and had so many switches."""
@@ -55,6 +50,23 @@ class Contention:
         else:
             self._until = self._pause = 0.0
         self._wall, self._switches = 0.0, 0
+
+
+class _Watch:
+    """One call that is watched. Not a generator, which takes longer than the smallest calls should wait."""
+
+    __slots__ = ("_contention", "_start", "_switches")
+
+    def __init__(self, contention: Contention) -> None:
+        self._contention = contention
+
+    def __enter__(self) -> None:
+        self._switches = getrusage(RUSAGE_SELF).ru_nivcsw
+        self._start = time.perf_counter()
+
+    def __exit__(self, *failure: object) -> None:
+        wall = time.perf_counter() - self._start
+        self._contention.see(wall, getrusage(RUSAGE_SELF).ru_nivcsw - self._switches)
 
 
 contention = Contention()

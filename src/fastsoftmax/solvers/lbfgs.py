@@ -16,8 +16,9 @@ from .protocol import Objective, Preconditioner, Problem
 MANY_PARAMETERS = 1_000_000
 
 # Recompute the curvature after 5 iterations, then after 10, 20, … more, but only if the loss has fallen to 95 % of that
-# at the last curvature.
-FIRST_CURVATURE, FALLEN = 5, 0.95
+# at the last curvature. The Hessian itself is worth its price until the end: where classes are nearly separated, it
+# changes much while the loss falls little.
+FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
@@ -62,6 +63,8 @@ class LBFGSState(State):
     ascent: Iterator[Float64Array] | None = None  # mutable: the next state advances it
     fallen: float = np.inf  # how much the ascent's last step lowered the loss
     rough: Problem | None = None  # the objective with rough products, if loss and grad come from it
+    capacity: int = 0  # pairs that a new inverse keeps
+    preconditioned: bool = False
 
     def distance(self) -> float:
         """Estimate as the base class does, from the curvature at hand; NaN without one."""
@@ -70,13 +73,24 @@ class LBFGSState(State):
         return np.inf if self.inverse.matrix.is_guess else self.inverse.distance()
 
     def renewed(self, objective: Problem) -> "LBFGSState":
-        """Return the same point with the curvature there, if the loss has fallen far since it was computed."""
+        """Return the same point with the curvature there, if the loss has fallen far since it was computed.
+
+        Also at a start of W = 0, where a small gradient may be that of rare classes or small features. Another start
+        may be the optimum, and is spared the price.
+        """
         if self.inverse is None or self.curvature is None:
-            return self
+            if not self.preconditioned or objective.split(self.theta)[0].any():
+                return self
+            curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss)
+            return replace(self, inverse=self.inverse_of(curvature.matrix), curvature=curvature)
         if not has_fallen(self.loss, self.curvature.loss, objective.floor, STALE):
             return self
         curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss, lifetime=self.curvature.lifetime)
         return replace(self, inverse=self.inverse.renewed(curvature.matrix), curvature=curvature)
+
+    def inverse_of(self, matrix: Preconditioner | None) -> InverseHessian:
+        """Return an inverse Hessian at this point, of a curvature and no pairs."""
+        return InverseHessian(matrix, self.grad, self.capacity)
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -120,7 +134,11 @@ class LBFGS:
         """Evaluate the start."""
         rough = objective.rough(theta) if self.preconditioned else None
         ascent = objective.ascend(theta) if self.preconditioned else None
-        return LBFGSState(theta, *(rough or objective).loss_grad(theta), ascent=ascent, rough=rough)
+        start = (rough or objective).loss_grad(theta)
+        capacity = self.memory if theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
+        return LBFGSState(
+            theta, *start, ascent=ascent, rough=rough, capacity=capacity, preconditioned=self.preconditioned
+        )
 
     def step(self, objective: Problem, state: LBFGSState) -> LBFGSState:
         """Take a step of the dual ascent if there is one, else search along the quasi-Newton or a simpler direction."""
@@ -164,36 +182,33 @@ class LBFGS:
         fallen = state.loss - loss
         if not fallen > 0:
             return None
-        return LBFGSState(theta, loss, grad, ascent=ascent if fallen <= STEEP * state.fallen else None, fallen=fallen)
+        steep = fallen > STEEP * state.fallen
+        return replace(state, theta=theta, loss=loss, grad=grad, ascent=None if steep else ascent, fallen=fallen)
 
     def _attempts(self, objective: Problem, state: LBFGSState) -> Iterator[tuple[InverseHessian, Curvature | None]]:
         """Yield inverse Hessians to try: from curvature and pairs, from the curvature here, from the gradient alone."""
-
-        def inverse_of(matrix: Preconditioner | None) -> InverseHessian:
-            return InverseHessian(matrix, state.grad, self._capacity(state))
-
         inverse, curvature = state.inverse, state.curvature
         if not self.preconditioned:
-            yield inverse or inverse_of(None), None
+            yield inverse or state.inverse_of(None), None
             if inverse and inverse.slots:
-                yield inverse_of(None), None
+                yield state.inverse_of(None), None
             return
         if inverse is None or curvature is None:
             # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
-            inverse = inverse_of(curvature.matrix)
+            inverse = state.inverse_of(curvature.matrix)
         elif self._is_outdated(objective, state.loss, curvature):
             matrix = objective.curvature(state.theta, state.grad)
             lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
             curvature = Curvature(matrix, state.loss, lifetime=lifetime)
             # A pair tells the mean curvature along its step, which the Hessian knows better.
-            inverse = inverse_of(matrix) if matrix.is_exact else inverse.renewed(matrix)
+            inverse = state.inverse_of(matrix) if matrix.is_exact else inverse.renewed(matrix)
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
         if inverse.slots:
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss, lifetime=curvature.lifetime)
-            yield inverse_of(curvature.matrix), curvature
-        yield inverse_of(None), curvature
+            yield state.inverse_of(curvature.matrix), curvature
+        yield state.inverse_of(None), curvature
 
     def _is_outdated(self, objective: Problem, loss: float, curvature: Curvature) -> bool:
         better_below = curvature.matrix.better_below
@@ -201,10 +216,8 @@ class LBFGS:
             better_below is None or has_fallen(loss, curvature.loss, objective.floor, better_below)
         ):
             return True
-        return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, FALLEN)
-
-    def _capacity(self, state: LBFGSState) -> int:
-        return self.memory if state.theta.size < MANY_PARAMETERS else (self.memory + 1) // 2
+        share = EXACT_FALLEN if curvature.matrix.is_exact else FALLEN
+        return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, share)
 
     def _advance(
         self, objective: Problem, state: LBFGSState, inverse: InverseHessian, curvature: Curvature | None

@@ -32,6 +32,13 @@ INLINE vec NAME(rest_of)(vec e, vec x) {
 
 INLINE vec NAME(exp_rest)(vec x) { return NAME(rest_of)(NAME(exp_any)(x), x); }
 
+INLINE vec NAME(square_root)(vec x) {
+    real lanes[LANES];
+    store(lanes, x);
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = (real)__builtin_sqrt(lanes[lane]);
+    return load(lanes);
+}
+
 /* exp(-|x|), of which the logistic function and log(1 + exp(x)) are made without overflow. */
 INLINE vec NAME(exp_below)(vec x) { return NAME(exp)(-NAME(maximum)(-x, x)); }
 
