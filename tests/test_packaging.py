@@ -23,7 +23,7 @@ FLOORS = (
     r"native/layout\.pxd",
     r"native/(blocks|border|csr|partials|rows|slots|tile)\.pxd",
     r"native/(coordinates|cross_entropy|csr_gradient|csr_predict|dual|gradient|gram|logits|newton|predict|sums)\.pxd",
-    r"native/wide\.pxd",
+    r"native/(quadratic|wide)\.pxd",
     r"native/(model|processor)\.pxi",
     r"capi/(capi\.h|types\.pxd)",
     r"capi/((errors|train)\.c|(__init__|checks|convert|scorer)\.pxd)",

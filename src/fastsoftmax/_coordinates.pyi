@@ -1,22 +1,30 @@
 # Types of the compiled border; all arrays are contiguous.
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 _Float64 = NDArray[np.float64]
 
-def descend_matrix(
+def minimize_matrix(
     u_inout: _Float64,
-    grad_inout: _Float64,
+    grad: _Float64,
     B: _Float64,
     l1: _Float64,
     lower: _Float64 | None,
     upper: _Float64 | None,
     blocks: NDArray[np.intp] | None,
     sets: NDArray[np.intp] | None,
-    enough: float,
-    sweeps: int,
-) -> int: ...
+    accuracy: float,
+) -> float: ...
+def fill_hessian(
+    out: _Float64,
+    grams: NDArray[np.floating[Any]],
+    outputs: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    l2: _Float64,
+) -> None: ...
 def descend_pairs(
     u_inout: _Float64,
     t_inout: _Float64,
@@ -56,6 +64,17 @@ def descend_samples(
     least_gain: float,
     sweeps: int,
 ) -> int: ...
+def diagonal_of_samples(
+    out: _Float64,
+    l2: _Float64,
+    p: _Float64,
+    mass: _Float64,
+    values: _Float64,
+    rows: NDArray[np.intp] | None,
+    indptr: NDArray[np.intp] | None,
+    outputs: NDArray[np.intp],
+    columns: NDArray[np.intp],
+) -> None: ...
 def minimize_rows(
     u_inout: _Float64,
     b_inout: _Float64 | None,

@@ -1,32 +1,95 @@
-"""The border to Python of `native/coordinates.pxd` and `native/newton.pxd`: coordinate descent, in float64."""
+"""The border to Python of `native/coordinates.pxd`, `quadratic.pxd` and `newton.pxd`, coordinate descent in float64."""
+
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
 from .native.coordinates cimport FS_MATRIX, FS_PAIRS, FS_SAMPLES, Model, descend
 from .native.newton cimport minimize_rows as _minimize_rows
+from .native.quadratic cimport Factor, Quadratic, Solve, minimize_quadratic
 from .native.rows cimport FS_LANES, Rows
+from .native.simd cimport real
 
 import numpy as np
 
 
-def descend_matrix(double[::1] u_inout, double[::1] grad_inout, const double[:, ::1] B, const double[::1] l1,
-                   const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks,
-                   const Py_ssize_t[:, ::1] sets, double enough, Py_ssize_t sweeps):
-    """Lower Q from u on, whose gradient, of the quadratic part, is grad; both go to where it ends.
+def minimize_matrix(double[::1] u_inout, const double[::1] grad, const double[:, ::1] B, const double[::1] l1,
+                    const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks,
+                    const Py_ssize_t[:, ::1] sets, double accuracy):
+    """Go from u, where the gradient of the quadratic part is grad, to the minimum of Q; return how far Q falls.
 
-    B is (n, n) and symmetric; lower, upper, blocks and sets may be None. Returns how many of the sweeps are left when
-    no slope changes by more than `enough` any more, −1 if there are more to come.
+    B is (n, n) and symmetric; lower, upper, blocks and sets may be None. The subgradient is at most `accuracy` times
+    that at the start where it ends, or what is left is rounding.
     """
-    cdef Model m
-    m.kind = FS_MATRIX
-    m.B = &B[0, 0]
-    m.grad = &grad_inout[0]
-    return _run(&m, u_inout, sets, l1, lower, upper, blocks, enough, 0, sweeps)
+    cdef:
+        Quadratic q
+        Py_ssize_t n = u_inout.shape[0], n_sets = 0 if sets is None else sets.shape[0]
+        double[:, ::1] numbers = np.empty((8, n)), steepness = np.empty((2, n + n_sets))
+        # Memory that is not written to costs nothing.
+        double[::1] factor = np.empty(n * n)
+        Py_ssize_t[::1] free = np.empty(n, np.intp)
+        int[::1] is_free = np.empty(n, np.intc), is_flat = np.empty(n_sets + 1, np.intc)
+    q.model.kind, q.model.B, q.model.grad = FS_MATRIX, &B[0, 0], &numbers[0, 0]
+    set_penalty(&q.model, u_inout, sets, l1, lower, upper, blocks)
+    q.model.steepness, q.model.set_steepness = &steepness[0, 0], &steepness[1, 0]
+    numbers[0, :] = grad
+    numbers[1, :] = u_inout
+    q.grad, q.start, q.aims, q.least, q.step = &grad[0], &numbers[1, 0], &numbers[2, 0], &numbers[3, 0], &numbers[4, 0]
+    q.moved, q.change, q.solution, q.factor = &numbers[5, 0], &numbers[6, 0], &numbers[7, 0], &factor[0]
+    q.free, q.is_free, q.is_flat = &free[0], &is_free[0], &is_flat[0]
+    q.dpotrf, q.dpotrs = <Factor> lapack("dpotrf"), <Solve> lapack("dpotrs")
+    with nogil:
+        fallen = minimize_quadratic(&q, accuracy)
+    return fallen
+
+
+cdef void* lapack(name) except NULL:
+    """A function of the LAPACK that SciPy brings along."""
+    from scipy.linalg import cython_lapack
+
+    capsule = cython_lapack.__pyx_capi__[name]
+    return PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+
+
+def fill_hessian(double[:, ::1] out, const real[:, :, ::1] grams, const Py_ssize_t[::1] outputs,
+                 const Py_ssize_t[::1] columns, const double[::1] l2):
+    """Write the Hessian of softmax on some entries, those of outputs[e] and columns[e]; l2 is their penalty's.
+
+    grams are Σ_i m_i p_ik p_il x_i x_iᵀ for each pair of classes k > l, (1, 0), (2, 0), (2, 1), … Rows of the Hessian
+    have sum zero, so that those of a class with itself are sums of these, and nothing cancels.
+    """
+    cdef:
+        Py_ssize_t e, f, k, l, other, n = outputs.shape[0], n_outputs = 1
+        double total
+    while n_outputs * (n_outputs - 1) // 2 < grams.shape[0]:
+        n_outputs += 1
+    with nogil:
+        for e in range(n):
+            k = outputs[e]
+            for f in range(e + 1):
+                l, total = outputs[f], 0
+                if k != l:
+                    total = -grams[pair_of(k, l), columns[e], columns[f]]
+                else:
+                    for other in range(n_outputs):
+                        if other != k:
+                            total += grams[pair_of(k, other), columns[e], columns[f]]
+                out[e, f] = out[f, e] = total
+            out[e, e] += l2[e]
+
+
+cdef inline Py_ssize_t pair_of(Py_ssize_t k, Py_ssize_t l) noexcept nogil:
+    """Where a pair of classes is among all."""
+    return k * (k - 1) // 2 + l if k > l else l * (l - 1) // 2 + k
 
 
 def descend_pairs(double[::1] u_inout, double[::1] t_inout, const double[::1] grad, const double[::1] start,
                   const double[::1] D, const double[:, ::1] P, const double[:, ::1] Z, const double[::1] l1,
                   const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,
                   Py_ssize_t sweeps):
-    """The same with B = D − P Zᵀ; t is Pᵀ(u − start), and grad the gradient at the start, which stays."""
+    """Lower Q with B = D − P Zᵀ from u on; t is Pᵀ(u − start), and grad the slopes there at the start.
+
+    lower, upper and blocks may be None. Returns how many of the sweeps are left when no slope changes by more than
+    `enough` any more, −1 if there are more to come.
+    """
     cdef Model m
     m.kind = FS_PAIRS
     m.grad = <double*> &grad[0]
@@ -66,12 +129,41 @@ def descend_samples(double[::1] u_inout, double[:, ::1] v_inout, double[::1] t_i
     return _run(&m, u_inout, sets, l1, lower, upper, blocks, enough, least_gain, sweeps)
 
 
+def diagonal_of_samples(double[::1] out, const double[::1] l2, const double[:, ::1] p, const double[:, ::1] mass,
+                        const double[::1] values, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] indptr,
+                        const Py_ssize_t[::1] outputs, const Py_ssize_t[::1] columns):
+    """Write the diagonal of the B of `descend_samples`: Σ_i m_i p_ik (1 − p_ik) x_ij² + l2."""
+    cdef Py_ssize_t j, i, row, k, column, first, stop, n_rows = p.shape[1]
+    cdef double total
+    with nogil:
+        for j in range(out.shape[0]):
+            k, column, total = outputs[j], columns[j], 0
+            first, stop = column * n_rows, (column + 1) * n_rows
+            if rows is not None:
+                first, stop = indptr[column], indptr[column + 1]
+            for i in range(first, stop):
+                row = i - first if rows is None else rows[i]
+                total += mass[k, row] * (1 - p[k, row]) * values[i] * values[i]
+            out[j] = total + l2[j]
+
+
 cdef Py_ssize_t _run(Model* m, double[::1] u_inout, const Py_ssize_t[:, ::1] sets, const double[::1] l1,
                      const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,
                      double least_gain, Py_ssize_t sweeps) except -2:
     """Descend by a model whose B is set."""
     cdef Py_ssize_t left
     cdef double[::1] steepness, set_steepness, aims
+    set_penalty(m, u_inout, sets, l1, lower, upper, blocks)
+    steepness, set_steepness, aims = np.empty(m.n_blocks), np.empty(m.n_sets + 1), np.empty(m.n)
+    m.steepness, m.set_steepness = &steepness[0], &set_steepness[0]
+    with nogil:
+        left = descend(m, enough, least_gain, sweeps, &aims[0])
+    return left
+
+
+cdef void set_penalty(Model* m, double[::1] u_inout, const Py_ssize_t[:, ::1] sets, const double[::1] l1,
+                      const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks):
+    """Set where a model is, and its penalty."""
     m.u = &u_inout[0]
     m.n = u_inout.shape[0]
     m.l1 = &l1[0]
@@ -88,11 +180,6 @@ cdef Py_ssize_t _run(Model* m, double[::1] u_inout, const Py_ssize_t[:, ::1] set
     if blocks is not None:
         m.blocks = &blocks[0]
         m.n_blocks = blocks.shape[0] - 1
-    steepness, set_steepness, aims = np.empty(m.n_blocks), np.empty(m.n_sets + 1), np.empty(m.n)
-    m.steepness, m.set_steepness = &steepness[0], &set_steepness[0]
-    with nogil:
-        left = descend(m, enough, least_gain, sweeps, &aims[0])
-    return left
 
 
 def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, ::1] logits,
@@ -113,14 +200,14 @@ def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, :
         Py_ssize_t n_vectors = (n_classes + FS_LANES - 1) // FS_LANES
         Py_ssize_t width = n_vectors * FS_LANES, square = n_classes * width
         # A new array of zeros costs nothing before it is written to. The first slopes are made of squares, times zero.
-        double[::1] ones = np.ones(n), normalizer = np.zeros(n), squares = np.zeros((2 * n_features + 1) * square)
+        double[::1] ones = np.ones(n), normalizers = np.zeros(2 * n), squares = np.zeros((2 * n_features + 1) * square)
         double[:, ::1] of_rows = np.zeros((5 * n, width)), of_features = np.zeros((6 * n_features + 1, width))
         double[:, ::1] few = np.zeros((7, width))
     m.n_rows, m.n_classes, m.n_features, m.n_vectors, m.width = n, n_classes, n_features, n_vectors, width
     m.values, m.rows, m.indptr, m.ones = &values[0], NULL, &indptr[0], NULL
     if rows is not None:
         m.rows = &rows[0]
-    m.mass, m.normalizer = &mass[0], &normalizer[0]
+    m.mass, m.normalizer, m.reached = &mass[0], &normalizers[0], &normalizers[n]
     m.A, m.H, m.C = &squares[0], &squares[square], &squares[square * (n_features + 1)]
     m.Z, m.P, m.R, m.V = &of_rows[0, 0], &of_rows[n, 0], &of_rows[2 * n, 0], &of_rows[3 * n, 0]
     m.targets = &of_rows[4 * n, 0]

@@ -23,11 +23,12 @@ def test_it_is_that_of_hess_vec(sparse, form, n_classes):
     expected = np.stack([objective.hess_vec(theta, unit)[entries] for unit in np.eye(objective.n_params)[entries]])
     found = objective.block(theta, entries, FORMS[form])
     if form == "rows":
-        columns = found.values.reshape(7, -1) if found.rows is None else None
+        stored = found.stored
+        columns = stored.values.reshape(7, -1) if stored.rows is None else None
         if columns is None:
             columns = np.zeros((7, 80))
-            column_of = np.repeat(np.arange(7), np.diff(found.indptr))
-            columns[column_of, found.rows] = found.values
+            column_of = np.repeat(np.arange(7), np.diff(stored.indptr))
+            columns[column_of, stored.rows] = stored.values
         x = columns[found.columns]
         np.testing.assert_allclose(found.largest, np.abs(x).max(axis=1), rtol=1e-15)
         p_of = found.p[found.outputs]

@@ -47,19 +47,22 @@ def test_the_minimum_has_no_descent_direction(penalty):
         assert value(penalty, near) >= value(penalty, u)
 
 
+def sweep(penalty, u, enough, sweeps):
+    """Descend from u in place, B being 2 I − I (2 I − B); return what `descend_pairs` does."""
+    model = GRAD, START, np.full(N, 2.0), np.eye(N), 2 * np.eye(N) - B
+    bounds = penalty.l1, penalty.lower, penalty.upper, penalty.blocks
+    return _coordinates.descend_pairs(u, u - START, *model, *bounds, enough, sweeps)
+
+
 def test_sweeps_alone_get_there_too(penalty):
-    expected = MatrixModel(GRAD, START, penalty, B).minimize(1e-12)
-    u, slopes = START.copy(), GRAD.copy()
-    bounds = penalty.l1, penalty.lower, penalty.upper, penalty.blocks, None
-    assert _coordinates.descend_matrix(u, slopes, B, *bounds, 1e-13, 10_000) >= 0
-    np.testing.assert_allclose(u, expected, atol=1e-9)
-    np.testing.assert_allclose(slopes, GRAD + B @ (u - START), atol=1e-12)
+    u = START.copy()
+    assert sweep(penalty, u, 1e-13, 10_000) >= 0
+    np.testing.assert_allclose(u, MatrixModel(GRAD, START, penalty, B).minimize(1e-12), atol=1e-9)
 
 
 def test_too_few_sweeps_are_told(penalty):
     u = START.copy()
-    bounds = penalty.l1, penalty.lower, penalty.upper, penalty.blocks, None
-    assert _coordinates.descend_matrix(u, GRAD.copy(), B, *bounds, 0.0, 1) == -1
+    assert sweep(penalty, u, 0.0, 1) == -1
     assert value(penalty, u) < value(penalty, START)
 
 
@@ -113,20 +116,14 @@ def test_rows_have_the_minimum_of_their_matrix(name, sparse):
 
 def test_shifts_go_where_the_absolute_values_are_least():
     # Without curvature along the ones, the best shift makes the median zero.
-    matrix = np.eye(3) - 1 / 3
-    start = np.array([1.0, 2.0, 4.0])
-    u, sets = start.copy(), np.arange(3)[None]
-    left = _coordinates.descend_matrix(u, np.zeros(3), matrix, np.full(3, 1e-3), None, None, None, sets, 1e-12, 1000)
-    assert left >= 0
+    penalty, start = EntryPenalty(np.arange(3), np.full(3, 1e-3)), np.array([1.0, 2.0, 4.0])
+    model = np.zeros(3), start, penalty, np.eye(3) - 1 / 3
+    u = MatrixModel(*model, np.arange(3)[None]).minimize(1e-9)
     assert np.sum(u == 0) == 1
     assert np.sign(u).tolist() == [-1, 0, 1]
-    crawling = start.copy()
-    _coordinates.descend_matrix(crawling, np.zeros(3), matrix, np.full(3, 1e-3), None, None, None, None, 1e-12, 1000)
-    assert np.abs(crawling).sum() > np.abs(u).sum() + 0.1
 
 
 def test_an_entry_without_curvature_goes_to_zero_if_its_penalty_is_the_stronger():
-    u = np.array([1.0, -2.0])
-    matrix, l1 = np.zeros((2, 2)), np.full(2, 0.1)
-    _coordinates.descend_matrix(u, np.array([0.05, 0.2]), matrix, l1, None, None, None, None, 1e-12, 5)
+    penalty = EntryPenalty(np.arange(2), np.full(2, 0.1))
+    u = MatrixModel(np.array([0.05, 0.2]), np.array([1.0, -2.0]), penalty, np.zeros((2, 2))).minimize(1e-12)
     np.testing.assert_array_equal(u, [0, -2])

@@ -41,19 +41,21 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
         return np.nan
     W, b = at.W, at.b
     Y, mass, fixed = in_columns(X, samples, W)
-    primal = mean_loss(fixed + b[:, None], Y, mass) + penalty.absolute(W) + penalty.square(W)
+    loss, q = _loss_and_distribution(fixed + b[:, None], Y, mass)
+    primal = loss + penalty.absolute(W) + penalty.square(W)
 
     class_mass = Y @ mass
-    q = _probabilities(fixed, b, Y, mass, class_mass) if fit_intercept else distribution(fixed + b[:, None])
     if fit_intercept:
+        q = _probabilities(fixed, b, Y, mass, class_mass, (loss, q))
         # Newton leaves a small excess: mix a distribution into q that removes it. It is constant, but in samples with
         # a class that is ruled out, which keep their targets.
-        ruled = ruled_out(samples, len(X))
-        excess, room = q @ mass - class_mass, class_mass - Y @ (mass * ruled)
+        ruled = None if samples.offset is None else ruled_out(samples, len(X))
+        excess, room = q @ mass - class_mass, class_mass if ruled is None else class_mass - Y @ (mass * ruled)
         part = float(np.max(excess / np.where(excess > 0, excess + room, 1.0)))
         if 0 < part < 1:
-            constant = np.maximum(room - (1 - part) / part * excess, 0) / (mass @ ~ruled)
-            q = (1 - part) * q + part * np.where(ruled, Y, constant[:, None])
+            free = mass.sum() if ruled is None else mass @ ~ruled
+            constant = (np.maximum(room - (1 - part) / part * excess, 0) / free)[:, None]
+            q = (1 - part) * q + part * (constant if ruled is None else np.where(ruled, Y, constant))
     V = X.exact_sums((mass * (q - Y)).T)
     shrinkage = penalty.shrinkage(-V)
     if shrinkage < 1:
@@ -68,13 +70,13 @@ def in_columns(X: Features, samples: Samples, W: Float64Array) -> tuple[Float64A
     """
     labels, targets, n_classes, _, sample_weight, offset, _ = samples
     if targets is None:
-        rows = np.zeros((n_classes, len(X)))
-        rows[labels, np.arange(len(X))] = 1
+        Y, mass = np.zeros((n_classes, len(X))), np.full(len(X), 1 / len(X))
+        Y[labels, np.arange(len(X))] = 1
     else:
         rows = np.ascontiguousarray(targets.T, np.float64)
-    mass = rows.sum(axis=0)
-    Y = rows / mass
-    mass /= len(X)
+        mass = rows.sum(axis=0)
+        Y = rows / mass
+        mass /= len(X)
     if sample_weight is not None:
         mass *= sample_weight
     fixed = np.ascontiguousarray(X.exact_products(W).T)
@@ -100,13 +102,23 @@ def dual_mean(q: Float64Array, Y: Float64Array, mass: Float64Array, offset: Floa
 
 
 def _probabilities(
-    fixed: Float64Array, b: Float64Array, Y: Float64Array, mass: Float64Array, class_mass: Float64Array
+    fixed: Float64Array,
+    b: Float64Array,
+    Y: Float64Array,
+    mass: Float64Array,
+    class_mass: Float64Array,
+    at_b: tuple[float, Float64Array],
 ) -> Float64Array:
-    """softmax(fixed_i + b) for the optimal b, where Σ_i ω_i (q_i − ȳ_i) = 0; Newton's method starts at the given b."""
+    """softmax(fixed_i + b) for the optimal b, where Σ_i ω_i (q_i − ȳ_i) = 0.
+
+    Newton's method starts at the given b, where the loss and the probabilities are `at_b`.
+    """
     # The optimal intercept of a class without samples is −∞.
-    b = np.where(class_mass > 0, b, -np.inf)
     present = np.flatnonzero(class_mass)
-    loss, q = mean_loss(fixed + b[:, None], Y, mass), distribution(fixed + b[:, None])
+    loss, q = at_b
+    if len(present) < len(b):
+        b = np.where(class_mass > 0, b, -np.inf)
+        loss, q = _loss_and_distribution(fixed + b[:, None], Y, mass)
     for _ in range(MAX_NEWTON):
         excess = (q @ mass - class_mass)[present]
         if largest(excess) <= BALANCED * mass.sum():
@@ -117,34 +129,47 @@ def _probabilities(
         step[present] = -np.linalg.lstsq(hessian, excess, rcond=1e-12)[0]
         t = 1.0
         while t > 1e-3:
-            trial = mean_loss(fixed + (b + t * step)[:, None], Y, mass)
+            trial, found = _loss_and_distribution(fixed + (b + t * step)[:, None], Y, mass)
             if trial <= loss + 1e-14 * abs(loss):
                 break
             t *= 0.5
         else:
             break
         b = b + t * step
-        loss, q = trial, distribution(fixed + b[:, None])
+        loss, q = trial, found
     return q
 
 
 def mean_loss(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> float:
     """Σ_i ω_i (log Σ_k exp z_ik − ⟨ȳ_i, z_i⟩); samples of weight zero may hold any values. All are (n_classes, n)."""
-    top = logits.max(axis=0)
-    relative = logits - np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):
-        terms = np.log(np.exp(relative).sum(axis=0)) - np.where(Y > 0, Y * np.where(Y > 0, relative, 0), 0).sum(axis=0)
-    return float(np.where(mass > 0, terms, 0.0) @ mass)
+    return _loss_and_distribution(logits, Y, mass)[0]
 
 
 def distribution(logits: Float64Array) -> Float64Array:
     """Softmax of every column."""
+    return _softmax(logits)[0]
+
+
+def _loss_and_distribution(logits: Float64Array, Y: Float64Array, mass: Float64Array) -> tuple[float, Float64Array]:
+    """Return both, of the same exponentials."""
+    q, relative, sums = _softmax(logits)
+    if np.isfinite(relative.min()):
+        return float((np.log(sums) - (Y * relative).sum(axis=0)) @ mass), q
+    with np.errstate(divide="ignore"):
+        terms = np.log(sums) - np.where(Y > 0, Y * np.where(Y > 0, relative, 0), 0).sum(axis=0)
+    return float(np.where(mass > 0, terms, 0.0) @ mass), q
+
+
+def _softmax(logits: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Return softmax of every column, the logits less their largest, and sums of the exponentials of these."""
     top = logits.max(axis=0)
-    exponentials: Float64Array = np.exp(logits - np.where(np.isfinite(top), top, 0.0))
-    exponentials /= np.maximum(exponentials.sum(axis=0), np.finfo(np.float64).tiny)
-    return exponentials
+    relative = logits - np.where(np.isfinite(top), top, 0.0)
+    exponentials: Float64Array = np.exp(relative)
+    sums = exponentials.sum(axis=0)
+    exponentials /= np.maximum(sums, np.finfo(np.float64).tiny)
+    return exponentials, relative, sums
 
 
 def _entropy(q: Float64Array) -> Float64Array:
-    entropy: Float64Array = -np.sum(q * np.log(np.where(q > 0, q, 1.0)), axis=0)
+    entropy: Float64Array = -(q * np.log(np.maximum(q, np.finfo(np.float64).tiny))).sum(axis=0)
     return entropy

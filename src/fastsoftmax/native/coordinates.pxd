@@ -32,6 +32,8 @@ cdef extern from "coordinates.h" nogil:
     void fs_add_scaled(double* out, const double* x, double step, Py_ssize_t n)
     double fs_product(const double* a, const double* b, Py_ssize_t n)
     double fs_slope(const double* x, const double* mass, const double* v, const double* t, Py_ssize_t n)
+    double fs_slope_of_rows(const double* x, const Py_ssize_t* rows, const double* mass, const double* v,
+                            const double* t, Py_ssize_t n)
     void fs_move(double* v, double* t, const double* x, const double* p, double step, Py_ssize_t n)
 
 cdef enum:
@@ -77,14 +79,9 @@ cdef struct Model:
 cdef inline double slope_of_rows(const double* x, const Py_ssize_t* rows, const double* mass, const double* v,
                                  const double* t, Py_ssize_t n) noexcept nogil:
     """Σ_i m_i p_ik x_ij (v_ik − t_i) over the values of a column."""
-    cdef double total = 0
-    cdef Py_ssize_t i, r
     if rows == NULL:
         return fs_slope(x, mass, v, t, n)
-    for i in range(n):
-        r = rows[i]
-        total += x[i] * mass[r] * (v[r] - t[r])
-    return total
+    return fs_slope_of_rows(x, rows, mass, v, t, n)
 
 
 cdef inline double entry(const Model* m, Py_ssize_t j, Py_ssize_t k) noexcept nogil:

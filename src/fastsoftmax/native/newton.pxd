@@ -133,30 +133,15 @@ cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
             everything = True
 
 
-cdef inline double normalizer_of(const Rows* m, Py_ssize_t i, double t) noexcept nogil:
-    """Log Σ_k exp(z_ik + t v_ik)."""
-    cdef:
-        const double* z = m.Z + i * m.width
-        const double* v = m.V + i * m.width
-        double top = z[0] + t * v[0], total = 0
-        Py_ssize_t k
-    for k in range(1, m.n_classes):
-        top = larger(top, z[k] + t * v[k])
-    for k in range(m.n_classes):
-        total += exp(z[k] + t * v[k] - top)
-    return top + log(total)
-
-
 cdef inline void arrive(Rows* m, double t) noexcept nogil:
-    """Take t times the step of the logits, and make the model exact there."""
+    """Take t times the step of the logits, which `loss_change` has been asked for, and make the model exact there."""
     cdef:
         Py_ssize_t i, k, at
     for i in range(m.n_rows):
-        m.normalizer[i] = normalizer_of(m, i, t)
+        m.normalizer[i] = m.reached[i]
         for k in range(m.n_classes):
             at = i * m.width + k
             m.Z[at] += t * m.V[at]
-            m.P[at] = exp(m.Z[at] - m.normalizer[i])
             m.R[at] = m.mass[i] * m.P[at] - m.targets[at]
 
 
@@ -177,17 +162,36 @@ cdef inline double penalty_change(const Rows* m, const double* old, const double
     return total
 
 
-cdef inline double loss_change(const Rows* m, double t) noexcept nogil:
-    """The loss at t times the step, less that without it."""
+cdef inline void look_ahead(Rows* m, Py_ssize_t i, double t) noexcept nogil:
+    """Write the probabilities of a row at t times the step, and log Σ_k exp(z_ik + t v_ik)."""
+    cdef:
+        const double* z = m.Z + i * m.width
+        const double* v = m.V + i * m.width
+        double* p = m.P + i * m.width
+        double top = z[0] + t * v[0], total = 0
+        Py_ssize_t k
+    for k in range(1, m.n_classes):
+        top = larger(top, z[k] + t * v[k])
+    for k in range(m.n_classes):
+        p[k] = exp(z[k] + t * v[k] - top)
+        total += p[k]
+    m.reached[i] = top + log(total)
+    for k in range(m.n_classes):
+        p[k] /= total
+
+
+cdef inline double loss_change(Rows* m, double t) noexcept nogil:
+    """The loss at t times the step, less that without it; the probabilities become those there."""
     cdef:
         double total = 0, of_targets
         Py_ssize_t i, k
     for i in range(m.n_rows):
+        look_ahead(m, i, t)
         if m.mass[i] > 0:
             of_targets = 0
             for k in range(i * m.width, i * m.width + m.n_classes):
                 of_targets += m.targets[k] * m.V[k]
-            total += m.mass[i] * (normalizer_of(m, i, t) - m.normalizer[i]) - t * of_targets
+            total += m.mass[i] * (m.reached[i] - m.normalizer[i]) - t * of_targets
     return total
 
 
@@ -274,6 +278,7 @@ cdef inline double minimize_rows(Rows* m, double accuracy, Py_ssize_t most_steps
     if m.ones != NULL:
         ones = column_of(m, -1)
         fs_column_add(m.V, m.n_vectors, ones.x, ones.rows, ones.n, m.b)
+    loss_change(m, 1)
     arrive(m, 1)
     for _step in range(most_steps):
         worst = steepest_of_all(m)

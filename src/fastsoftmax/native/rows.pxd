@@ -55,6 +55,7 @@ cdef struct Rows:
     double* R                   # (n_rows, width), gradient of the model by the logits
     double* V                   # (n_rows, width), change of the logits by a step
     double* normalizer          # (n_rows,), log Σ_k exp z_ik
+    double* reached             # (n_rows,), the same after a part of the step
     double* H                   # (n_features, n_classes, width), the Hessian where the intercepts follow
     double* inverse             # (n_features, width), of the diagonals of H
     double* C                   # (n_features, n_classes, width), its part between a feature and the intercepts

@@ -52,10 +52,6 @@ class EntryPenalty:
             smooth &= (u > self.lower) & (u < self.upper) | (least != 0)
         return np.flatnonzero(smooth)
 
-    def curvature(self, u: Float64Array, smooth: IndexArray) -> Float64Array | None:
-        """Hessian of the penalty at the entries near which it has a gradient; None where it is zero."""
-        return None
-
     def toward(self, u: Float64Array, moved: Float64Array) -> Float64Array:
         """Return what is reached from u in the direction of moved: an entry stops where it changes its sign."""
         moved = np.where((self.l1 > 0) & (moved * u < 0), 0.0, moved)
@@ -100,33 +96,11 @@ class BlockPenalty(EntryPenalty):
     def least(self, grad: Float64Array, u: Float64Array) -> Float64Array:
         return least_of_norms(grad, u, self._norms(grad), self._norms(u), self.l1)
 
-    @override
-    def smooth_at(self, u: Float64Array, least: Float64Array) -> IndexArray:
-        return np.flatnonzero((self._norms(u) > 0) | (self.l1 == 0))
-
-    @override
-    def curvature(self, u: Float64Array, smooth: IndexArray) -> Float64Array | None:
-        assert self.blocks is not None
-        block = np.repeat(np.arange(len(self._starts)), np.diff(self.blocks))[smooth]
-        norms = self._norms(u)[smooth]
-        scale = np.where(self.l1[smooth] > 0, self.l1[smooth] / np.where(norms > 0, norms, 1.0), 0.0)
-        unit = u[smooth] / np.where(norms > 0, norms, 1.0)
-        matrix = np.where(block[:, None] == block, -scale[:, None] * np.outer(unit, unit), 0.0)
-        matrix[np.diag_indices(len(smooth))] += scale
-        return matrix
-
-    @override
-    def toward(self, u: Float64Array, moved: Float64Array) -> Float64Array:
-        return moved
-
-    @override
-    def first_kink(self, u: Float64Array, step: Float64Array) -> float:
-        return np.inf
-
 
 def soft_threshold(u: Float64Array, threshold: Float64Array | float) -> Float64Array:
     """sign(u) · max(|u| − threshold, 0): the argmin over v of ½ (v − u)² + threshold · |v|."""
-    return u - np.clip(u, -threshold, threshold)
+    clipped = np.clip(u, -threshold, threshold)
+    return np.subtract(u, clipped, out=clipped)
 
 
 def subgradient(

@@ -5,10 +5,13 @@ its cost: as a matrix, of all rows or of a sample, or as the rows that it is a s
 every sweep.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from .. import _coordinates
+from ..data.features import Features
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal, output_hessians
 from .loss import Loss
@@ -50,6 +53,33 @@ class BlockPlan(NamedTuple):
     is_sparse: bool = False  # no Hessian, but the rows themselves, which are sparse
 
 
+class StoredColumns:
+    """The columns of some features in float64, and one of ones for an intercept, as sweeps over them read them.
+
+    Attributes
+    ----------
+    values : (n_values,) float64
+        One column after the other.
+    rows, indptr : (n_values,) and (n_columns + 1,) intp, optional
+        The row of each value and where each column begins; None where every column has a value for each row.
+    """
+
+    def __init__(self, X: Features, fit_intercept: bool) -> None:
+        values, rows, indptr = X.stored_columns()
+        if fit_intercept:
+            values = np.append(values, np.ones(len(X)))
+            if rows is not None and indptr is not None:
+                rows, indptr = np.append(rows, np.arange(len(X))), np.append(indptr, len(values))
+        self.values, self.rows, self.indptr, self.n_rows = values, rows, indptr, len(X)
+
+    @cached_property
+    def largest(self) -> Float64Array:
+        """max_i |x_ij| of each column."""
+        if self.indptr is not None:
+            return _largest(self.values, self.indptr)
+        return np.asarray(np.abs(self.values).reshape(-1, self.n_rows).max(axis=1))
+
+
 class RowsHessian(NamedTuple):
     """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ x_i x_iᵀ + diag(l2) on some entries, as the rows that it is a sum over."""
 
@@ -57,20 +87,14 @@ class RowsHessian(NamedTuple):
     l2: Float64Array  # (n_entries,)
     p: Float64Array  # (n_outputs, n_rows)
     mass: Float64Array  # (n_outputs, n_rows), m_i p_ik
-    values: Float64Array  # of the columns of X, one after the other
-    rows: IndexArray | None  # of the values of sparse columns,
-    indptr: IndexArray | None  # and where each column begins
+    stored: StoredColumns
     outputs: IndexArray  # (n_entries,), k
     columns: IndexArray  # (n_entries,), j
 
     @property
     def largest(self) -> Float64Array:
         """max_i |x_ij| of each entry, (n_entries,)."""
-        if self.indptr is None:
-            of_columns = np.abs(self.values).reshape(-1, self.p.shape[1]).max(axis=1)
-        else:
-            of_columns = _largest(self.values, self.indptr)
-        return np.asarray(of_columns[self.columns])
+        return self.stored.largest[self.columns]
 
 
 class SparseRows(NamedTuple):
@@ -114,69 +138,157 @@ def plan_block(loss: Loss, n_entries: int, n_features: int) -> BlockPlan | None:
     return as_matrix if fits and matrix_work <= ROWS_SWEEPS * coordinates * per_column else by_rows
 
 
-def hessian_of_entries(
-    loss: Loss, theta: Float64Array, entries: IndexArray, l2: Float64Array, plan: BlockPlan, damping: float
-) -> Float64Array | RowsHessian:
-    """∂²F/∂theta² at theta on some entries, whose l2 is given, of all rows or a sample; some passes over X.
+class Entries:
+    """Some entries of theta, and what of the features they need.
 
-    Damping times Σ_i m_i x_ij² is added to l2.
+    Parameters
+    ----------
+    loss : Loss
+    of_theta : (n,) intp
+        Which they are.
+    l2 : (n_features,) float64
+        The penalty's.
+
+    Attributes
+    ----------
+    features : (n_present,) intp
+        Those that have an entry, ascending.
+    outputs, columns : (n,) intp
+        k of each entry, and its feature's place among the features; that of an intercept comes after all.
+    l2 : (n,) float64
     """
-    n_features = loss.X.shape[1]
-    of_W = entries < loss.n_weights
-    outputs, columns = np.divmod(entries, n_features)
-    present = np.bincount(columns[of_W], minlength=n_features) > 0
-    features, inputs = np.flatnonzero(present), (np.cumsum(present) - 1)[columns[of_W]]
-    outputs[~of_W], columns[of_W], columns[~of_W] = entries[~of_W] - loss.n_weights, inputs, len(features)
+
+    def __init__(self, loss: Loss, of_theta: IndexArray, l2: Float64Array) -> None:
+        n_features = loss.X.shape[1]
+        self.loss, self.of_theta = loss, of_theta
+        of_W = of_theta < loss.n_weights
+        self.outputs, columns = np.divmod(of_theta, n_features)
+        self.l2 = np.where(of_W, l2[columns], 0.0)
+        present = np.bincount(columns[of_W], minlength=n_features) > 0
+        self.features = np.flatnonzero(present)
+        self.columns = np.where(of_W, (np.cumsum(present) - 1)[columns], len(self.features))
+        self.outputs[~of_W] = of_theta[~of_W] - loss.n_weights
+
+    def features_of(self, part: Loss) -> Features:
+        """Return these features of some rows."""
+        return part.X if len(self.features) == part.X.shape[1] else part.X.columns(self.features)
+
+    def inputs_of(self, part: Loss) -> FloatArray:
+        """Return them as a matrix, with a column of ones for an intercept: (n_rows, n_inputs)."""
+        Z = self.features_of(part).finite_values()
+        return np.ascontiguousarray(np.hstack([Z, np.ones((len(Z), 1), Z.dtype)]) if part.fit_intercept else Z)
+
+    @cached_property
+    def mass(self) -> Float64Array:
+        """Weight of each row in the mean of the losses."""
+        loss = self.loss
+        return (np.ones(len(loss)) if loss.mass is None else loss.mass) / len(loss)
+
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """Those of all rows."""
+        return self.inputs_of(self.loss)
+
+
+class Blocks:
+    """The Hessian on some entries, wherever it is asked for; what successive blocks share is kept.
+
+    Parameters
+    ----------
+    loss : Loss
+    l2 : (n_features,) float64
+        The penalty's.
+    """
+
+    def __init__(self, loss: Loss, l2: Float64Array) -> None:
+        self.loss, self.l2 = loss, l2
+        self._latest: Entries | None = None
+
+    def at(
+        self, theta: Float64Array, entries: IndexArray, plan: BlockPlan, damping: float
+    ) -> Float64Array | RowsHessian | SparseRows:
+        """Return it at theta, by the plan; damping times the second moments is added."""
+        at = self._latest
+        if at is None or at.of_theta is not entries:
+            at = Entries(self.loss, entries, self.l2)
+            self._latest = at if plan.is_cheap else None
+        if plan.is_sparse:
+            return rows_of_entries(at)
+        few = not plan.as_matrix and self.loss.X.n_stored <= MOST_VALUES
+        return hessian_of_entries(theta, at, plan, damping, self._columns if few else None)
+
+    @cached_property
+    def _columns(self) -> StoredColumns:
+        """The columns of all features."""
+        return StoredColumns(self.loss.X, self.loss.fit_intercept)
+
+
+def hessian_of_entries(
+    theta: Float64Array, entries: Entries, plan: BlockPlan, damping: float, whole: StoredColumns | None
+) -> Float64Array | RowsHessian:
+    """∂²F/∂theta² at theta on some entries, of all rows or a sample; some passes over X.
+
+    Damping times Σ_i m_i x_ij² is added to l2. `whole` are the columns of all features, if they are at hand.
+    """
+    loss = entries.loss
     if plan.is_whole:
-        part, mass = loss, _masses(loss)
+        part, mass = loss, entries.mass
     else:
         n_rows = sample_rows(len(loss))
         chosen = loss.split(theta).W.any() and len(loss) > CHOICE * n_rows
         part, mass = loss.draw(loss.importance(theta, None) if chosen else None, n_rows)
-    means, spread = unsaturated(loss.family, part.mean(theta).astype(np.float64), mass)
-    probabilities, observed = curvatures(part, means)
-    X = part.X if len(features) == n_features else part.X.columns(features)
+    # By classes, of which there are few: NumPy adds up few long rows much faster than many short ones.
+    mean = np.ascontiguousarray(part.mean(theta).T, dtype=np.float64).T
+    means, spread = unsaturated(loss.family, mean, mass)
+    l2 = entries.l2
     if damping:
-        l2 = l2 + damping * np.append(X.squares(mass[:, None]), mass.sum())[columns]
+        l2 = l2 + damping * np.append(entries.features_of(part).squares(mass[:, None]), mass.sum())[entries.columns]
     if not plan.as_matrix:
-        p = np.ascontiguousarray(probabilities.T)
-        weights = p * mass
-        values, rows, indptr = X.stored_columns()
-        squares = np.vstack([X.squares((weights * (1 - p)).T).T, (weights * (1 - p)).sum(axis=1)])
-        if loss.fit_intercept:
-            values = np.append(values, np.ones(len(part)))
-            if rows is not None and indptr is not None:
-                rows, indptr = np.append(rows, np.arange(len(part))), np.append(indptr, len(values))
-        diagonal = squares[columns, outputs] + l2
-        return RowsHessian(diagonal, l2, p, weights, values, rows, indptr, outputs, columns)
-    Z = X.finite_values()
-    if loss.fit_intercept:
-        Z = np.hstack([Z, np.ones((len(Z), 1), Z.dtype)])
-    Z = np.ascontiguousarray(Z)
-    n_inputs, n_outputs = Z.shape[1], loss.n_outputs
-    categorical = loss.family.is_categorical
-    sample = Sample(Z, probabilities, mass, spread, loss.X.dtype, 0.0, categorical, observed)
-    blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
-    place = outputs * n_inputs + columns
-    matrix: Float64Array = blocks.reshape(n_outputs * n_inputs, -1)[np.ix_(place, place)].astype(np.float64)
-    own_entries = np.arange(len(entries))
-    matrix[own_entries, own_entries] += l2
+        return _by_rows(entries, means, mass, l2, whole)
+    Z = entries.inputs if plan.is_whole else entries.inputs_of(part)
+    matrix = np.empty((len(l2), len(l2)))
+    if loss.family.is_categorical and loss.n_outputs <= PAIRED_CLASSES:
+        grams = _grams_of_pairs(Z, np.ascontiguousarray(means.T), mass, loss.num_threads)
+        _coordinates.fill_hessian(matrix, grams, entries.outputs, entries.columns, l2)
+    else:
+        probabilities, observed = curvatures(part, means)
+        categorical = loss.family.is_categorical
+        sample = Sample(Z, probabilities, mass, spread, loss.X.dtype, 0.0, categorical, observed)
+        blocks = (_blocks if categorical else _blocks_of_outputs)(sample, loss.num_threads)
+        place = entries.outputs * Z.shape[1] + entries.columns
+        matrix[:] = blocks.reshape(loss.n_outputs * Z.shape[1], -1)[np.ix_(place, place)]
+        matrix[np.diag_indices(len(l2))] += l2
     if not plan.is_whole:
-        own, of_all = matrix.diagonal() - l2, loss_diagonal(loss, theta)[0][entries]
-        matrix[own_entries, own_entries] = np.where(own < RARE * of_all, of_all, own) + l2
+        own, of_all = matrix.diagonal() - l2, loss_diagonal(loss, theta)[0][entries.of_theta]
+        matrix[np.diag_indices(len(l2))] = np.where(own < RARE * of_all, of_all, own) + l2
     return matrix
 
 
-def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> SparseRows:
-    """Return the samples for some entries, whose l2 is given: features for all outputs, and the intercepts."""
-    (n_samples, n_features), n_outputs, samples = loss.X.shape, loss.n_outputs, loss.samples
-    of_W = np.flatnonzero(entries < loss.n_weights)
-    order = of_W[np.lexsort((entries[of_W] // n_features, entries[of_W] % n_features))]
-    features = entries[order[::n_outputs]] % n_features
-    X = loss.X if len(features) == n_features else loss.X.columns(features)
-    values, rows, indptr = X.stored_columns()
+def _by_rows(
+    entries: Entries, probabilities: Float64Array, mass: Float64Array, l2: Float64Array, whole: StoredColumns | None
+) -> RowsHessian:
+    """Return the Hessian of softmax as the rows that it is a sum over."""
+    loss, columns = entries.loss, entries.columns
+    if whole is None:
+        stored = StoredColumns(entries.features_of(loss), loss.fit_intercept)
+    else:
+        stored, columns = whole, np.append(entries.features, loss.X.shape[1])[columns]
+    p = np.ascontiguousarray(probabilities.T)
+    weights, diagonal = p * mass, np.empty(len(l2))
+    by_rows = p, weights, stored.values, stored.rows, stored.indptr, entries.outputs, columns
+    _coordinates.diagonal_of_samples(diagonal, l2, *by_rows)
+    return RowsHessian(diagonal, l2, p, weights, stored, entries.outputs, columns)
+
+
+def rows_of_entries(entries: Entries) -> SparseRows:
+    """Return the samples for some entries: features for all outputs, and the intercepts."""
+    loss, of_theta = entries.loss, entries.of_theta
+    n_samples, n_outputs, samples = len(loss), loss.n_outputs, loss.samples
+    of_W = np.flatnonzero(of_theta < loss.n_weights)
+    order = of_W[np.lexsort((entries.outputs[of_W], entries.columns[of_W]))]
+    values, rows, indptr = entries.features_of(loss).stored_columns()
     if indptr is None:
-        indptr = np.arange(len(features) + 1) * n_samples
+        indptr = np.arange(len(entries.features) + 1) * n_samples
     logits, targets = np.zeros((2, n_samples, n_outputs))
     if samples.offset is not None:
         logits[:] = samples.offset
@@ -186,11 +298,10 @@ def rows_of_entries(loss: Loss, entries: IndexArray, l2: Float64Array) -> Sparse
     else:
         assert samples.targets is not None
         targets[:] = weight[:, None] * samples.targets
-    intercepts = np.flatnonzero(entries >= loss.n_weights) if loss.fit_intercept else None
-    of_samples = logits, targets, _masses(loss)
-    return SparseRows(
-        *of_samples, values, rows, indptr, _largest(values, indptr), l2[order[::n_outputs]], order, intercepts
-    )
+    intercepts = np.flatnonzero(of_theta >= loss.n_weights) if loss.fit_intercept else None
+    of_samples = logits, targets, entries.mass
+    l2 = entries.l2[order[::n_outputs]]
+    return SparseRows(*of_samples, values, rows, indptr, _largest(values, indptr), l2, order, intercepts)
 
 
 def _largest(values: Float64Array, indptr: IndexArray) -> Float64Array:
@@ -200,23 +311,21 @@ def _largest(values: Float64Array, indptr: IndexArray) -> Float64Array:
     return of_columns
 
 
+def _grams_of_pairs(Z: FloatArray, p: Float64Array, mass: Float64Array, num_threads: int) -> FloatArray:
+    """Σ_i m_i p_ik p_il z_i z_iᵀ for all pairs of classes k > l, as `fill_hessian` takes them; p is (n_outputs, n)."""
+    pairs = np.array([(c, d) for c in range(len(p)) for d in range(c)], np.intp).reshape(-1, 2)
+    step = max(1, WEIGHTS // len(Z))
+    parts = (pairs[start : start + step].T for start in range(0, len(pairs), step))
+    grams = [gram(Z, p[c] * p[d] * mass, num_threads) for c, d in parts]
+    return grams[0] if len(grams) == 1 else np.concatenate(grams)
+
+
 def _blocks(sample: Sample, num_threads: int) -> FloatArray:
-    """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ, (n_outputs, n_inputs, n_outputs, n_inputs)."""
-    Z, p = sample.X, np.ascontiguousarray(sample.probabilities.T)
-    n_outputs, n_inputs = len(p), Z.shape[1]
-    if n_outputs > PAIRED_CLASSES:
-        blocks = hessian_block(sample, np.eye(n_outputs), Z, num_threads)
-        for c in range(n_outputs):
-            blocks[:c, :, c] = blocks[c, :, :c].transpose(1, 0, 2)
-        return blocks
-    blocks = np.empty((n_outputs, n_inputs, n_outputs, n_inputs), Z.dtype)
-    pairs = np.array(np.tril_indices(n_outputs))
-    for c, d in np.array_split(pairs, 1 + pairs.shape[1] * len(Z) // WEIGHTS, axis=1):
-        weights = -p[c] * p[d]
-        weights[c == d] += p[c[c == d]]
-        weights *= sample.weights
-        blocks[c, :, d] = grams = gram(Z, weights, num_threads)
-        blocks[d, :, c] = grams
+    """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ z_i z_iᵀ, (n_outputs, n_inputs, n_outputs, n_inputs), of many classes."""
+    n_outputs = sample.probabilities.shape[1]
+    blocks = hessian_block(sample, np.eye(n_outputs), sample.X, num_threads)
+    for c in range(n_outputs):
+        blocks[:c, :, c] = blocks[c, :, :c].transpose(1, 0, 2)
     return blocks
 
 
@@ -227,8 +336,3 @@ def _blocks_of_outputs(sample: Sample, num_threads: int) -> FloatArray:
     each = np.arange(n_outputs)
     blocks[each, :, each] = output_hessians(sample, Z, num_threads)
     return blocks
-
-
-def _masses(loss: Loss) -> Float64Array:
-    """Weight of each row in the mean of the losses."""
-    return (np.ones(len(loss)) if loss.mass is None else loss.mass) / len(loss)

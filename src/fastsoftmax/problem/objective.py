@@ -16,10 +16,11 @@ from ..data.features import Features, Parameters
 from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.precision import Precision
-from .block import BlockPlan, RowsHessian, SparseRows, hessian_of_entries, plan_block, rows_of_entries
+from .block import BlockPlan, Blocks, RowsHessian, SparseRows, plan_block
 from .bound import half_gram_bound
 from .choice import AnyCurvature, Bases, CurvatureChoice
 from .loss import Loss, Phi
+from .visited import Visited
 
 # Dual ascent pays where the curvature of the loss at zero, in all features together, is at least so many times l2. Else
 # H is not far from l2 itself, so that few steps find the minimum; and the larger l2, the less the ascent moves b.
@@ -46,6 +47,8 @@ class Objective:
         self._choice = CurvatureChoice(loss, penalty, bases or Bases())
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
         self.is_shift_invariant = loss.family.is_categorical
+        self.visited = Visited()
+        self._blocks: Blocks | None = None
 
     @property
     def X(self) -> Features:
@@ -91,11 +94,21 @@ class Objective:
         return self.loss.split(theta)
 
     def loss_grad(self, theta: Float64Array) -> tuple[float, Float64Array]:
-        """F and ∂F/∂theta at theta; one pass over X."""
-        grad = np.empty_like(theta)
-        grad_out, at = self.split(grad), self.split(theta)
-        loss = self.loss.write_loss_grad(grad_out, at)
-        return loss + self.penalty.add_smooth(at.W, grad_out.W), grad
+        """F and ∂F/∂theta at theta; one pass over X, none at the point that `visit` has remembered."""
+        loss, grad = self._of_loss(theta)
+        return loss + self.penalty.add_smooth(self.split(theta).W, self.split(grad).W), grad
+
+    def visit(self, theta: Float64Array) -> tuple[float, Float64Array]:
+        """Return the same, and remember it, for other penalties and for fits of some features alone."""
+        self.visited.keep(theta, self.loss.samples.weight, *self._of_loss(theta))
+        return self.loss_grad(theta)
+
+    def _of_loss(self, theta: Float64Array) -> tuple[float, Float64Array]:
+        found = self.visited.find(theta, self.loss.samples.weight)
+        if found is None:
+            grad = np.empty_like(theta)
+            found = self.loss.write_loss_grad(self.split(grad), self.split(theta)), grad
+        return found
 
     def hess_vec(self, theta: Float64Array, v: Float64Array) -> Float64Array:
         """∂²F/∂theta² at theta times a direction v; one pass over X."""
@@ -126,11 +139,15 @@ class Objective:
 
     def columns(self, columns: IndexArray) -> "Objective":
         """Return the objective of some features alone, as if the others' weights were zero."""
-        return Objective(self.loss.columns(columns), self.penalty.of_columns(columns))
+        part = Objective(self.loss.columns(columns), self.penalty.of_columns(columns))
+        part.visited = self.visited.of_columns(columns, self.shape)
+        return part
 
     def variant(self, penalty: ElasticNet, weight: Float64Array | None) -> "Objective":
         """Return the same data with another penalty and other weights, whose passes are counted anew and here too."""
-        return Objective(self.loss.weighted(weight), penalty, self._choice.bases)
+        other = Objective(self.loss.weighted(weight), penalty, self._choice.bases)
+        other.visited = self.visited
+        return other
 
     def rough(self, theta: Float64Array) -> "Objective | None":
         """Return the same by rough products, if W is zero and they are faster and still tell the samples apart."""
@@ -185,12 +202,10 @@ class Objective:
 
         Damping times the second moment of its feature is added to the diagonal, for each entry.
         """
-        n_features = self.X.shape[1]
-        l2 = np.broadcast_to(self.penalty.l2_of_features, n_features)
-        l2_of_entries = np.where(entries < self.n_weights, l2[entries % n_features], 0.0)
-        if plan.is_sparse:
-            return rows_of_entries(self.loss, entries, l2_of_entries)
-        return hessian_of_entries(self.loss, theta, entries, l2_of_entries, plan, damping)
+        if self._blocks is None:
+            l2 = np.broadcast_to(self.penalty.l2_of_features, self.X.shape[1])
+            self._blocks = Blocks(self.loss, np.asarray(l2))
+        return self._blocks.at(theta, entries, plan, damping)
 
     def duality_gap(self, theta: Float64Array) -> float:
         """Bound of F, L1 part included, over its minimum at theta; NaN if there is none, else two passes over X."""

@@ -1,6 +1,6 @@
 """The Hessian of a proximal method, as a matrix on the entries that may be other than zero."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,8 @@ class Block:
     @classmethod
     def of(cls, objective: Problem, at: "ProximalState", free: IndexArray) -> "Block | None":
         """Compute it at a state, for these entries and those near; None where that is not worth its cost."""
+        if at.block is not None and at.block.has_all:
+            return at.block.renewed(objective, at)
         for entries, are_many in _candidates(objective, at, free):
             penalty = objective.penalty.on_entries(entries, objective.shape)
             of_W = penalty.entries[penalty.entries < objective.n_weights]
@@ -76,15 +78,25 @@ class Block:
                 penalty = objective.penalty.on_entries(_of_all_outputs(objective, penalty.entries), objective.shape)
             places = np.zeros(objective.n_params, np.bool_)
             places[penalty.entries] = True
-            damping = DAMPING / at.trust if plan.as_matrix and at.trust < 1 else 0.0
-            hessian = objective.block(at.theta, penalty.entries, plan, damping)
-            with np.errstate(over="ignore"):
-                squares = hessian if plan.as_matrix else hessian.largest**2 if plan.is_sparse else hessian.diagonal
-            if not np.isfinite(squares.sum()):
-                return None  # squares of X overflow its dtype, but not those of the diagonal
             sets = None if plan.is_sparse else _sets(objective, penalty)
-            return cls(penalty, hessian, sets, places, at.theta, at.loss, plan)
+            return cls(penalty, None, sets, places, at.theta, at.loss, plan).renewed(objective, at)
         return None
+
+    @property
+    def has_all(self) -> bool:
+        """Whether there are no other entries."""
+        return len(self.penalty.entries) == len(self.places)
+
+    def renewed(self, objective: Problem, at: "ProximalState") -> "Block | None":
+        """Return that of the same entries at another state; None where it overflows."""
+        plan = self.plan
+        damping = DAMPING / at.trust if plan.as_matrix and at.trust < 1 else 0.0
+        hessian = objective.block(at.theta, self.penalty.entries, plan, damping)
+        with np.errstate(over="ignore"):
+            squares = hessian if plan.as_matrix else hessian.largest**2 if plan.is_sparse else hessian.diagonal
+        if not np.isfinite(squares.sum()):
+            return None  # squares of X overflow its dtype, but not those of the diagonal
+        return replace(self, hessian=hessian, theta=at.theta, loss=at.loss, wrong=False)
 
     def covers(self, free: IndexArray) -> bool:
         """Whether all these entries are among those of the block."""

@@ -80,6 +80,9 @@ class Problem(Objective, Protocol):
     def split(self, theta: Float64Array) -> tuple[Float64Array, Float64Array]:
         """W, (n_outputs, n_features), and b as views of theta."""
 
+    def visit(self, theta: Float64Array) -> tuple[float, Float64Array]:
+        """Return what loss_grad does, and remember it: there, loss_grad costs no pass, of `columns` neither."""
+
     def columns(self, columns: IndexArray) -> "Problem":
         """Return the problem of some features alone."""
 
@@ -109,7 +112,7 @@ class Problem(Objective, Protocol):
     def block(self, theta: Float64Array, entries: IndexArray, plan: Any, damping: float) -> Any:
         """Hessian at theta on some entries, of all rows or of a sample, and damping times second moments: some passes.
 
-        As a matrix, or as a tuple that `descend_samples` or `minimize_rows` of the compiled module knows.
+        As a matrix, or as what `descend_samples` or `minimize_rows` of the compiled module takes.
         """
 
     def diagonal(self, theta: Float64Array) -> Float64Array:

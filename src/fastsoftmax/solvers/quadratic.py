@@ -8,12 +8,12 @@ submatrix of B has the same form: take the same rows of D and P.
 
 Two kinds of steps alternate. Sweeps of coordinate descent, compiled, never raise Q and find which entries are zero. A
 Newton step moves the other entries, within their signs and bounds, together: where B is ill-conditioned, sweeps alone
-would need thousands (as in Byrd, Chin, Nocedal & Oztoprak, Mathematical Programming 159, 2016).
+would need thousands (as in Byrd, Chin, Nocedal & Oztoprak, Mathematical Programming 159, 2016). With a matrix both are
+compiled.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ from ..runtime.override import override
 from ..runtime.precision import Precision
 from ..runtime.vectors import dot, largest
 
-# A Newton step costs as much as about n/4 sweeps of n coordinates, and some microseconds; 40 rounds of both suffice.
-SWEEPS, SWEEPS_SHARE, ROUNDS = 20, 4, 40
+# Of pairs, 20 sweeps come before a Newton step, and 40 rounds of both suffice.
+SWEEPS, ROUNDS = 20, 40
 
 # Up to 100 Newton steps follow each other, as long as entries stop at their kinks: sweeps in between would crawl where
 # columns are nearly alike.
@@ -40,13 +40,6 @@ MAX_HALVINGS = 8  # of a Newton step
 
 # Nowhere does a Hessian of softmax tell of logits much farther than this.
 MOST_LOGIT = 2.0
-
-# Raise the diagonal by this share of its largest entry for a Newton step: shifts of all classes alike may have no
-# curvature, and the Gram matrices of float32 are rounded.
-RIDGE = 1e-6
-
-# A curvature of a shift below this share of what its entries have is rounding, as in native/coordinates.pxd.
-FLAT = 1e-6
 
 
 class Model(ABC):
@@ -73,93 +66,7 @@ class Model(ABC):
         """How far it changes from w to u, which is not positive."""
 
 
-class QuadraticModel(Model):
-    """Q, whose B can be inverted on some entries: sweeps and Newton steps alternate."""
-
-    sweeps: int  # before a Newton step
-
-    @override
-    def minimize(self, accuracy: float) -> Float64Array:
-        enough, fallen = accuracy * largest(self.penalty.least(self.grad, self.u)), 0.0
-        for _ in range(ROUNDS):
-            if self._descend(enough) >= 0 and self._is_done(enough):
-                break
-            self._newton()
-            before, fallen = fallen, self.fall()
-            if not fallen < before * (1 + STALLED):
-                break
-        return self.u
-
-    @override
-    def fall(self) -> float:
-        d = self.u - self.start
-        return dot(self.grad, d) + 0.5 * dot(self.change(d), d) + self.penalty.change(self.start, self.u)
-
-    @abstractmethod
-    def change(self, d: Float64Array) -> Float64Array:
-        """Return B d."""
-
-    @abstractmethod
-    def _descend(self, enough: float) -> int:
-        """Sweep until no slope changes by more than `enough`, `sweeps` times at most; negative if it needs more."""
-
-    def _is_done(self, enough: float) -> bool:
-        """Whether the subgradient is so small where sweeps end; they do where they hardly change it."""
-        return True
-
-    @abstractmethod
-    def _slopes(self) -> Float64Array:
-        """Gradient of the quadratic part at u."""
-
-    @abstractmethod
-    def _move(self, u: Float64Array, change: Float64Array) -> None:
-        """Go to u, where the slopes have changed so."""
-
-    @abstractmethod
-    def _solve(self, free: IndexArray, slopes: Float64Array, extra: Float64Array | None) -> Float64Array | None:
-        """Return the solution of (B + extra) x = slopes in the free entries alone, or None if there is none."""
-
-    def _newton(self) -> None:
-        """Minimise over the entries near which P has a gradient, and again without those that stop at their kinks."""
-        total = 0.0
-        for _ in range(STEPS):
-            gain, is_whole = self._newton_step()
-            total += gain
-            if is_whole or gain <= STALLED * total:
-                break
-
-    def _newton_step(self) -> tuple[float, bool]:
-        """Take one step to that minimum, or as far as no entry changes its sign; return how far Q falls, and which."""
-        slopes, u, penalty = self._slopes(), self.u, self.penalty
-        least = penalty.least(slopes, u)
-        free = penalty.smooth_at(u, least)
-        step = self._solve(free, least[free], penalty.curvature(u, free)) if len(free) else None
-        if step is None:
-            return 0.0, True
-        whole = np.zeros_like(u)
-        whole[free] = -step
-        for moved in self._trials(whole):
-            d = moved - u
-            change = self.change(d)
-            gain = -(dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved))
-            if gain > 0:
-                self._move(moved, change)
-                return gain, bool((moved == u + whole).all())
-        return 0.0, True
-
-    def _trials(self, step: Float64Array) -> Iterator[Float64Array]:
-        """Yield points to try: u + t · step with t from 1 down, where entries stop at their kinks, then the first kink.
-
-        A direction without curvature gives a step so long that all entries stop. As far as the first one does, Q falls.
-        """
-        for halvings in range(0, MAX_HALVINGS, 2):
-            yield self.penalty.toward(self.u, self.u + 0.5**halvings * step)
-        t = self.penalty.first_kink(self.u, step)
-        if t < 1:
-            yield self.penalty.toward(self.u, self.u + t * (1 + np.finfo(np.float64).eps) * step)
-
-
-class MatrixModel(QuadraticModel):
+class MatrixModel(Model):
     """Q with B, (n, n), symmetric.
 
     Parameters
@@ -178,77 +85,18 @@ class MatrixModel(QuadraticModel):
         sets: IndexArray | None = None,
     ) -> None:
         super().__init__(grad, start, penalty)
-        self.B, self.slopes, self.sets = B, grad.copy(), sets
-        self.sweeps = SWEEPS + len(B) // SWEEPS_SHARE
-
-    @override
-    def change(self, d: Float64Array) -> Float64Array:
-        moved = np.flatnonzero(d)
-        return d[moved] @ self.B[moved] if 2 * len(moved) < len(d) else d @ self.B
-
-    @override
-    def _descend(self, enough: float) -> int:
-        p = self.penalty
-        return _coordinates.descend_matrix(
-            self.u, self.slopes, self.B, p.l1, p.lower, p.upper, p.blocks, self.sets, enough, self.sweeps
-        )
-
-    @override
-    def _slopes(self) -> Float64Array:
-        return self.slopes
-
-    @override
-    def _is_done(self, enough: float) -> bool:
-        return largest(self.penalty.least(self.slopes, self.u)) <= enough
-
-    @override
-    def _move(self, u: Float64Array, change: Float64Array) -> None:
-        self.u = u
-        self.slopes += change
-
-    @override
-    def _solve(self, free: IndexArray, slopes: Float64Array, extra: Float64Array | None) -> Float64Array | None:
-        from scipy.linalg import lapack
-
-        matrix = self.B[np.ix_(free, free)]
-        if extra is not None:
-            matrix += extra
-        diagonal = np.diag_indices(len(free))
-        matrix[diagonal] += RIDGE * matrix[diagonal].max()
-        factor, failed = lapack.dpotrf(matrix, overwrite_a=True, clean=False)
-        if failed:
-            return None
-        solution: Float64Array = lapack.dpotrs(factor, slopes)[0]
-        return self._unshifted(solution, free)
-
-    def _unshifted(self, solution: Float64Array, free: IndexArray) -> Float64Array:
-        """Take the shifts that have no curvature out of a step: rounding has made them."""
-        step, is_free = np.zeros(len(self.B)), np.zeros(len(self.B), np.bool_)
-        step[free], is_free[free] = solution, True
-        sets = self.flat[is_free[self.flat].all(axis=1)]
-        step[sets] -= step[sets].mean(axis=1, keepdims=True)
-        return step[free]
-
-    @cached_property
-    def flat(self) -> IndexArray:
-        """Sets whose shift has no curvature, (n, size)."""
-        sets = self.sets
-        if sets is None:
-            return np.empty((0, 1), np.intp)
-        own = self.B[sets, sets].sum(axis=1)
-        flat: IndexArray = sets[self.B[sets[:, :, None], sets[:, None]].sum(axis=(1, 2)) <= FLAT * own]
-        return flat
+        self.B, self.sets, self.fallen = B, sets, 0.0
 
     @override
     def minimize(self, accuracy: float) -> Float64Array:
-        super().minimize(accuracy)
-        # Of all shifts of the intercepts, which change nothing, take that of least norm.
         p = self.penalty
-        bound = p.l1 if p.lower is None or p.upper is None else p.l1 + np.isfinite(p.lower) + np.isfinite(p.upper)
-        unbound = self.flat[(bound[self.flat] == 0).all(axis=1)]
-        shifts = (self.u - self.start)[unbound].mean(axis=1, keepdims=True)
-        self.u[unbound] -= shifts
+        bounds = p.l1, p.lower, p.upper, p.blocks, self.sets
+        self.fallen = _coordinates.minimize_matrix(self.u, self.grad, self.B, *bounds, accuracy)
         return self.u
+
+    @override
+    def fall(self) -> float:
+        return -self.fallen
 
 
 class RowsModel(Model):
@@ -260,12 +108,10 @@ class RowsModel(Model):
     Parameters
     ----------
     hessian : tuple
-        What `block` of the objective returns: diagonal, l2, p and on, as `descend_samples` takes them.
+        What `block` of the objective returns.
     sets : (n_sets, size), optional
         As in `MatrixModel`.
     """
-
-    sweeps = ROWS_SWEEPS
 
     def __init__(
         self,
@@ -290,8 +136,11 @@ class RowsModel(Model):
             lower, upper = np.maximum(lower, p.lower), np.minimum(upper, p.upper)
         at = self.u, self.v, self.t, self.grad, self.start
         penalty = p.l1, lower, upper, p.blocks, self.sets
+        hessian, stored = self.hessian, self.hessian.stored
+        curvature = hessian.diagonal, hessian.l2, hessian.p, hessian.mass
+        columns = stored.values, stored.rows, stored.indptr, hessian.outputs, hessian.columns
         descend: Callable[..., int] = _coordinates.descend_samples
-        descend(*at, *self.hessian, *penalty, enough, LEAST_GAIN, self.sweeps)
+        descend(*at, *curvature, *columns, *penalty, enough, LEAST_GAIN, ROWS_SWEEPS)
         return self.u
 
     @override
@@ -301,7 +150,7 @@ class RowsModel(Model):
         return dot(self.grad + 0.5 * self.hessian.l2 * d, d) + 0.5 * curved + self.penalty.change(self.start, self.u)
 
 
-class PairsModel(QuadraticModel):
+class PairsModel(Model):
     """Q with B = D − P M⁻¹ Pᵀ.
 
     Parameters
@@ -311,8 +160,6 @@ class PairsModel(QuadraticModel):
     pairs : sequence of (s, y)
         Changes of w and of the gradient, (n,) each, oldest first.
     """
-
-    sweeps = SWEEPS
 
     def __init__(
         self,
@@ -354,28 +201,26 @@ class PairsModel(QuadraticModel):
         P *= size
         return P, M
 
-    @override
     def change(self, d: Float64Array) -> Float64Array:
+        """Return B d."""
         change: Float64Array = self.diagonal * d - self.Z @ (d @ self.P)
         return change
 
-    @override
     def _descend(self, enough: float) -> int:
+        """Sweep until no slope changes by more than `enough`; negative if it needs more than SWEEPS."""
         p, model = self.penalty, (self.grad, self.start, self.diagonal, self.P, self.Z)
-        return _coordinates.descend_pairs(self.u, self.t, *model, p.l1, p.lower, p.upper, p.blocks, enough, self.sweeps)
+        return _coordinates.descend_pairs(self.u, self.t, *model, p.l1, p.lower, p.upper, p.blocks, enough, SWEEPS)
 
-    @override
     def _slopes(self) -> Float64Array:
+        """Gradient of the quadratic part at u."""
         return self.grad + self.change(self.u - self.start)
 
-    @override
-    def _move(self, u: Float64Array, change: Float64Array) -> None:
+    def _move(self, u: Float64Array) -> None:
+        """Go to u."""
         self.u, self.t = u, (u - self.start) @ self.P
 
-    @override
-    def _solve(self, free: IndexArray, slopes: Float64Array, extra: Float64Array | None) -> Float64Array | None:
-        if extra is not None:
-            return None  # sweeps alone: the sum has no form that is quick to invert
+    def _solve(self, free: IndexArray, slopes: Float64Array) -> Float64Array:
+        """Return the solution of B x = slopes in the free entries alone."""
         diagonal, P = self.diagonal[free], self.P[free]
         solution = slopes / diagonal
         if P.size:
@@ -383,6 +228,63 @@ class PairsModel(QuadraticModel):
             inner = np.linalg.solve(self.M - _gram(P, 1 / diagonal), solution @ P)
             solution += P @ inner / diagonal
         return solution
+
+    @override
+    def minimize(self, accuracy: float) -> Float64Array:
+        enough, fallen = accuracy * largest(self.penalty.least(self.grad, self.u)), 0.0
+        for _ in range(ROUNDS):
+            if self._descend(enough) >= 0:
+                break
+            self._newton()
+            before, fallen = fallen, self.fall()
+            if not fallen < before * (1 + STALLED):
+                break
+        return self.u
+
+    @override
+    def fall(self) -> float:
+        d = self.u - self.start
+        return dot(self.grad, d) + 0.5 * dot(self.change(d), d) + self.penalty.change(self.start, self.u)
+
+    def _newton(self) -> None:
+        """Minimise over the entries near which P has a gradient, and again without those that stop at their kinks."""
+        total = 0.0
+        for _ in range(STEPS):
+            gain, is_whole = self._newton_step()
+            total += gain
+            if is_whole or gain <= STALLED * total:
+                break
+
+    def _newton_step(self) -> tuple[float, bool]:
+        """Take one step to that minimum, or as far as no entry changes its sign; return how far Q falls, and which."""
+        slopes, u, penalty = self._slopes(), self.u, self.penalty
+        if penalty.blocks is not None:
+            return 0.0, True  # with the Hessian of norms, B has no form that is quick to invert
+        least = penalty.least(slopes, u)
+        free = penalty.smooth_at(u, least)
+        if not len(free):
+            return 0.0, True
+        whole = np.zeros_like(u)
+        whole[free] = -self._solve(free, least[free])
+        for moved in self._trials(whole):
+            d = moved - u
+            change = self.change(d)
+            gain = -(dot(slopes, d) + 0.5 * dot(change, d) + penalty.change(u, moved))
+            if gain > 0:
+                self._move(moved)
+                return gain, bool((moved == u + whole).all())
+        return 0.0, True
+
+    def _trials(self, step: Float64Array) -> Iterator[Float64Array]:
+        """Yield points to try: u + t · step with t from 1 down, where entries stop at their kinks, then the first kink.
+
+        A direction without curvature gives a step so long that all entries stop. As far as the first one does, Q falls.
+        """
+        for halvings in range(0, MAX_HALVINGS, 2):
+            yield self.penalty.toward(self.u, self.u + 0.5**halvings * step)
+        t = self.penalty.first_kink(self.u, step)
+        if t < 1:
+            yield self.penalty.toward(self.u, self.u + t * (1 + np.finfo(np.float64).eps) * step)
 
 
 def _gram(P: Float64Array, weights: Float64Array) -> Float64Array:

@@ -61,8 +61,8 @@ def minimize_screened(
 
     @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss, as in `minimize`
     def look(theta: Float64Array) -> tuple[Progress, Float64Array]:
-        """Return the progress at theta and the largest |slope| of each feature; one pass over all of X."""
-        loss, grad = objective.loss_grad(theta)
+        """Return the progress at theta and the largest |slope| of each feature; one pass over all of X at most."""
+        loss, grad = objective.visit(theta)
         least = least_subgradient(objective, grad, theta, np.flatnonzero(theta))
         slopes = penalty.slopes(objective.split(grad)[0])
         loss += penalty.absolute(objective.split(theta)[0])

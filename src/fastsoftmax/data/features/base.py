@@ -13,6 +13,9 @@ from ...runtime.precision import Precision
 from ..arguments import is_finite, overflow_shows
 from ..samples import Samples
 
+# Products with W are those of the features that have weights, where these are at most this share.
+MOST_USED = 0.3
+
 
 class Parameters(NamedTuple):
     """W, (n_outputs, n_features), and b, (n_outputs,); also a direction in which they move, or a gradient."""
@@ -129,6 +132,9 @@ class Features(ABC):
 
     def exact_products(self, W: Float64Array) -> Float64Array:
         """W x_i for every row, (n_samples, len(W)), in float64 whatever the dtype."""
+        used = np.flatnonzero(W.any(axis=0))
+        if 0 < len(used) <= MOST_USED * W.shape[1]:
+            return self.columns(used).exact_products(W[:, used])
         products = np.zeros((len(self), len(W)))
         if self.shift is not None:
             products += W @ self.shift
@@ -141,7 +147,7 @@ class Features(ABC):
         """Σ_i w_ik x_i for every column of weights, (n_weights, n_features), in float64 whatever the dtype."""
         sums = np.zeros((sample_weight.shape[1], self.shape[1]))
         for rows, block in self._float64_blocks():
-            sums += (block.T @ sample_weight[rows]).T
+            sums += sample_weight[rows].T @ block
         if self.scale is not None:
             sums *= self.scale
         return sums if self.shift is None else sums + np.outer(sample_weight.sum(axis=0), self.shift)
