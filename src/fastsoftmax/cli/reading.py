@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 
 from ..chunks import from_parquet
 from ..chunks.paths import is_many
+from ..data.coded_matrix import CodedMatrix
 from ..files.columns import shown
 from ..files.data_file import read_table
 from ..files.model_parts import LinearModel, features_of
@@ -85,7 +86,8 @@ def read_training(
             raise ValueError(f"the target of {data} must hold two classes or more, found only {found}")
         of_target = f"{len(classes)} classes"
         facts["classes"] = classes
-    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
+    how = ", sparse" if issparse(table.X) else ", text as codes" if isinstance(table.X, CodedMatrix) else ""
+    stored = f"{table.X.dtype}{how}"
     report.tell(**facts)
     report.show(Text(f"{n_samples} samples × {n_features} features × {of_target}, {stored}"))
     return table

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
@@ -35,7 +34,7 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         """
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
-        center = None if issparse(X) else getattr(self, "_center", None)
+        center = getattr(self, "_center", None) if isinstance(X, np.ndarray) else None
         coef, intercept = self._coefficients()
         never = np.isneginf(intercept)  # classes that are ruled out
         finite = np.where(never, 0, intercept) if never.any() else intercept
