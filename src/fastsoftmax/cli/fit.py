@@ -13,7 +13,7 @@ from ..files.regression_model import RegressionModel
 from ..fitting.result import FitResult
 from .choosing import Choosing
 from .entry import INTERRUPTED
-from .fit_options import Shape, Solving, Strength
+from .fit_options import Proving, Shape, Solving, Strength
 from .options import FORCE, JSON, MANY_DATA, TARGET, sources_of
 from .output import UNFINISHED, Report, jsonable, say, warn, working
 from .reading import held_out, read_training
@@ -54,7 +54,7 @@ def fit_command(
     strength: Strength,
     shape: Shape,
     choosing: Choosing,
-    solving: Solving,
+    solving: Proving,
 ) -> None:
     """Fit a model to a table, or to many, and write it to a file. Ctrl-C keeps the best model so far."""
     # scikit-learn, which this needs, takes long to import: the help should not. After Ctrl-C in a fit there is a model

@@ -172,6 +172,11 @@ class Solving:
     ] = 0
     threads: THREADS = None
 
+    @property
+    def certifies(self) -> bool:
+        """Whether the duality gap is computed at the end of the fit."""
+        return False
+
     def check(self) -> None:
         """Raise ValueError if a value is none of those that are served."""
         check_choice("--solver", self.solver, SOLVERS)
@@ -211,6 +216,25 @@ class Solving:
             if name not in labels:
                 raise ValueError(f"--class-weight must name a class of the target, found {name!r}")
         return {labels[name]: number for name, number in pairs}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proving(Solving):
+    """How a fit is solved whose model is kept: its distance to the minimum may be proven."""
+
+    certify: Annotated[
+        bool,
+        typer.Option(
+            "--certify",
+            rich_help_panel=SOLVING,
+            help="Prove how far the loss is from its minimum: two more passes. With L1 this is done anyway.",
+        ),
+    ] = False
+
+    @property
+    def certifies(self) -> bool:
+        """Whether the duality gap is computed at the end of the fit."""
+        return self.certify
 
 
 def _pairs(option: str, texts: list[str]) -> list[tuple[str, float]]:

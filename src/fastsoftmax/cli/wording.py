@@ -21,7 +21,7 @@ OPTIONS = {
 }
 
 # Ordinary words too: they are names only where "must" or "=" follows.
-WORDS = ("C", "solver", "group", "bounds", "family", "link", "standardize", "scoring")
+WORDS = ("C", "certify", "solver", "group", "bounds", "family", "link", "standardize", "scoring")
 
 _PARAMETER = re.compile(r"The '(\w+)' parameter of \w+ must")
 _NAMES = re.compile(rf"(?<![\w./-])({'|'.join(OPTIONS)})(?!\w|\.\w|/|-)")

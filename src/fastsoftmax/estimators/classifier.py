@@ -23,6 +23,9 @@ from .sklearn_input import as_local, as_logits, as_weights, check_labels, weight
 class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
     """A softmax regression that predicts from its coefficients; the subclass fits them."""
 
+    # Whether a fit computes the duality gap without an L1 penalty, too.
+    _certify = False
+
     def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
         """Logits, (n_samples, n_classes); for two classes the log-odds of the second, (n_samples,).
 
