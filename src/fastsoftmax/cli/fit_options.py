@@ -8,6 +8,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..data.arguments import as_number
+from ..families import FAMILIES
 from ..fitting.solving import SOLVERS
 from ..runtime.arrays import Float64Array
 from .options import THREADS, check_choice
@@ -260,6 +261,17 @@ def _as_label(text: str) -> int | float | str:
             continue
     return text
 
+
+FAMILY = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"Distribution of the target: {', '.join(FAMILIES)}; also tweedie(1.5) and the like.",
+        autocompletion=lambda: list(FAMILIES),
+    ),
+]
+
+LINK = Annotated[str | None, typer.Option(metavar="NAME", help="The family's own if not given.")]
 
 SCORING = Annotated[
     str,

@@ -46,6 +46,13 @@ def option_of(name: str) -> str:
     return OPTIONS.get(name, f"--{name.replace('_', '-')}")
 
 
+def share_in_words(share: float) -> str:
+    """Return a share in percent; one that is neither zero nor all is never told as that."""
+    if 0.99995 <= share < 1:
+        return ">99.99%"
+    return "<0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
+
+
 def plain(text: str) -> str:
     """Replace control characters, which text from files may hold, by spaces: the result is one line."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
