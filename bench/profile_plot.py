@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from fastsoftmax.cli.pictures import DPI
-from fastsoftmax.cli.plot import GREY, INK
+from fastsoftmax.estimators.displays.style import GREY, INK
 
 from .peers import OURS
 from .performance_profile import PerformanceProfile

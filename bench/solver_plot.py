@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from matplotlib.transforms import Bbox
 
 from fastsoftmax.cli.pictures import DPI
-from fastsoftmax.cli.plot import GREY, INK
+from fastsoftmax.estimators.displays.style import GREY, INK
 
 from .comparison import Comparison
 from .curves import EPSILONS

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .estimators.displays.paths import PathDisplay
     from .estimators.displays.reliability import ReliabilityDisplay
     from .estimators.generalized_linear_cv import GeneralizedLinearRegressionCV
+    from .estimators.loaded import to_sklearn
     from .estimators.multilabel import MultilabelRegression
     from .estimators.regressions import (
         GammaRegression,
@@ -77,10 +78,11 @@ __all__ = [
     "show_config",
     "softmax",
     "standardization",
+    "to_sklearn",
 ]
 
 
-# Modules of the scikit-learn classes and of their displays, which are imported at their first use.
+# Modules of what needs scikit-learn, which are imported at their first use.
 _ESTIMATORS = {
     "CoefficientDisplay": "displays.coefficients",
     "GammaRegression": "regressions",
@@ -95,6 +97,7 @@ _ESTIMATORS = {
     "SoftmaxRegressionCV": "softmax_regression_cv",
     "TablePreprocessor": "table_preprocessor",
     "TweedieRegression": "regressions",
+    "to_sklearn": "loaded",
 }
 
 

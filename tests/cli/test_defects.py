@@ -85,6 +85,18 @@ TRAINED = {
         ("--encoding", "latin-1"),
         (*PLAIN, "café=à", "café=é"),
     ),
+    "Excel's line of the delimiter": ("sep=;\n" + lines().replace(",", ";"), (), PLAIN),
+    "a delimiter at the end of every line": (
+        lines(header=HEADER + ",", rows=[row + "," for row in ROWS]),
+        ("--drop", ""),
+        PLAIN,
+    ),
+    "points for thousands and decimal commas": (
+        lines(header=HEADER.replace(",", ";"), rows=[f"1.{200 + i};160,5;{'ab'[i % 2]}" for i in range(40)]),
+        ("--drop", "age"),
+        ("height",),
+    ),
+    "old line ends of Macintosh": (lines().replace("\n", "\r"), (), PLAIN),
     "names of rows": (BY_NAME, ("--id", "who"), PLAIN),
 }
 
@@ -100,6 +112,25 @@ REFUSED = {
         lines(header=",height,t"),
         "column 1 of d.csv has no name.*index=False, or .*--drop ''",
     ),
+    "a delimiter at the end of the header": (
+        lines(header=HEADER + ",", rows=[row + "," for row in ROWS]),
+        "last column of d.csv, column 4, has no name; if lines end in a delimiter, leave it out .*--drop ''",
+    ),
+    "nothing but Excel's line of the delimiter": (
+        "sep=;\n",
+        "d.csv cannot be read as CSV: its first line is no header",
+    ),
+    "a title before the header": (
+        "Our table\n\n" + lines(),
+        "first line is no header: 'Our table', and the lines after it have 3 cells; delete what stands before",
+    ),
+    "a comment before the header": (
+        "# made by hand\n" + lines().replace(",", "\t"),
+        "first line is no header: '# made by hand', and the lines after it have 3 cells",
+    ),
+    "Excel's own format": (b"PK\x03\x04" + bytes(200), "d.csv is not CSV but a zip archive.*save the sheet as CSV"),
+    "compressed, but not named so": (gzip.compress(lines().encode()), "d.csv is not CSV but compressed by gzip"),
+    "Parquet that is named CSV": (b"PAR1" + bytes(200), "d.csv is not CSV but Parquet"),
     "a short row": (lines("21,160"), "in line 42, Expected 3 columns, got 2: 21,160; add the cells"),
     "a long row": (lines("21,160,1,no"), "in line 42, Expected 3 columns, got 4: 21,160,1,no; put a cell in quotes"),
     "a delimiter at the end": (
@@ -191,6 +222,37 @@ def test_says_what_is_wrong(tmp_path, monkeypatch, defect):
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1 + result.stderr.count('21,"160,no\n')
     assert not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(("other", "twin"), [("no ", "'no' and 'no '"), ("No", "'No' and 'no'")])
+def test_warns_of_classes_that_differ_in_spaces_or_capitals(tmp_path, monkeypatch, other, twin):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "d.csv", lines(rows=[row.replace("no", other) if i % 2 else row for i, row in enumerate(ROWS)]))
+    result = run("fit", "d.csv", "--target", "t")
+    assert result.exit_code == 0
+    assert f"warning: the classes {twin} differ in spaces or capitals alone" in result.stderr
+    write(tmp_path / "d.csv", lines())
+    assert "warning" not in run("fit", "d.csv", "--target", "t").stderr
+
+
+def test_a_class_of_one_row_cannot_be_held_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "d.csv", lines("1,2,maybe"))
+    result = run("fit", "d.csv", "--target", "t", "--validation", "0.3")
+    assert result.exit_code == 1
+    assert "--validation with a share needs two rows or more of each class, found one of 'maybe'" in result.stderr
+
+
+def test_a_spreadsheet_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "d.xlsx", b"PK")
+    assert "found '.xlsx'; save the sheet as CSV" in run("fit", "d.xlsx", "--target", "t").stderr
+
+
+def test_a_compressed_table_of_tabs_trains(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "d.tsv.gz", gzip.compress(lines().replace(",", "\t").encode()))
+    assert run("fit", "d.tsv.gz", "--target", "t").exit_code == 0
 
 
 def test_a_compressed_file_trains(tmp_path, monkeypatch):

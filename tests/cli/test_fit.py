@@ -175,3 +175,24 @@ def test_an_unfinished_fit_ends_with_3_in_the_words_of_the_command_line(here):
     assert facts["status"] == "max_iter"
     assert "raise --max-iter or --tol" in facts["message"]
     assert re.match("warning: not converged: --max-iter = 1 ", result.stderr)
+
+
+class TestCertify:
+    """The duality gap of a fit, which --certify asks for."""
+
+    def test_it_is_computed_only_if_asked_for(self, here):
+        common = ("fit", "iris.csv", "--target", "species")
+        assert told(*common)["duality_gap"] is None
+        facts = told(*common, "--certify")
+        assert 0 <= facts["duality_gap"] < 0.02 * facts["loss"]
+        assert "above the minimum" in succeed(*common, "--certify")
+        assert "above the minimum" not in succeed(*common)
+
+    @pytest.mark.parametrize("more", [("--cv", "3", "--Cs", "0.1,1"), ("--validation", "0.3", "--Cs", "0.1,1")])
+    def test_a_search_certifies_the_model_that_it_keeps(self, here, more):
+        assert told("fit", "iris.csv", "--target", "species", "--certify", *more)["duality_gap"] >= 0
+
+    def test_without_a_penalty_there_is_none(self, here):
+        result = run("fit", "iris.csv", "--target", "species", "--certify", "--C", "inf")
+        assert result.exit_code == 1
+        assert "--certify must be False unless every feature has a penalty" in result.stderr

@@ -134,10 +134,11 @@ def test_path_figure_is_legible(n_classes, names):
     figure = plot_path.path_figure(points, softmax=True)
     assert not cut(figure)
     weights = figure.axes[0]
-    shown = [text.get_text() for text in weights.get_legend().get_texts()]
+    shown = [text.get_text() for text in weights.texts]
     assert len(shown) == len(set(shown)) == 12
     for C, column in zip((0.1, 1.0, 10.0), range(3), strict=True):
-        norms = [line.get_ydata()[column] for line in weights.lines]
+        # The last line is the axis.
+        norms = [line.get_ydata()[column] for line in weights.lines[:-1]]
         np.testing.assert_allclose(sorted(norms), sorted(C * np.linalg.norm(points[1].model.W, axis=0)))
 
 

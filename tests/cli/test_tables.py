@@ -111,10 +111,12 @@ class TestPenguins:
         assert predictions("penguins.csv", "--out", "-") == predictions("penguins.csv")
         assert not (job / "-").exists()
 
-    def test_no_export_loses_what_is_done_to_the_columns(self, job):
-        result = run("export", "model.safetensors", "--format", "c", "--out", "m.c")
-        assert result.exit_code == 1
-        assert "model.safetensors prepares text or missing cells, which no export does" in result.stderr
+    @pytest.mark.parametrize("options", [("c",), ("onnx",), ("sql", "--table", "penguins")])
+    def test_no_export_loses_what_is_done_to_the_columns(self, job, options):
+        if options[0] == "onnx":
+            pytest.importorskip("onnx")
+        succeed("export", "model.safetensors", "--out", "exported", "--format", *options)
+        assert b"Biscoe" in (job / "exported").read_bytes()
 
 
 class TestRoles:

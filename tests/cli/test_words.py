@@ -12,7 +12,7 @@ from fastsoftmax.cli.machine import Load
 from fastsoftmax.cli.metrics import percent
 from fastsoftmax.cli.names import distinct
 from fastsoftmax.cli.output import jsonable
-from fastsoftmax.cli.wording import in_options, plain
+from fastsoftmax.cli.wording import in_options, plain, share_in_words
 
 typer = pytest.importorskip("typer")
 testing = pytest.importorskip("typer.testing")
@@ -102,3 +102,11 @@ def test_the_load_of_others_does_not_count_our_own():
     for _ in range(50):
         fs.loss_grad(X, y, np.zeros((5, 50)), np.zeros(5), num_threads=1)
     assert load.of_others() >= 0
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(1.0, "100.00%"), (0.99999, ">99.99%"), (0.9999, "99.99%"), (0.5, "50.00%"), (1e-5, "<0.01%"), (0.0, "0.00%")],
+)
+def test_a_share_is_never_told_as_all_or_nothing(share, words):
+    assert share_in_words(share) == words

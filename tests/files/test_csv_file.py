@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
+from fastsoftmax.data.coded_matrix import CodedMatrix
 from fastsoftmax.files import codes, csv_file
 from fastsoftmax.files.csv_file import CsvFile
 from fastsoftmax.files.data_file import read_table
@@ -118,17 +118,31 @@ class TestLargeTables:
             path.write_text(path.read_text() + other)
             assert read_table(path, labelled=False, reading=MIXED).X.dtype == np.float32
 
-    def test_many_levels_become_sparse(self, tmp_path, monkeypatch):
-        text = "a,b,c\n" + "".join(f"{i},town {i % 40},{'' if i % 9 == 0 else i % 5}\n" for i in range(200))
-        path = csv(tmp_path, text)
-        dense = read_table(path, labelled=False, reading=MIXED).X
+    @pytest.mark.parametrize("n_levels", [40, 300])
+    def test_many_levels_stay_codes(self, tmp_path, monkeypatch, n_levels):
+        def row(i, town):
+            # Numbers, text, numbers of which some are missing, text of which some is missing, booleans likewise.
+            flag = "" if i % 5 == 0 else i % 2 == 0
+            return f"{i},{town},{'' if i % 9 == 0 else i % 5},{'' if i % 7 == 0 else 'ab'[i % 2]},{flag}\n"
+
+        header = "a,b,c,d,e\n"
+        path = csv(tmp_path, header + "".join(row(i, f"town {i % n_levels}") for i in range(700)))
+        other = tmp_path / "other.csv"
+        other.write_text(header + "".join(row(i, f"town {i}") for i in range(290, 600)))
+        table = read_table(path, labelled=False, reading=MIXED)
+        dense, dense_other = table.X, read_table(other, labelled=False, preprocessing=table.preprocessing).X
         assert isinstance(dense, np.ndarray)
         monkeypatch.setattr(codes, "LARGE", 1 << 10)
         monkeypatch.setattr(codes, "BLOCK", 1 << 7)
-        sparse = read_table(path, labelled=False, reading=MIXED).X
-        assert sp.isspmatrix_csr(sparse)
-        assert sparse.dtype == np.float32
-        np.testing.assert_array_equal(sparse.toarray(), dense)
+        coded = read_table(path, labelled=False, reading=MIXED)
+        assert coded.preprocessing == table.preprocessing
+        for X, wanted in (
+            (coded.X, dense),
+            (read_table(other, labelled=False, preprocessing=coded.preprocessing).X, dense_other),
+        ):
+            assert isinstance(X, CodedMatrix)
+            assert (X.dtype, X.codes.dtype) == (np.float32, np.uint8 if n_levels < 253 else np.uint16)
+            np.testing.assert_array_equal(X.tocsr().toarray(), wanted)
 
     def test_too_many_levels(self, tmp_path):
         text = "a,t\n" + "".join(f"word {i % 12000},{i % 2}\n" for i in range(30000))

@@ -17,6 +17,7 @@ from .output import Report, working
 from .reading import labels_of, read
 from .reports import table_of, two_columns
 from .table_options import reading_options
+from .wording import share_in_words
 
 MODEL_A = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `fit` wrote.")]
 MODEL_B = Annotated[Path, typer.Argument(metavar="OTHER", help="Another model that knows the same classes.")]
@@ -70,7 +71,7 @@ def compare_command(
     )
     grid = table_of("", "log-loss", "accuracy")
     for name, one in zip(("MODEL", "OTHER"), judged, strict=True):
-        grid.add_row(name, f"{one.losses.mean():.6f}", f"{one.right.mean():.2%}")
+        grid.add_row(name, f"{one.losses.mean():.6f}", share_in_words(one.right.mean()))
     grid.add_row("OTHER − MODEL", f"{found.log_loss:+.6f}", f"{100 * found.accuracy:+.2f} points")
     report.show(
         two_columns({"MODEL": str(model), "OTHER": str(other), "samples": str(len(judged[0].losses))}), "", grid

@@ -1,6 +1,5 @@
 """The command cv: scores of many penalties on held-out folds, without a model."""
 
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -9,7 +8,7 @@ import typer
 from ..files.outputs import check_output
 from ..files.reading import Reading
 from .fit_options import CS, SCORING, SEARCH, Cs_of, Shape, Solving, numbers_of
-from .options import DATA, FORCE, JSON, TARGET, sources_of
+from .options import DATA, FORCE, JSON, PLOT, TARGET, sources_of
 from .output import Report
 from .pictures import PICTURE, check_png, save_figure
 from .reading import read_training
@@ -31,7 +30,7 @@ def cv_command(
         str, typer.Option(metavar="LIST", rich_help_panel=SEARCH, help="Shares of the L1 penalty, as 0,0.5,1.")
     ] = "0",
     scoring: SCORING = "neg_log_loss",
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes.")] = None,
+    plot: PLOT = None,
     force: FORCE = False,
     as_json: JSON = False,
     shape: Shape,

@@ -1,9 +1,7 @@
 """The command evaluate: how good a model is on labelled data."""
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..files.model_file import Model, load_model
 from ..files.outputs import check_output
@@ -20,7 +18,7 @@ from .evaluation_reports import (
     threshold_report,
 )
 from .metrics import CLASS_DTYPE, Evaluation, at_thresholds, evaluate
-from .options import DATA, FITTED, FORCE, JSON, TARGET, THREADS, sources_of
+from .options import DATA, FITTED, FORCE, JSON, PLOT, TARGET, THREADS, sources_of
 from .output import Report, working
 from .pictures import PICTURE, check_png, save_figure
 from .reading import labels_of, read
@@ -43,9 +41,7 @@ def evaluate_command(
     *,
     reading: Reading,
     target: TARGET = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
-    ] = None,
+    plot: PLOT = None,
     force: FORCE = False,
     threads: THREADS = None,
     as_json: JSON = False,

@@ -8,7 +8,7 @@ from rich.text import Text
 from .metrics import Evaluation, percent, row_shares
 from .names import distinct
 from .reports import table_of, two_columns
-from .wording import plain
+from .wording import plain, share_in_words
 
 # Letters of a class's name in a table, and in the heading of a column of the confusion matrix of so many classes.
 NAME = 24
@@ -24,7 +24,7 @@ def evaluation_report(evaluation: Evaluation) -> Grid:
     return two_columns(
         {
             "samples": str(evaluation.n_samples),
-            "accuracy": f"{evaluation.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}",
+            "accuracy": f"{share_in_words(evaluation.accuracy)}, 95 % interval {low:.2%} to {high:.2%}",
             "log-loss": f"{evaluation.log_loss:.6g} nats{of_loss}",
             "area under the curve": auc if len(evaluation.classes) > 2 else auc.split(",")[0],
             "calibration error": f"{evaluation.calibration_error:.4f}",

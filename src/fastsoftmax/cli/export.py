@@ -8,8 +8,8 @@ import typer
 from ..export.c import holds_c, save_c
 from ..export.c_means import save_c_means
 from ..export.onnx import holds_onnx, save_onnx, save_onnx_means
-from ..export.sql import holds_sql, save_sql
-from ..export.sql_means import save_sql_means
+from ..export.sql import holds_sql, save_sql, select
+from ..export.sql_means import select_means
 from ..files.model_file import load_model
 from ..files.outputs import Kind, check_output
 from ..files.regression_model import RegressionModel
@@ -81,11 +81,6 @@ def export_command(
     sources = [] if data is None else sources_of(data, target)
     check_output("--out", out, KINDS[format], sources=(model, *sources), force=force)
     fitted = load_model(model)
-    if fitted.preprocessing is not None:
-        raise ValueError(
-            f"{model} prepares text or missing cells, which no export does; export a model of columns of numbers, or "
-            "of what fastsoftmax.TablePreprocessor makes in Python"
-        )
     if isinstance(fitted, RegressionModel):
         _export_means(fitted, format, out, dtype, name, table, column)
     elif format == "onnx":
@@ -97,7 +92,7 @@ def export_command(
             X, labels = samples.X, class_indices(labels_of(samples), fitted.classes)
         save_c(out, fitted, center=None, dtype=dtype or "float32", name=name or "model", X=X, labels=labels)
     else:
-        save_sql(out, fitted, _given(table), column or ())
+        save_sql(out, select(fitted, _given(table), column or ()))
     report = Report(as_json)
     report.tell(format=format)
     report.wrote(out)
@@ -119,7 +114,7 @@ def _export_means(
     elif format == "c":
         save_c_means(out, fitted, dtype=dtype or "float32", name=name or "model")
     else:
-        save_sql_means(out, fitted, _given(table), column or ())
+        save_sql(out, select_means(fitted, _given(table), column or ()))
 
 
 def _given(table: str | None) -> str:

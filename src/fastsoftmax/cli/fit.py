@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..families import FAMILIES, OutputsFamily, as_family
+from ..families import OutputsFamily, as_family
 from ..files.model_file import MODEL, Model, load_model
 from ..files.outputs import check_output
 from ..files.reading import Reading
@@ -13,7 +13,7 @@ from ..files.regression_model import RegressionModel
 from ..fitting.result import FitResult
 from .choosing import Choosing
 from .entry import INTERRUPTED
-from .fit_options import Shape, Solving, Strength
+from .fit_options import FAMILY, LINK, Proving, Shape, Solving, Strength
 from .options import FORCE, JSON, MANY_DATA, TARGET, sources_of
 from .output import UNFINISHED, Report, jsonable, say, warn, working
 from .reading import held_out, read_training
@@ -38,15 +38,8 @@ def fit_command(
         Path, typer.Option("--out", "-o", metavar="FILE", help="Where the model goes; an older model is overwritten.")
     ] = Path("model.safetensors"),
     force: FORCE = False,
-    family: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=f"Distribution of the target: {', '.join(FAMILIES)}; also tweedie(1.5) and the like.",
-            autocompletion=lambda: list(FAMILIES),
-        ),
-    ] = "softmax",
-    link: Annotated[str | None, typer.Option(metavar="NAME", help="The family's own if not given.")] = None,
+    family: FAMILY = "softmax",
+    link: LINK = None,
     warm_start: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Start from this model, of the same classes and features.")
     ] = None,
@@ -54,7 +47,7 @@ def fit_command(
     strength: Strength,
     shape: Shape,
     choosing: Choosing,
-    solving: Solving,
+    solving: Proving,
 ) -> None:
     """Fit a model to a table, or to many, and write it to a file. Ctrl-C keeps the best model so far."""
     # scikit-learn, which this needs, takes long to import: the help should not. After Ctrl-C in a fit there is a model

@@ -8,6 +8,7 @@ import typer
 from numpy.typing import NDArray
 
 from ..data.arguments import as_number
+from ..families import FAMILIES
 from ..fitting.solving import SOLVERS
 from ..runtime.arrays import Float64Array
 from .options import THREADS, check_choice
@@ -172,6 +173,11 @@ class Solving:
     ] = 0
     threads: THREADS = None
 
+    @property
+    def certifies(self) -> bool:
+        """Whether the duality gap is computed at the end of the fit."""
+        return False
+
     def check(self) -> None:
         """Raise ValueError if a value is none of those that are served."""
         check_choice("--solver", self.solver, SOLVERS)
@@ -213,6 +219,25 @@ class Solving:
         return {labels[name]: number for name, number in pairs}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proving(Solving):
+    """How a fit is solved whose model is kept: its distance to the minimum may be proven."""
+
+    certify: Annotated[
+        bool,
+        typer.Option(
+            "--certify",
+            rich_help_panel=SOLVING,
+            help="Prove how far the loss is from its minimum: two more passes. With L1 this is done anyway.",
+        ),
+    ] = False
+
+    @property
+    def certifies(self) -> bool:
+        """Whether the duality gap is computed at the end of the fit."""
+        return self.certify
+
+
 def _pairs(option: str, texts: list[str]) -> list[tuple[str, float]]:
     """Return names and numbers from texts NAME=NUMBER."""
     pairs = []
@@ -236,6 +261,17 @@ def _as_label(text: str) -> int | float | str:
             continue
     return text
 
+
+FAMILY = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"Distribution of the target: {', '.join(FAMILIES)}; also tweedie(1.5) and the like.",
+        autocompletion=lambda: list(FAMILIES),
+    ),
+]
+
+LINK = Annotated[str | None, typer.Option(metavar="NAME", help="The family's own if not given.")]
 
 SCORING = Annotated[
     str,

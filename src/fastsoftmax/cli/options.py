@@ -27,6 +27,9 @@ THREADS = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="All that the process may use if not given."),
 ]
+PLOT = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where a picture in PNG goes; an older one is overwritten.")
+]
 FORCE = Annotated[bool, typer.Option("--force", help="Overwrite files of other kinds too, but never one that is read.")]
 
 

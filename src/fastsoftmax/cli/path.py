@@ -7,11 +7,11 @@ import typer
 from rich.table import Table as Grid
 
 from ..chunks.paths import is_many
-from ..families import FAMILIES, OutputsFamily, as_family
+from ..families import OutputsFamily, as_family
 from ..files.outputs import check_output
 from ..files.reading import Reading
-from .fit_options import CS, PENALTY, VALIDATION, Cs_of, Shape, Solving, share_of
-from .options import DATA, FORCE, JSON, TARGET, sources_of
+from .fit_options import CS, FAMILY, LINK, PENALTY, VALIDATION, Cs_of, Shape, Solving, share_of
+from .options import DATA, FORCE, JSON, PLOT, TARGET, sources_of
 from .output import UNFINISHED, Report, warn
 from .pictures import PICTURE, check_png, save_figure
 from .reading import held_out, read_training
@@ -27,20 +27,15 @@ def path_command(
     *,
     reading: Reading,
     target: TARGET = None,
-    family: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="Distribution of the target, as for fit.", autocompletion=lambda: list(FAMILIES)
-        ),
-    ] = "softmax",
-    link: Annotated[str | None, typer.Option(metavar="NAME", help="The family's own if not given.")] = None,
+    family: FAMILY = "softmax",
+    link: LINK = None,
     Cs: CS = "20",
     l1_ratio: Annotated[
         float,
         typer.Option(min=0, max=1, metavar="SHARE", rich_help_panel=PENALTY, help="Share of the L1 penalty."),
     ] = 1.0,
     validation: VALIDATION = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Where a picture of the path in PNG goes.")] = None,
+    plot: PLOT = None,
     force: FORCE = False,
     as_json: JSON = False,
     shape: Shape,

@@ -1,4 +1,4 @@
-"""What all pictures have in common: figures without a window and without pyplot's global state, colours, names."""
+"""What the pictures of the commands have in common: figures without a window and pyplot's global state, and names."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,6 @@ from .wording import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; greys for axes and text.
-BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY = "#E69F00", "#56B4E9"
-LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-GREY, INK = "#B8BEC6", "#2B2F36"
-
 # Letters of a class's name at an axis.
 LETTERS = 20
 
@@ -38,17 +32,6 @@ def new_figure(size: tuple[float, float]) -> Figure:
     figure = Figure(figsize=size, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
-
-
-def style(axes: "Axes", title: str, xlabel: str, ylabel: str, *, title_pad: float = 10) -> None:
-    """Give axes their title, labels and colours."""
-    axes.set_title(title, fontsize=12.5, color=INK, loc="left", pad=title_pad)
-    axes.set_xlabel(xlabel, fontsize=10.5, color=INK)
-    axes.set_ylabel(ylabel, fontsize=10.5, color=INK)
-    axes.tick_params(colors=INK, labelsize=9.5, length=3)
-    for spine in axes.spines.values():
-        spine.set_color(GREY)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def names_of(classes: NDArray[Any], letters: int = LETTERS) -> list[str]:
@@ -82,12 +65,3 @@ def name_columns(axes: "Axes", classes: NDArray[Any], inches: float) -> None:
     elif len(names) * max(map(len, names)) > CHARACTERS_BELOW:
         for label in axes.get_xticklabels():
             label.set(rotation=45, ha="right", rotation_mode="anchor")
-
-
-def colour_bar(image: Any, axes: "Axes", label: str) -> Any:
-    """Draw the scale of a picture's colours beside it."""
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.85, aspect=26, pad=0.03)
-    bar.set_label(label, fontsize=10, color=INK)
-    bar.ax.tick_params(colors=INK, labelsize=9, length=3)
-    bar.outline.set_visible(False)
-    return bar

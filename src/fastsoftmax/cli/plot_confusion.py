@@ -7,8 +7,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from ..estimators.displays.style import INK, VERMILION, colour_bar, style
 from .metrics import Evaluation, percent, row_shares
-from .plot import INK, VERMILION, colour_bar, name_columns, name_rows, names_of, style
+from .plot import name_columns, name_rows, names_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..estimators.displays.reliability import draw_bins, draw_diagonal
+from ..estimators.displays.style import BLUE, GREEN, GREY, INK, VERMILION, style
 from .metrics import Evaluation
-from .plot import BLUE, GREEN, GREY, INK, LINE, VERMILION, new_figure, style
+from .plot import LINE, new_figure
 from .plot_confusion import draw_confusion, draw_pairs
 
 if TYPE_CHECKING:
@@ -56,25 +58,10 @@ def _draw_reliability(axes: "Axes", evaluation: Evaluation) -> None:
     rows = evaluation.reliability
     title = f"Reliability   calibration error {evaluation.calibration_error:.3f}"
     style(axes, title, "", "accuracy", title_pad=36)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.5, linestyle=(0, (4, 3)), label="as right as sure")
-    bars = np.maximum(0, [rows["accuracy"] - rows["low"], rows["high"] - rows["accuracy"]])
-    axes.errorbar(
-        rows["confidence"],
-        rows["accuracy"],
-        yerr=bars,
-        fmt="o",
-        color=BLUE,
-        ecolor=BLUE,
-        elinewidth=1.5,
-        capsize=3,
-        markersize=6,
-        clip_on=False,
-        zorder=3,
-        label="accuracy, 95 % interval",
-    )
+    draw_diagonal(axes)
+    draw_bins(axes, rows, BLUE, "accuracy, 95 % interval")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.tick_params(labelbottom=False)
-    axes.grid(color=GREY, alpha=0.35, linewidth=0.7)
     _legend_above(axes)
 
 

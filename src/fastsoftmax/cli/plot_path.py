@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ..estimators.displays.paths import PathDisplay
+from ..estimators.displays.style import BLUE, COLOURS, GREY, INK, VERMILION, style
 from ..runtime.arrays import Float64Array
-from .names import distinct
-from .plot import BLUE, GREY, INK, LINES, VERMILION, new_figure, style
+from .plot import new_figure
 from .walking import Point, best_of
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 STRENGTH = "C, the inverse strength of the penalty  [log scale]"
 
-# Features whose lines have colours and names; the others are grey. Styles go on where the colours begin again.
+# Features whose lines have colours and names; the others are grey.
 NAMED = 12
+
+# Where the colours begin again.
 DASHES = ("-", (0, (4, 2)))
 
 
@@ -39,23 +42,14 @@ def _draw_weights(axes: "Axes", points: list[Point]) -> None:
     Cs = [point.C for point in points]
     norms = np.array([np.linalg.norm(point.model.W, axis=0) for point in points])  # (n_points, n_features)
     names = points[-1].model.feature_names or tuple(str(j + 1) for j in range(norms.shape[1]))
-    order = np.argsort(-norms[-1], kind="stable")
-    strongest, rest = order[:NAMED], order[NAMED:]
-    some = f"   {len(strongest)} strongest of {norms.shape[1]} features" if len(rest) else ""
-    style(axes, f"Weights{some}", STRENGTH, "norm of a feature's weights")
-    if len(rest):
-        axes.plot(Cs, norms[:, rest], color=GREY, alpha=0.5, linewidth=0.7)
-    short = distinct([names[j] for j in strongest.tolist()], 20)
-    for rank, j in enumerate(strongest.tolist()):
-        label = short[rank].replace("$", r"\$")
-        dashes = DASHES[rank // len(LINES)]
-        axes.plot(Cs, norms[:, j], color=LINES[rank % len(LINES)], linestyle=dashes, linewidth=1.8, label=label)
-    axes.set_xscale("log")
+    some = f"   {NAMED} strongest of {norms.shape[1]} features" if norms.shape[1] > NAMED else ""
+    norm = "norm of a feature's weights"
+    display = PathDisplay(
+        np.array(Cs), norms, feature_names=names, xlabel=STRENGTH, ylabel=norm, title=f"Weights{some}"
+    )
+    display.plot(NAMED, ax=axes)
     axes.set_ylim(bottom=0)
     axes.grid(color=GREY, alpha=0.35, linewidth=0.7)
-    # In the order in which the lines end, from the top.
-    look = {"fontsize": 8.5, "title_fontsize": 8.5, "labelcolor": INK, "frameon": False, "alignment": "left"}
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="feature", **look)
 
 
 def _draw_used(axes: "Axes", points: list[Point]) -> None:
@@ -100,7 +94,7 @@ def scores_figure(Cs: Float64Array, l1_ratios: Float64Array, scores: NDArray[Any
     style(axes, f"Scores of {len(scores)} folds", STRENGTH, f"{scoring}, mean and standard error")
     mean, error = scores.mean(axis=0), scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
     for r, ratio in enumerate(l1_ratios.tolist()):
-        colour, dashes = LINES[r % len(LINES)], DASHES[(r // len(LINES)) % len(DASHES)]
+        colour, dashes = COLOURS[r % len(COLOURS)], DASHES[(r // len(COLOURS)) % len(DASHES)]
         axes.errorbar(
             Cs, mean[r], yerr=error[r], color=colour, linestyle=dashes, linewidth=1.8, capsize=3, label=f"{ratio:g}"
         )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from .plot import BLUE, GREY, INK, VERMILION, new_figure, style
+from ..estimators.displays.style import BLUE, GREY, INK, VERMILION, style
+from .plot import new_figure
 from .speed import Timing, load_in_words, milliseconds
 
 if TYPE_CHECKING:

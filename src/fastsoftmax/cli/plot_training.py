@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from ..estimators.displays.style import BLUE, GREY, INK, colour_bar, style
 from ..fitting.result import FitResult
 from ..runtime.arrays import Float64Array
-from .plot import BLUE, GREY, INK, colour_bar, name_rows, names_of, new_figure, style
+from .plot import name_rows, names_of, new_figure
 from .plot_confusion import draw_confusion
 
 if TYPE_CHECKING:

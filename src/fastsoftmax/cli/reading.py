@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 
 from ..chunks import from_parquet
 from ..chunks.paths import is_many
+from ..data.coded_matrix import CodedMatrix
 from ..files.columns import shown
 from ..files.data_file import read_table
 from ..files.model_parts import LinearModel, features_of
@@ -18,7 +19,7 @@ from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from .fit_options import share_of
-from .output import Report, say, working
+from .output import Report, say, warn, working
 from .table_options import chunk_options
 
 
@@ -83,12 +84,25 @@ def read_training(
         if len(classes) < 2:
             found = shown(classes.tolist()[0])
             raise ValueError(f"the target of {data} must hold two classes or more, found only {found}")
+        warn_of_twins(classes.tolist())
         of_target = f"{len(classes)} classes"
         facts["classes"] = classes
-    stored = f"{table.X.dtype}, sparse" if issparse(table.X) else f"{table.X.dtype}"
+    how = ", sparse" if issparse(table.X) else ", text as codes" if isinstance(table.X, CodedMatrix) else ""
+    stored = f"{table.X.dtype}{how}"
     report.tell(**facts)
     report.show(Text(f"{n_samples} samples × {n_features} features × {of_target}, {stored}"))
     return table
+
+
+def warn_of_twins(classes: list[Any]) -> None:
+    """Warn of the first two classes whose names differ in spaces or capitals alone: most often they are one class."""
+    known: dict[str, str] = {}
+    for label in classes:
+        if isinstance(label, str):
+            twin = known.setdefault(" ".join(label.split()).casefold(), label)
+            if twin is not label:
+                warn(f"the classes {shown(twin)} and {shown(label)} differ in spaces or capitals alone")
+                return
 
 
 def _refuse_offset(reading: Reading | None) -> None:
@@ -125,6 +139,11 @@ def held_out(
         return split(table, share, seed, stratified=not numeric)
     if validation is None:
         return table, None
+    if target is not None and Path(target).suffix.lower() == ".npy":
+        raise ValueError(
+            f"--validation must be a share, such as 0.2, where the labels are in a file, {target}, found "
+            f"{validation!r}; `fastsoftmax evaluate` judges a model on other rows, with a --target of their own"
+        )
     n_features = table.X.n_features if table.y is None else table.X.shape[1]
     # What is done to the columns is known from the table to train on.
     known = replace(reading, mixed=False, features=None, texts=(), ids=())
@@ -137,6 +156,13 @@ def split(table: Table, share: float, seed: int, *, stratified: bool) -> tuple[T
     from sklearn.model_selection import train_test_split
 
     y = labels_of(table)
+    if stratified:
+        labels, counts = np.unique(y, return_counts=True)
+        if counts.min() < 2:
+            raise ValueError(
+                f"--validation with a share needs two rows or more of each class, found one of "
+                f"{shown(labels[counts.argmin()].item() if y.dtype != object else labels[counts.argmin()])}"
+            )
     train, held = train_test_split(
         np.arange(len(y)), test_size=share, random_state=seed, stratify=y if stratified else None
     )

@@ -48,6 +48,7 @@ def fit_regression(
     of_data |= of_scaled(shape.settings(n_features, table.feature_names), scale)
     with working("fitting") as show:
         of_data |= solving.settings | {"callback": Watch(show), "num_threads": solving.threads}
+        of_data["certify"] = solving.certifies
         result = fit(table.X, labels_of(table), **of_data)
     if result.status == "interrupted" and not result.n_iter:
         raise KeyboardInterrupt(NOTHING)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -20,10 +21,19 @@ def fit_report(result: FitResult, tol: float, quality: dict[str, str], out: Path
             "iterations": f"{result.n_iter}",
             "passes over the data": f"{result.n_passes}",
             "time": f"{seconds:.3g} s",
+            **_proof(result),
             **quality,
             "model": str(out),
         }
     )
+
+
+def _proof(result: FitResult) -> dict[str, str]:
+    """Return what the duality gap proves, if it was computed."""
+    if np.isnan(result.duality_gap):
+        return {}
+    share = f", {result.distance:.2g} of the loss" if np.isfinite(result.distance) else ""
+    return {"duality gap": f"at most {result.duality_gap:.3g} above the minimum{share}"}
 
 
 def two_columns(rows: dict[str, str]) -> Grid:

@@ -12,6 +12,7 @@ from ..leaves import is_chunks
 from .deviance import quality_of
 from .metrics import class_indices
 from .reading import labels_of
+from .wording import share_in_words
 
 
 def scores_of(model: Model | RegressionModel, table: Table, threads: int | None) -> dict[str, float]:
@@ -40,7 +41,7 @@ def in_words(name: str, scores: dict[str, float]) -> dict[str, str]:
     """Return the same for people, each line with the name of the table."""
     lines = {}
     if "accuracy" in scores:
-        lines[f"{name} accuracy"] = f"{scores['accuracy']:.2%} of {scores['samples']} samples"
+        lines[f"{name} accuracy"] = f"{share_in_words(scores['accuracy'])} of {scores['samples']} samples"
         lines[f"{name} log-loss"] = f"{scores['log_loss']:.6g} nats"
     else:
         lines[f"{name} deviance"] = f"{scores['deviance']:.6g} a sample"

@@ -80,7 +80,7 @@ def fit_classifier(
         **shape.settings(n_features, table.feature_names),
         **solving.settings,
     )
-    estimator.strength = strength
+    estimator.strength, estimator._certify = strength, solving.certifies
     if warm_start is not None:
         _start_from(estimator, warm_start, classes, table.feature_names)
     with working("fitting") as show:
@@ -156,6 +156,7 @@ def cross_validate(
         n_jobs=solving.threads,
         **settings,
     )
+    estimator._certify = solving.certifies
     with warnings.catch_warnings(record=True) as caught, working(f"fitting {folds} folds") as show:
         warnings.simplefilter("always")
         estimator.watch = Watch(show)

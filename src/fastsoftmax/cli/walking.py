@@ -84,6 +84,7 @@ def walk_path(
         "scale": scale,
         "shift": shift,
         "num_threads": solving.threads,
+        "certify": solving.certifies,
     }
     with working("fitting") as show:
         found = path(table.X, targets, **settings, **of_penalty, **solving.settings, callback=Watch(show))

@@ -21,7 +21,7 @@ OPTIONS = {
 }
 
 # Ordinary words too: they are names only where "must" or "=" follows.
-WORDS = ("C", "solver", "group", "bounds", "family", "link", "standardize", "scoring")
+WORDS = ("C", "certify", "solver", "group", "bounds", "family", "link", "standardize", "scoring")
 
 _PARAMETER = re.compile(r"The '(\w+)' parameter of \w+ must")
 _NAMES = re.compile(rf"(?<![\w./-])({'|'.join(OPTIONS)})(?!\w|\.\w|/|-)")
@@ -44,6 +44,13 @@ def _renamed(text: str) -> str:
 def option_of(name: str) -> str:
     """Return the option that is a parameter of the library."""
     return OPTIONS.get(name, f"--{name.replace('_', '-')}")
+
+
+def share_in_words(share: float) -> str:
+    """Return a share in percent; one that is neither zero nor all is never told as that."""
+    if 0.99995 <= share < 1:
+        return ">99.99%"
+    return "<0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
 
 
 def plain(text: str) -> str:

@@ -9,6 +9,7 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils.validation import validate_data
 
 from ..data.arguments import as_parameters, refuse_masked
+from ..data.coded_matrix import CodedMatrix
 from ..data.features import as_csr, is_bfloat16
 from ..fitting.result import FitResult
 from ..runtime.arrays import FloatArray
@@ -44,6 +45,10 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
         return as_parameters(coef, intercept, self.n_features_in_, ("coef_", "intercept_"))
 
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        if isinstance(X, CodedMatrix):
+            # scikit-learn does not know it, and its parts were checked when they were read.
+            self.n_features_in_ = X.shape[1]
+            return X
         refuse_masked("X", X)
         # Check the indices of a sparse matrix first: SciPy and scikit-learn trust them.
         if issparse(X):

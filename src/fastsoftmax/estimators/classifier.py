@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
@@ -24,6 +23,9 @@ from .sklearn_input import as_local, as_logits, as_weights, check_labels, weight
 class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
     """A softmax regression that predicts from its coefficients; the subclass fits them."""
 
+    # Whether a fit computes the duality gap without an L1 penalty, too.
+    _certify = False
+
     def decision_function(self, X: Any, offset: Any = None) -> np.ndarray:
         """Logits, (n_samples, n_classes); for two classes the log-odds of the second, (n_samples,).
 
@@ -35,7 +37,7 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         """
         check_is_fitted(self)
         X = self._validate_X(X, reset=False)
-        center = None if issparse(X) else getattr(self, "_center", None)
+        center = getattr(self, "_center", None) if isinstance(X, np.ndarray) else None
         coef, intercept = self._coefficients()
         never = np.isneginf(intercept)  # classes that are ruled out
         finite = np.where(never, 0, intercept) if never.any() else intercept

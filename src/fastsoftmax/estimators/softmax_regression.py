@@ -219,6 +219,7 @@ class SoftmaxRegression(FitParameters, CallbackSupportMixin, ExportableClassifie
             max_iter=self.max_iter,
             callback=(lambda state: any(watch(state) for watch in watchers)) if watchers else None,
             random_state=self.random_state,
+            certify=self._certify,
         )
         found = with_note(
             solve(Objective(loss, whole), start(self._warm_start(classes, scaling), loss), settings), self.solver

@@ -1,7 +1,7 @@
 """SoftmaxRegressionCV: the scikit-learn classifier that finds its own penalty by cross-validation."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -193,7 +193,8 @@ class SoftmaxRegressionCV(FitParameters, RoutesMetadata, ExportableClassifier):
             problem = problem.variant(penalty, problem.loss.samples.weight)
             mean = coefs[:, r, c].mean(axis=0, dtype=np.float64), intercepts[:, r, c].mean(axis=0, dtype=np.float64)
             begin = start(scaling.to_scaled(*rows_of(*mean)), problem.loss)
-            result = with_note(checked(solve(problem, begin, settings)), self.solver)
+            of_all = replace(settings, certify=self._certify)
+            result = with_note(checked(solve(problem, begin, of_all)), self.solver)
             missed += [shortfall(result)]
             self.result_ = scaling.result(result)
             self.__dict__.update(

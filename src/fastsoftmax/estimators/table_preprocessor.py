@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..files.arrow_source import ArrowSource, as_arrow
+from ..files.cells import Cells
 from ..files.codes import Codes, design, place_of, prepare, read_codes
 from ..files.columns import check_names, listed, refuse_missing
 from ..files.preprocessing import Number, Preprocessing
@@ -116,7 +117,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             table = table.rename_columns(self._columns)
         codes = self._codes(ArrowSource("X", table), self.preprocessing_)
         self.unseen_: dict[str, int] = {name: levels.unseen for name, levels in codes.levels.items() if levels.unseen}
-        return self._design(codes.Z)
+        return self._design(codes.cells)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the features: that of a column, "column=level", "column is missing".
@@ -150,8 +151,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         fitted._keep(preprocessing)
         return fitted
 
-    def _fit(self, X: Any) -> NDArray[Any]:
-        """Fit, and return the codes of the columns that matter."""
+    def _fit(self, X: Any) -> Cells:
+        """Fit, and return the cells of the columns that matter."""
         if self.missing not in ("impute", "refuse"):
             raise ValueError(f"missing must be 'impute' or 'refuse', found {self.missing!r}")
         source = ArrowSource("X", as_arrow("X", X))
@@ -168,10 +169,9 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             raise ValueError(f"Found array with 0 {what} (shape={shape}) while a minimum of 1 is required.")
         codes = self._codes(source, None)
         set_features(self, len(self._columns), self._columns if _has_names(X) else None)
-        survey = source.survey(self._columns)
-        preprocessing, Z = prepare(source, codes, self._columns, survey, standardize=self.standardize)
+        preprocessing, cells = prepare(source, codes, self._columns, standardize=self.standardize)
         self._keep(preprocessing)
-        return Z
+        return cells
 
     def _codes(self, source: ArrowSource, known: Preprocessing | None) -> Codes:
         names = self._columns if known is None else [column.name for column in known.columns]
@@ -183,7 +183,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         codes = read_codes(source, source.survey(names), names, (), Reading(texts=tuple(self.texts)), known)
         if self.missing == "refuse":
             for j, name in enumerate(names):
-                refuse_missing(place_of(source, name), np.isnan(codes.Z[:, j]))
+                refuse_missing(place_of(source, name), codes.cells.is_missing(j))
         return codes
 
     def _keep(self, preprocessing: Preprocessing) -> None:
@@ -191,8 +191,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self.transformer_ = preprocessing.transformer()
         self.unseen_ = {}
 
-    def _design(self, Z: NDArray[Any]) -> Any:
-        return design(self.preprocessing_, Z.astype(np.float64, copy=False), sparse=self.sparse)
+    def _design(self, cells: Cells) -> Any:
+        return design(self.preprocessing_, cells, sparse=self.sparse, dtype=np.float64)
 
 
 def _has_names(X: Any) -> bool:

@@ -1,10 +1,12 @@
 """The parameters of a model in the dtype in which another program computes."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from ..files.model_parts import LinearModel
+from ..files.preprocessing import Number
 from ..runtime.arrays import Float64Array, FloatArray
 
 DTYPES = ("float32", "float64")
@@ -50,3 +52,15 @@ def affine(model: LinearModel, center: Float64Array | None, dtype: str) -> Affin
         if values is not None and not np.isfinite(values).all():
             raise ValueError(f"dtype must be one that holds the model: {name} overflows in it, found {dtype!r}")
     return parameters
+
+
+def moments_of(columns: Sequence[Number], dtype: np.dtype) -> dict[str, FloatArray]:
+    """Return medians, means and scales of columns in a dtype; raise ValueError if one overflows in it, or vanishes."""
+    found = {}
+    for name in ("median", "mean", "scale"):
+        with np.errstate(over="ignore"):
+            values = np.array([getattr(column, name) for column in columns]).astype(dtype)
+        if not np.isfinite(values).all() or (name == "scale" and not values.all()):
+            raise ValueError(f"dtype must be one that holds the {name}s of the columns, found {dtype.name!r}")
+        found[f"{name}s"] = values
+    return found

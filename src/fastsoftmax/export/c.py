@@ -1,26 +1,19 @@
 """C: one file with the weights and the functions that predict from them, valid as C99 and as C++."""
 
 import os
-import re
 from typing import Any
-
-import numpy as np
 
 from .. import _build_config
 from ..files.atomic import atomic_path
-from ..files.columns import shown
 from ..files.model_file import Model
 from ..runtime.arrays import Float64Array, IndexArray
 from .affine import DTYPES, affine
+from .c_preparation import preparation_in_c
+from .c_words import check_name, escaped, of_matrix, of_vector, real_of
 from .quantized import Loss, Quantized, measure, quantize
 
 # How a file begins, so that it is known again.
 MARK = "/* Exported by fastsoftmax"
-
-# Bytes of a string that every compiler of C99 takes.
-MOST_LETTERS = 4095
-
-NUMBERS_A_LINE = 8
 
 INT8 = "int8"
 
@@ -34,7 +27,7 @@ FRAME = """\
  * {weights}
  */
 #include <math.h>
-
+{include}
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -49,7 +42,7 @@ int {name}_predict(const {real} *x);
 
 /* Write the probability of each class, {name}_n_classes numbers. */
 void {name}_predict_proba(const {real} *x, {real} *probabilities);
-
+{declaration}
 #ifndef {upper}_DECLARE
 
 /* What sums are made in; float, by -D{upper}_SUM=float, suits processors that lack double. */
@@ -62,7 +55,7 @@ const char *const {name}_labels[{name}_n_classes] = {{
 }};
 
 {constants}
-
+{definition}
 /* The logit of class k, up to rounding W (x - center) + b. */
 static {upper}_SUM {name}_logit(const {real} *x, int k) {{
     {upper}_SUM sum = 0;
@@ -169,6 +162,7 @@ def save_c(
         for suffix, values in vectors.items()
         if values is not None
     ]
+    prepared = preparation_in_c(model.preprocessing, name, parameters.b.dtype)
     sum_type = f"{name.upper()}_SUM"
     n_classes, n_features = W.shape
     text = FRAME.format(
@@ -180,19 +174,14 @@ def save_c(
         upper=name.upper(),
         real=real_of(parameters.b),
         weights=comment,
-        labels=",\n".join(f'    "{_escaped(text)}"' for text in map(str, model.classes.tolist())),
+        labels=",\n".join(f'    "{escaped("classes", text)}"' for text in map(str, model.classes.tolist())),
         constants="\n\n".join(constants),
+        **prepared._asdict(),
         difference=f"({sum_type})x[j]" if center is None else f"(({sum_type})x[j] - ({sum_type}){name}_center[j])",
         scaled=f"({sum_type}){name}_scale[k] * sum" if dtype == INT8 else "sum",
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="ascii", newline="\n")
-
-
-def check_name(name: str) -> None:
-    """Raise ValueError for what names in C cannot begin with."""
-    if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name, flags=re.ASCII):
-        raise ValueError(f"name must be a name in C: a letter, then letters, digits or underscores; found {name!r}")
 
 
 def holds_c(path: str | os.PathLike[str]) -> bool:
@@ -218,37 +207,3 @@ def _told(quantized: Quantized, loss: Loss | None) -> str:
             f"change of a probability: {loss.mean:.3g} on average, {loss.largest:.3g} at most.",
         ]
     return "\n * ".join(lines)
-
-
-def real_of(values: np.ndarray) -> str:
-    """Return the type of numbers in C."""
-    return "float" if values.dtype == np.float32 else "double"
-
-
-def _lines(values: np.ndarray, indent: str) -> str:
-    """Return numbers as C writes them, in the fewest digits that give the same number again."""
-    suffix = "f" if values.dtype == np.float32 else ""
-    numbers = [f"{number}{suffix}" for number in map(str, values)]
-    starts = range(0, len(numbers), NUMBERS_A_LINE)
-    return ",\n".join(indent + ", ".join(numbers[start : start + NUMBERS_A_LINE]) for start in starts)
-
-
-def of_vector(name: str, suffix: str, values: np.ndarray, size: str) -> str:
-    """Return the definition of a vector, whose length has a name of that suffix."""
-    return f"static const {real_of(values)} {name}_{suffix}[{name}_{size}] = {{\n{_lines(values, '    ')}\n}};"
-
-
-def of_matrix(name: str, W: np.ndarray, size: str) -> str:
-    """Return the definition of W, whose number of rows has a name of that suffix."""
-    kind = "signed char" if W.dtype == np.int8 else real_of(W)
-    rows = ",\n".join(f"    {{\n{_lines(row, '        ')}\n    }}" for row in W)
-    return f"static const {kind} {name}_W[{name}_{size}][{name}_n_features] = {{\n{rows}\n}};"
-
-
-def _escaped(text: str) -> str:
-    """Return what stands between the quotes of a string in C; bytes beyond ASCII, in UTF-8, are written in octal."""
-    letters = text.encode()
-    if 0 in letters or len(letters) > MOST_LETTERS:
-        raise ValueError(f"classes must have names of 1 to {MOST_LETTERS} bytes without NUL in C, found {shown(text)}")
-    # A question mark may begin a trigraph.
-    return "".join(chr(c) if 32 <= c < 127 and c not in b'"\\\\?' else f"\\{c:03o}" for c in letters)

@@ -6,7 +6,9 @@ from .. import _build_config
 from ..files.atomic import atomic_path
 from ..files.regression_model import RegressionModel
 from .affine import affine
-from .c import MARK, check_name, of_matrix, of_vector, real_of
+from .c import MARK
+from .c_preparation import preparation_in_c
+from .c_words import check_name, of_matrix, of_vector, real_of
 from .inverse_links import INVERSE_LINKS
 
 FRAME = """\
@@ -17,7 +19,7 @@ FRAME = """\
  * called, #define {upper}_DECLARE and #include this file for its declaration.
  */
 #include <math.h>
-
+{include}
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -26,11 +28,11 @@ enum {{ {name}_n_outputs = {n_outputs}, {name}_n_features = {n_features} }};
 
 /* Write the mean of each output, {name}_n_outputs numbers. */
 void {name}_predict(const {real} *x, {real} *means);
-
+{declaration}
 #ifndef {upper}_DECLARE
 
 {constants}
-
+{definition}
 void {name}_predict(const {real} *x, {real} *means) {{
     int j, k;
     for (k = 0; k < {name}_n_outputs; ++k) {{
@@ -70,6 +72,7 @@ def save_c_means(path: str | os.PathLike[str], model: RegressionModel, *, dtype:
     check_name(name)
     parameters = affine(model, None, dtype)
     n_outputs, n_features = parameters.W.shape
+    prepared = preparation_in_c(model.preprocessing, name, parameters.b.dtype)
     text = FRAME.format(
         mark=MARK,
         version=_build_config.version,
@@ -85,6 +88,7 @@ def save_c_means(path: str | os.PathLike[str], model: RegressionModel, *, dtype:
                 of_vector(name, "b", parameters.b, "n_outputs"),
             ]
         ),
+        **prepared._asdict(),
         mean=INVERSE_LINKS[model.family.link].c,
     )
     with atomic_path(path) as temporary:

@@ -3,8 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ..files.regression_model import RegressionModel
 from ..runtime.arrays import Float64Array
 from .affine import Affine, affine
 from .inverse_links import INVERSE_LINKS
+from .onnx_preparation import ML_DOMAIN, ML_OPSET, OWN, Node, features, reals
 
 # The first operator set whose Softmax is over one axis, and the version of the format that came with it.
 OPSET, IR_VERSION = 13, 7
@@ -23,15 +23,6 @@ PRODUCER = "fastsoftmax"
 
 # Protocol buffers are at most 2 GiB; graph and labels need some of it.
 MOST_BYTES = 2**31 - 2**24
-
-
-class Node(NamedTuple):
-    """An operator of the graph; tensors are known by their names."""
-
-    operator: str
-    inputs: tuple[str, ...]
-    output: str
-    attributes: Mapping[str, int] = MappingProxyType({})
 
 
 def nodes(parameters: Affine) -> list[Node]:
@@ -66,10 +57,9 @@ def save_onnx(path: str | os.PathLike[str], model: Model, *, center: Float64Arra
     kind = onnx.TensorProto.STRING if labels.dtype == object else onnx.helper.np_dtype_to_tensor_dtype(labels.dtype)
     outputs = [
         onnx.helper.make_tensor_value_info("label", kind, ["n_samples"]),
-        _reals(onnx, "probabilities", parameters, len(labels)),
+        reals(onnx, "probabilities", parameters.W.dtype, len(labels)),
     ]
-    constants = [onnx.numpy_helper.from_array(labels, "labels")]
-    _write(onnx, path, "softmax_regression", model.feature_names, parameters, nodes(parameters), outputs, constants)
+    _write(onnx, path, "softmax_regression", model, parameters, nodes(parameters), outputs, {"labels": labels})
 
 
 def save_onnx_means(path: str | os.PathLike[str], model: RegressionModel, *, dtype: str) -> None:
@@ -83,9 +73,9 @@ def save_onnx_means(path: str | os.PathLike[str], model: RegressionModel, *, dty
     graph = [Node("Gemm", ("X", "W", "b"), "logits" if inverse else "mean", {"transB": 1})]
     if inverse:
         graph.append(Node(inverse, ("logits",), "mean"))
-    outputs = [_reals(onnx, "mean", parameters, len(parameters.W))]
+    outputs = [reals(onnx, "mean", parameters.W.dtype, len(parameters.W))]
     name = f"{model.family.name}_regression".replace("-", "_")
-    _write(onnx, path, name, model.feature_names, parameters, graph, outputs, [])
+    _write(onnx, path, name, model, parameters, graph, outputs, {})
 
 
 def _onnx() -> Any:
@@ -107,45 +97,56 @@ def _that_fit(parameters: Affine) -> Affine:
     return parameters
 
 
-def _reals(onnx: Any, name: str, parameters: Affine, n_columns: int) -> Any:
-    """Return what ONNX knows of a matrix with a row for each sample, of the parameters' dtype."""
-    real = onnx.helper.np_dtype_to_tensor_dtype(parameters.W.dtype)
-    return onnx.helper.make_tensor_value_info(name, real, ["n_samples", n_columns])
-
-
 def _write(
     onnx: Any,
     path: str | os.PathLike[str],
     name: str,
-    feature_names: Sequence[str] | None,
+    model: Model | RegressionModel,
     parameters: Affine,
     graph_nodes: Sequence[Node],
     outputs: Sequence[Any],
-    constants: Sequence[Any],
+    constants: Mapping[str, Any],
 ) -> None:
+    prepared = features(onnx, parameters, model.preprocessing)
+    # Where columns are inputs, all that is neither an input nor an output begins so that it has the name of none.
+    own = "" if model.preprocessing is None else OWN
+    shown = {output.name for output in outputs}
+    all_nodes = list(prepared.nodes)
+    for node in graph_nodes:
+        output = node.output if node.output in shown else own + node.output
+        all_nodes.append(node._replace(inputs=tuple(own + name for name in node.inputs), output=output))
+    for place in prepared.inputs:
+        if place.name in shown:
+            raise ValueError(f"columns must not be named {', '.join(sorted(shown))} in ONNX, found {place.name!r}")
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node(node.operator, node.inputs, [node.output], **node.attributes) for node in graph_nodes],
+        [
+            onnx.helper.make_node(node.operator, node.inputs, [node.output], domain=node.domain, **node.attributes)
+            for node in all_nodes
+        ],
         name,
-        [_reals(onnx, "X", parameters, parameters.W.shape[1])],
+        prepared.inputs,
         outputs,
         [
+            *(onnx.numpy_helper.from_array(values, constant) for constant, values in prepared.constants.items()),
             *(
-                onnx.numpy_helper.from_array(np.ascontiguousarray(values), constant)
-                for constant, values in zip(Affine._fields, parameters, strict=True)
+                onnx.numpy_helper.from_array(np.ascontiguousarray(values), own + constant)
+                for constant, values in (*zip(Affine._fields, parameters, strict=True), *constants.items())
                 if values is not None
             ),
-            *constants,
         ],
     )
     proto = onnx.helper.make_model(
         graph,
         producer_name=PRODUCER,
         producer_version=_build_config.version,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=[
+            onnx.helper.make_opsetid("", OPSET),
+            *([] if model.preprocessing is None else [onnx.helper.make_opsetid(ML_DOMAIN, ML_OPSET)]),
+        ],
         ir_version=IR_VERSION,
     )
-    if feature_names is not None:
-        onnx.helper.set_model_props(proto, {"feature_names": json.dumps(feature_names)})
+    if model.feature_names is not None:
+        onnx.helper.set_model_props(proto, {"feature_names": json.dumps(model.feature_names)})
     onnx.checker.check_model(proto, full_check=True)
     contents = proto.SerializeToString(deterministic=True)
     with atomic_path(path) as temporary:

@@ -9,6 +9,9 @@ from ..files.atomic import atomic_path
 from ..files.columns import shown
 from ..files.data_file import PREDICTION, PROBABILITY
 from ..files.model_file import Model
+from ..files.regression_model import RegressionModel
+from .sql_preparation import expressions
+from .sql_words import in_brackets, literal, quoted
 
 # How a file begins, so that it is known again.
 MARK = "-- Exported by fastsoftmax"
@@ -16,13 +19,9 @@ MARK = "-- Exported by fastsoftmax"
 # Below this, exp rounds a logit's share of the sum to zero or nearly so; some databases raise an error instead.
 LEAST_EXPONENT = -700
 
-# Terms of a sum in one pair of brackets: databases limit how deep expressions may be, SQLite to 1,000.
-TERMS = 32
-
 FRAME = """\
 {mark} {version}: softmax regression, {n_classes} classes, {n_features} features.
--- For each row of the table, in its order: the likeliest class, and the probability of each class. They are NULL where
--- a feature is NULL.
+-- For each row of the table, in its order: the likeliest class, and the probability of each class. {null}
 WITH
 fastsoftmax_model (k, intercept, {weights}) AS (
   VALUES
@@ -74,12 +73,11 @@ def select(model: Model, table: str | Sequence[str], columns: str | Sequence[str
         If a name is empty, not a string or holds NUL, or if two columns of the result would have one name.
     """
     n_classes, n_features = model.W.shape
-    names, columns, place = check_table(model.feature_names, n_features, table, columns)
+    features, columns, place = check_table(model, table, columns)
     probabilities = _names("classes_", [f"{PROBABILITY}{label}" for label in model.classes.tolist()])
     check_outputs([*columns, PREDICTION, *probabilities])
-    # A qualified name is a column or an error. SQLite takes another one that is no column for a string.
     inputs = [f"t.{quoted(name)} AS key{c}" for c, name in enumerate(columns)]
-    inputs += [f"t.{quoted(name)} AS x{j}" for j, name in enumerate(names)]
+    inputs += [f"{feature} AS x{j}" for j, feature in enumerate(features)]
     outputs = [f"key{c} AS {quoted(name)}" for c, name in enumerate(columns)]
     cases = " ".join(f"WHEN {k} THEN {literal(label)}" for k, label in enumerate(model.classes.tolist()))
     outputs += [f"CASE best {cases} END AS {quoted(PREDICTION)}"]
@@ -89,6 +87,7 @@ def select(model: Model, table: str | Sequence[str], columns: str | Sequence[str
     return FRAME.format(
         mark=MARK,
         version=_build_config.version,
+        null=null_rule(model, "They are"),
         n_classes=n_classes,
         n_features=n_features,
         weights=", ".join(f"w{j}" for j in range(n_features)),
@@ -105,30 +104,48 @@ def select(model: Model, table: str | Sequence[str], columns: str | Sequence[str
     )
 
 
-def save_sql(
-    path: str | os.PathLike[str], model: Model, table: str | Sequence[str], columns: str | Sequence[str]
-) -> None:
-    """Write what `select` returns to a file, whole or not at all.
+def save_sql(path: str | os.PathLike[str], statement: str) -> None:
+    """Write a statement to a file, whole or not at all.
 
     Raises
     ------
     OSError, ValueError
-        If the file cannot be written there, or as `select`.
+        If the file cannot be written there.
     """
-    text = select(model, table, columns)
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(statement, encoding="utf-8", newline="\n")
 
 
 def check_table(
-    names: Sequence[str] | None, n_features: int, table: str | Sequence[str], columns: str | Sequence[str]
+    model: Model | RegressionModel, table: str | Sequence[str], columns: str | Sequence[str]
 ) -> tuple[list[str], list[str], str]:
-    """Return the columns of the features, those to keep, and the table in SQL; raise ValueError if one is no name."""
-    features = _names("feature_names_in_", [f"x{j}" for j in range(n_features)] if names is None else names)
+    """Return the features as expressions of a table t, the columns to keep, and the table's name in SQL.
+
+    Raises
+    ------
+    ValueError
+        If one of the names is none.
+    """
+    named = model.feature_names
+    if model.preprocessing is not None:
+        named = tuple(column.name for column in model.preprocessing.columns)
+    names = _names("feature_names_in_", [f"x{j}" for j in range(model.n_features)] if named is None else named)
     kept, path = _names("columns", columns), _names("table", table)
     if not path:
         raise ValueError("table must be a name, or names of which the last is the table's, found ()")
+    # A qualified name is a column or an error. SQLite takes another one that is no column for a string.
+    features = [f"t.{quoted(name)}" for name in names]
+    if model.preprocessing is not None:
+        features = expressions(model.preprocessing)
     return features, kept, ".".join(map(quoted, path))
+
+
+def null_rule(model: Model | RegressionModel, subject: str) -> str:
+    """Return what NULL does, a comment."""
+    if model.preprocessing is None:
+        return f"{subject} NULL where\n-- a feature is NULL."
+    unseen = "text that the fit had not seen is none of its levels"
+    return f"Text and missing\n-- cells (NULL) are prepared as for the fit; {unseen}."
 
 
 def check_outputs(names: Sequence[str]) -> None:
@@ -136,12 +153,6 @@ def check_outputs(names: Sequence[str]) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise ValueError(f"columns must not have the name of another column of the result, found {shown(name)}")
-
-
-def in_brackets(terms: Sequence[str]) -> str:
-    """Return a sum of terms, some in each pair of brackets."""
-    sums = [" + ".join(terms[start : start + TERMS]) for start in range(0, len(terms), TERMS)]
-    return "\n".join(f"    + ({text})" for text in sums)
 
 
 def holds_sql(path: str | os.PathLike[str]) -> bool:
@@ -159,18 +170,3 @@ def _names(argument: str, names: str | Sequence[str]) -> list[str]:
                 f"{argument} must be names, strings that are not empty and hold no NUL, found {shown(name)}"
             )
     return listed
-
-
-def quoted(name: str) -> str:
-    """Return a name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: bool | float | str) -> str:
-    """Return a class or a number in SQL; floats with an exponent, which makes them floating-point numbers."""
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, bool):
-        return str(value).upper()
-    text = repr(value)
-    return f"{text}e0" if isinstance(value, float) and "e" not in text else text

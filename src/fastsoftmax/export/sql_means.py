@@ -1,19 +1,18 @@
 """SQL: one SELECT that gives the means of a regression for every row of a table."""
 
-import os
 from collections.abc import Sequence
 
 from .. import _build_config
-from ..files.atomic import atomic_path
 from ..files.regression_model import RegressionModel
 from .inverse_links import INVERSE_LINKS
-from .sql import MARK, check_outputs, check_table, in_brackets, literal, quoted
+from .sql import MARK, check_outputs, check_table, null_rule
+from .sql_words import in_brackets, literal, quoted
 
 MEAN = "mean"
 
 FRAME = """\
 {mark} {version}: {family} regression, {n_features} features; outputs: {n_outputs}.
--- For each row of the table, in its order: the mean of each output. It is NULL where a feature is NULL.
+-- For each row of the table, in its order: the mean of each output. {null}
 WITH
 fastsoftmax_samples AS (
   SELECT ROW_NUMBER() OVER () AS i, {inputs}
@@ -38,10 +37,10 @@ def select_means(model: RegressionModel, table: str | Sequence[str], columns: st
     """
     n_outputs, n_features = model.W.shape
     means = [MEAN] if n_outputs == 1 else [f"{MEAN}_{k}" for k in range(n_outputs)]
-    names, kept, place = check_table(model.feature_names, n_features, table, columns)
+    features, kept, place = check_table(model, table, columns)
     check_outputs([*kept, *means])
     inputs = [f"t.{quoted(name)} AS key{c}" for c, name in enumerate(kept)]
-    inputs += [f"t.{quoted(name)} AS x{j}" for j, name in enumerate(names)]
+    inputs += [f"{feature} AS x{j}" for j, feature in enumerate(features)]
     logits = []
     for k, (row, intercept) in enumerate(zip(model.W.tolist(), model.b.tolist(), strict=True)):
         sums = in_brackets([f"x{j} * {literal(weight)}" for j, weight in enumerate(row)])
@@ -53,6 +52,7 @@ def select_means(model: RegressionModel, table: str | Sequence[str], columns: st
         mark=MARK,
         version=_build_config.version,
         family=str(model.family),
+        null=null_rule(model, "It is"),
         n_outputs=n_outputs,
         n_features=n_features,
         inputs=", ".join(inputs),
@@ -61,18 +61,3 @@ def select_means(model: RegressionModel, table: str | Sequence[str], columns: st
         logits=",\n".join(logits),
         outputs=",\n".join(f"  {text}" for text in outputs),
     )
-
-
-def save_sql_means(
-    path: str | os.PathLike[str], model: RegressionModel, table: str | Sequence[str], columns: str | Sequence[str]
-) -> None:
-    """Write what `select_means` returns to a file, whole or not at all.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be written there, or as `select_means`.
-    """
-    text = select_means(model, table, columns)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -25,6 +25,11 @@ FIRST_ROUNDED = 2**53
 
 def check_names(path: object, names: Sequence[str]) -> None:
     """Raise ValueError if a column has no name, or if two columns have the same name."""
+    if "" in names and names.index("") == len(names) - 1:
+        raise ValueError(
+            f"the last column of {path}, column {len(names)}, has no name; if lines end in a delimiter, leave it out "
+            "(--drop '')"
+        )
     if "" in names:
         raise ValueError(
             f"column {names.index('') + 1} of {path} has no name; if it is an index that pandas "

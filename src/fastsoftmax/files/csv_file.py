@@ -6,6 +6,7 @@ of rows and what is missing; the second yields columns of these kinds. A table o
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,16 @@ JOINED = {
     frozenset(("date32[day]", "timestamp[s]")): "timestamp[s]",
     frozenset(("date32[day]", "timestamp[ns]")): "timestamp[ns]",
     frozenset(("timestamp[s]", "timestamp[ns]")): "timestamp[ns]",
+}
+
+# The first line by which a table tells Excel its delimiter.
+SEPARATOR = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
+
+# How files begin that are often named .csv though they are none.
+BINARY = {
+    b"PK\x03\x04": "a zip archive, as Excel's .xlsx files are; save the sheet as CSV",
+    b"\x1f\x8b": "compressed by gzip; name it .csv.gz",
+    b"PAR1": "Parquet; name it .parquet",
 }
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -80,6 +91,9 @@ class CsvFile:
             start = stream.read(HEADER)
             start = b"" if start is None else bytes(start)
         cut = len(start) == HEADER
+        for beginning, what in BINARY.items():
+            if start.startswith(beginning):
+                raise ValueError(f"{self.path} is not CSV but {what}")
         if start.startswith((b"\xff\xfe", b"\xfe\xff")) and self.reading.encoding == "utf-8":
             raise ValueError(f"{self.path} is not UTF-8 but UTF-16 text; give the encoding utf-16 (--encoding utf-16)")
         text = self._decoded(start[: start.rfind(b"\n") + 1] if cut else start).removeprefix("\ufeff")
@@ -87,20 +101,41 @@ class CsvFile:
         blank = next((i for i, line in enumerate(lines) if line.strip()), None)
         if blank is None:
             raise ValueError(f"{self.path} cannot be read as CSV: Empty CSV file")
+        said = SEPARATOR.fullmatch(lines[blank])
+        blank += said is not None
+        given = self.reading.delimiter or (said[1] if said else None)
+        delimiters = [given] if given else [*DELIMITERS]
         found: dict[str, tuple[list[str], int]] = {}
-        for delimiter in [self.reading.delimiter] if self.reading.delimiter else DELIMITERS:
+        for delimiter in delimiters:
             rows = csv.reader(iter(lines[blank:]), delimiter=delimiter)
             # A long header of another delimiter is one name, which may be longer than csv reads.
-            with suppress(csv.Error):
+            with suppress(csv.Error, StopIteration):
                 found[delimiter] = next(rows), blank + rows.line_num
         if not found:
-            raise ValueError(f"{self.path} cannot be read as CSV: its first line is no header: {shown(lines[blank])}")
+            raise ValueError(
+                f"{self.path} cannot be read as CSV: its first line is no header: {shown(''.join(lines[blank:][:1]))}"
+            )
         # The delimiter that cuts the header into most names; the comma if that is none.
         best = max(found, key=lambda delimiter: len(found[delimiter][0]))
         names, header_lines = found[best]
+        if len(names) == 1 and len(delimiters) > 1:
+            self._check_title(lines, header_lines)
         # Rows of a wide table are long, too: a row must fit in a block.
         block = max(BLOCK, 32 * sum(len(line) for line in lines[:header_lines]))
         return Dialect(tuple(name.strip() for name in names), header_lines, best, block)
+
+    def _check_title(self, lines: list[str], n_before: int) -> None:
+        """Raise ValueError if a header of one name is a title or a comment: the two lines after it have more cells."""
+        after = [line for line in lines[n_before:] if line.strip()][:2]
+        for delimiter in DELIMITERS:
+            with suppress(csv.Error):
+                widths = {len(row) for row in csv.reader(after, delimiter=delimiter)}
+                if len(after) == 2 and len(widths) == 1 and widths != {1}:
+                    title = shown(lines[n_before - 1].strip())
+                    raise ValueError(
+                        f"{self.path} cannot be read as CSV: its first line is no header: {title}, and the lines after "
+                        f"it have {widths.pop()} cells; delete what stands before the header"
+                    )
 
     def _decoded(self, start: bytes) -> str:
         try:

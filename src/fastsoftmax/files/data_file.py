@@ -95,7 +95,8 @@ def read_table(
             raise ValueError(f"{path} must be a .csv or .tsv file that is compressed, found {source.name!r}")
     reader = READERS.get(suffix)
     if reader is None:
-        raise ValueError(f"{path} must end in one of {', '.join(READERS)}; found {source.suffix!r}")
+        remedy = "; save the sheet as CSV" if suffix in (".xlsx", ".xls", ".ods") else ""
+        raise ValueError(f"{path} must end in one of {', '.join(READERS)}; found {source.suffix!r}{remedy}")
     said = reading or Reading()
     wanted = Wanted(target, labelled, feature_names, n_features, numeric, said, preprocessing, counts_from_zero)
     if reader not in (_read_csv, _read_parquet):

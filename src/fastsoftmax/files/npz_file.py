@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from .columns import listed, physical_memory, readable_as, suggestion
 
+# What helps where there are no features.
+REMEDY = "; save dense features as X, or sparse ones by scipy.sparse.save_npz, with their labels in a .npy file"
+
 # Bytes of text that are read at a time.
 BLOCK = 2**20
 
@@ -64,6 +67,7 @@ class NpzFile:
             raise ValueError(
                 f"{self.path} has no array {name!r} for {role}{suggestion(name, self._entries)}; "
                 f"its arrays are {listed(self._entries) or 'none'}"
+                f"{REMEDY if name == 'X' else ''}"
             )
         with readable_as("NPZ", self.name(name)):
             entry = self._entries[name]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes import Codes, design, place_of, prepare, read_codes
+from .cells import Cells
+from .codes import Codes, coded_design, place_of, prepare, read_codes
 from .columns import check_names, check_target, feature_columns, listed, refuse_missing, shown, target_column
 from .preprocessing import Preprocessing
 from .reading import Reading, Roles
@@ -23,7 +24,7 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray or scipy.sparse.csr_matrix of shape (n_samples, n_features)
+    X : ndarray, scipy.sparse.csr_matrix or CodedMatrix of shape (n_samples, n_features)
         Of a type that `fit` reads without a copy.
     feature_names : tuple of str, optional
         Names of the columns of X, if the file has any.
@@ -102,20 +103,26 @@ def table_of(source: Source, wanted: Wanted) -> Table:
     parts["offset"] = _numbers(source, codes, roles.offset, "offset")
     parts["ids"] = {name: _cells(codes.others, name) for name in roles.ids}
     if known is not None:
-        notes = _unseen(codes)
-        return Table(design(known, codes.Z), known.feature_names, y, **parts, preprocessing=known, notes=notes)
-    missing = {j for j in range(len(features)) if codes.Z.dtype.kind == "f" and np.isnan(codes.Z[:, j]).any()}
+        X = coded_design(known, codes.cells)
+        return Table(X, known.feature_names, y, **parts, preprocessing=known, notes=_unseen(codes))
+    cells = codes.cells
+    missing = [j for j, name in enumerate(features) if survey.columns[name].missing or _has_nan(cells, j)]
     if missing and not served:
-        first = min(missing)
-        refuse_missing(place_of(source, features[first]), np.isnan(codes.Z[:, first]))
+        refuse_missing(place_of(source, features[missing[0]]), cells.is_missing(missing[0]))
     if not missing and not codes.levels:
-        return Table(codes.Z, tuple(features), y, **parts)
-    preprocessing, Z = prepare(source, codes, features, survey)
-    notes = ()
+        return Table(cells.numbers, tuple(features), y, **parts)
+    preprocessing, cells = prepare(source, codes, features)
+    del codes
+    notes: tuple[str, ...] = ()
     if preprocessing.left_out:
         notes = (f"left out, since all cells are missing or equal: {listed(preprocessing.left_out)}",)
-    X = design(preprocessing, Z)
+    X = coded_design(preprocessing, cells)
     return Table(X, preprocessing.feature_names, y, **parts, preprocessing=preprocessing, notes=notes)
+
+
+def _has_nan(cells: Cells, j: int) -> bool:
+    """Whether a column has NaN that the table itself does not call missing."""
+    return not cells.is_text[j] and cells.numbers.dtype.kind == "f" and bool(np.isnan(cells.column(j)).any())
 
 
 def _with_members(source: Source, reading: Reading) -> Reading:

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from ... import _kernels
 from ...runtime.arrays import Float64Array
 from ..arguments import C_TYPE, as_array, as_numbers, check_finite, check_real, in_dtype, is_readable
+from ..coded_matrix import CodedMatrix
 from .base import Features
+from .coded import CodedFeatures
 from .dense import DenseFeatures, is_bfloat16
 from .sparse import CsrFeatures
 
@@ -42,6 +44,8 @@ def bind_features(
     ValueError
         If an argument has the wrong shape, type or values.
     """
+    if isinstance(X, CodedMatrix):
+        return CodedFeatures(X, as_factors("scale", scale, X.shape[1]), as_factors("shift", shift, X.shape[1]))
     is_sparse = type(X) is not np.ndarray and hasattr(X, "tocsr")
     matrix = as_csr(X) if is_sparse else _as_dense(X)
     n_features = matrix.shape[1]

@@ -137,27 +137,12 @@ class CsrFeatures(Features):
 
     @override
     def moments(self, sample_weight: Float64Array | None, num_threads: int) -> tuple[Float64Array, Float64Array]:
-        n_samples, n_features = self.shape
-        weights = np.ones(n_samples) if sample_weight is None else sample_weight
-        mean = weights @ self.matrix / n_samples
-        # Σ_i s_i (x_ij − m_j)² of the entries, and m_j² for what of the weight has none.
-        squares, rest, present, counts = np.zeros((4, n_features))
         # Blocks of rows with as many entries as there are features: neither copies nor sums take longer than these.
-        rows = max(1024, n_samples * n_features // max(1, self.n_entries))
-        for start in range(0, n_samples, rows):
-            block = self.matrix[start : start + rows]
-            weight = np.repeat(weights[start : start + rows], np.diff(block.indptr))
-            differences = block.data - mean[block.indices]
-            squares += np.bincount(block.indices, weight * differences**2, n_features)
-            rest += np.bincount(block.indices, weight * differences, n_features)
-            present += np.bincount(block.indices, weight, n_features)
-            counts += np.bincount(block.indices, weight > 0, n_features)
-        # Where every sample that counts has an entry nothing is left, not even a rounding.
-        absent = np.where(counts == np.count_nonzero(weights), 0, 1 - present / n_samples)
-        # What the rounding of the mean has left.
-        rest = rest / n_samples - absent * mean
-        variance = squares / n_samples + absent * mean**2 - rest**2
-        return mean, np.sqrt(np.maximum(variance, 0))
+        step = max(1024, len(self) * self.shape[1] // max(1, self.n_entries))
+        slices = (slice(start, start + step) for start in range(0, len(self), step))
+        weights = np.ones(len(self)) if sample_weight is None else sample_weight
+        mean = weights @ self.matrix / len(self)
+        return mean, sparse_deviations(mean, ((rows, self.matrix[rows]) for rows in slices), weights)
 
     @override
     def _second_moments(
@@ -230,3 +215,23 @@ class CsrFeatures(Features):
 def _weighted_squares(X: Any, sample_weight: FloatArray) -> FloatArray:
     """Σ_i w_ik x_ij² for every column of weights."""
     return np.asarray((X.multiply(X).T @ sample_weight).T, dtype=np.float64)
+
+
+def sparse_deviations(mean: Float64Array, blocks: Iterator[tuple[slice, Any]], weights: Float64Array) -> Float64Array:
+    """Weighted standard deviations about the means of CSR rows that come in blocks, (n_features,)."""
+    n_samples, n_features = len(weights), len(mean)
+    # Σ_i s_i (x_ij − m_j)² of the entries, and m_j² for what of the weight has none.
+    squares, rest, present, counts = np.zeros((4, n_features))
+    for rows, block in blocks:
+        weight = np.repeat(weights[rows], np.diff(block.indptr))
+        differences = block.data - mean[block.indices]
+        squares += np.bincount(block.indices, weight * differences**2, n_features)
+        rest += np.bincount(block.indices, weight * differences, n_features)
+        present += np.bincount(block.indices, weight, n_features)
+        counts += np.bincount(block.indices, weight > 0, n_features)
+    # Where every sample that counts has an entry nothing is left, not even a rounding.
+    absent = np.where(counts == np.count_nonzero(weights), 0, 1 - present / n_samples)
+    # What the rounding of the mean has left.
+    rest = rest / n_samples - absent * mean
+    variance = squares / n_samples + absent * mean**2 - rest**2
+    return np.sqrt(np.maximum(variance, 0))

@@ -146,24 +146,11 @@ class ReliabilityDisplay:
             what = "the likeliest class" if self.class_label is None else label(self.class_label)
             rate = "share that is right" if self.class_label is None else "share of the class"
             style(self.ax_, "Reliability", f"probability of {what}", rate)
-            self.ax_.plot([0, 1], [0, 1], color=GREY, linewidth=1.5, linestyle=(0, (4, 3)), label="as right as sure")
+            draw_diagonal(self.ax_)
             self.ax_.set_aspect("equal")
-            self.ax_.grid(color=GREY, alpha=0.35, linewidth=0.7)
         bins = self.bins
-        below, above = bins["accuracy"] - bins["low"], bins["high"] - bins["accuracy"]
         words = f"calibration error {self.calibration_error:.3f}, {bins['count'].sum():,} samples"
-        drawn = self.ax_.errorbar(
-            *(bins["confidence"], bins["accuracy"]),
-            yerr=np.maximum([below, above], 0),
-            fmt="o-",
-            color=COLOURS[number % len(COLOURS)],
-            linewidth=1.2,
-            markersize=5,
-            capsize=2.5,
-            label=f"{name}: {words}" if name else words,
-        )
-        for edge in (drawn[0], *drawn[1]):
-            edge.set_clip_on(False)
+        draw_bins(self.ax_, bins, COLOURS[number % len(COLOURS)], f"{name}: {words}" if name else words)
         largest = float(max(bins["to"].max(), bins["high"].max()))
         top = 1.0 if self.class_label is None else max(largest, top)
         self.ax_.set(xlim=(0, top), ylim=(0, top))
@@ -185,3 +172,26 @@ class ReliabilityDisplay:
             labelcolor=INK,
             frameon=False,
         )
+
+
+def draw_diagonal(axes: "Axes") -> None:
+    """Draw where accuracy and confidence are equal."""
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.5, linestyle=(0, (4, 3)), label="as right as sure")
+    axes.grid(color=GREY, alpha=0.35, linewidth=0.7)
+
+
+def draw_bins(axes: "Axes", bins: NDArray[np.void], colour: str, words: str) -> None:
+    """Draw the accuracy of bins over their confidence, with intervals; `words` are for the legend."""
+    below, above = bins["accuracy"] - bins["low"], bins["high"] - bins["accuracy"]
+    drawn = axes.errorbar(
+        *(bins["confidence"], bins["accuracy"]),
+        yerr=np.maximum([below, above], 0),
+        fmt="o-",
+        color=colour,
+        linewidth=1.2,
+        markersize=5,
+        capsize=2.5,
+        label=words,
+    )
+    for edge in (drawn[0], *drawn[1]):
+        edge.set_clip_on(False)

@@ -1,4 +1,4 @@
-"""What the displays draw with: axes, colours, and names that fit and stay different."""
+"""What the displays and the command line's pictures draw with: axes, colours, and names that fit and stay different."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,12 @@ from ...files.short_names import short_name, short_names
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's blue and vermilion, which colour-blind readers tell apart; greys for axes and text.
-BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#B8BEC6", "#2B2F36"
+# Okabe and Ito's colours, which colour-blind readers tell apart; greys for axes and text.
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+GREY, INK = "#B8BEC6", "#2B2F36"
 
 # The seven colours of Okabe and Ito that stand out on white; then other lines, not other colours.
-COLOURS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":")
 
 FONT_SIZE, SMALL, SMALLEST = 9.5, 8.0, 6.5
@@ -43,9 +44,9 @@ def axes_of(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
     return ax
 
 
-def style(axes: "Axes", title: str, xlabel: str, ylabel: str) -> None:
-    """Set what all displays have: a title, the axes' names, and few lines."""
-    axes.set_title(title, fontsize=12, color=INK, loc="left")
+def style(axes: "Axes", title: str, xlabel: str, ylabel: str, *, title_pad: float | None = None) -> None:
+    """Set what all pictures have: a title, the axes' names, and few lines; the pad is in points above the axes."""
+    axes.set_title(title, fontsize=12, color=INK, loc="left", pad=title_pad)
     axes.set_xlabel(xlabel, color=INK)
     axes.set_ylabel(ylabel, color=INK)
     axes.tick_params(colors=INK, labelsize=FONT_SIZE, length=3)
@@ -89,9 +90,10 @@ def name_ticks(axes: "Axes", which: Literal["x", "y"], names: Sequence[object]) 
             text.set(rotation=90, ha="center", va="top")
 
 
-def colour_bar(image: Any, axes: "Axes", meaning: str) -> None:
-    """Draw the scale of an image beside it."""
+def colour_bar(image: Any, axes: "Axes", meaning: str) -> Any:
+    """Draw the scale of an image beside it, and return it."""
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02, aspect=30)
     bar.set_label(meaning, color=INK)
     bar.ax.tick_params(colors=INK, labelsize=FONT_SIZE, length=3)
     bar.outline.set_visible(False)
+    return bar
