@@ -24,6 +24,8 @@ from fastsoftmax.chunks import from_npy
 from fastsoftmax.families import SOFTMAX
 from fastsoftmax.leaves import LeavesLoss, LocalPasses, bind_passes
 from fastsoftmax.leaves.cut import cut
+from fastsoftmax.leaves.reading import AHEAD
+from fastsoftmax.leaves.room import Room
 from fastsoftmax.leaves.rows import as_rows
 
 from .environment import OtherLoad, describe
@@ -31,6 +33,7 @@ from .results import Report, add_results_options
 
 MIB = 1 << 20
 FILES, N_CLASSES, REPEATS = 12, 10, 7
+OF_COMPUTING = 12  # chunks that are computed with alone
 COLUMNS = ("files", "data MB", "limit MB", "chunk MB", "peak MB", "passes", "s a pass", "reading", "computing", "ratio")
 OVERHEAD = ("blocks", "K·N", "workers", "ms a pass", "of these in leaves", "overhead", "32 empty tasks")
 
@@ -109,22 +112,24 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         theta[0] += 1
         loss.write_loss_grad(loss.split(grad), loss.split(theta))
 
+    rooms = [Room() for _ in range(AHEAD + 1)]
+
     def reading() -> None:
         for index in range(len(chunks)):
-            chunks[index]
+            chunks.read(index, rooms[index % len(rooms)].clear().empty)
 
     def forget() -> None:
         _evict(options.folder)
 
-    rows = as_rows(chunks[0], chunks.n_features)
-    assert rows is not None
-    leaves = list(cut([(0, rows)], loss.size))
+    # Rows of many chunks: those of one would stay in the processor's cache.
+    some = [as_rows(chunks[index], chunks.n_features) for index in range(min(len(chunks), OF_COMPUTING))]
+    leaves = [leaf for rows in some if rows is not None for leaf in cut([(0, rows)], loss.size)]
 
     def computing() -> None:
         for leaf in leaves:
             _leaf(loss, leaf.rows, theta, grad)
 
-    share = len(loss) / rows.n_rows
+    share = len(loss) / sum(leaf.rows.n_rows for leaf in leaves)
     times: dict[str, list[float]] = {"computing": []}
     for where, before in (("disk", forget), ("cache", reading)):
         times |= {f"pass, {where}": [], f"reading, {where}": []}

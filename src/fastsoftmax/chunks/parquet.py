@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files.columns import readable_as
+from ..leaves.room import Allocate
 from .paths import CHUNK_BYTES, Paths, Source, sources_of
 from .tables import Columns
 
@@ -33,8 +34,12 @@ class ParquetChunks:
         return len(self.groups)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        return self.read(index)
+
+    def read(self, index: int, allocate: Allocate = np.empty) -> tuple[NDArray[Any], ...]:
+        """Return a chunk, in memory as it is given."""
         source, first, end, n_rows = self.groups[index]
-        return _read(source, range(first, end), n_rows, self.columns)
+        return _read(source, range(first, end), n_rows, self.columns, allocate)
 
     @property
     def n_samples(self) -> int:
@@ -132,7 +137,9 @@ def _grouped(file: Source, metadata: Any, chunk_bytes: int) -> Iterator[Groups]:
         yield Groups(file, first, metadata.num_row_groups, n_rows)
 
 
-def _read(file: Source, groups: range, n_rows: int, columns: Columns) -> tuple[NDArray[Any], ...]:
+def _read(
+    file: Source, groups: range, n_rows: int, columns: Columns, allocate: Allocate = np.empty
+) -> tuple[NDArray[Any], ...]:
     """Read row groups batch by batch: a table of them beside X would be as large again. Read nothing for 0 rows."""
     import pyarrow as pa
     import pyarrow.parquet
@@ -146,7 +153,7 @@ def _read(file: Source, groups: range, n_rows: int, columns: Columns) -> tuple[N
     ):
         for batch in opened.iter_batches(row_groups=list(groups), columns=columns.names):
             parts = columns.of(path, pa.Table.from_batches([batch]))
-            out = out or [np.empty((n_rows, *part.shape[1:]), part.dtype) for part in parts]
+            out = out or [allocate((n_rows, *part.shape[1:]), part.dtype) for part in parts]
             if not n_rows:
                 break
             for whole, part in zip(out, parts, strict=True):
