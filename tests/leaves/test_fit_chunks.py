@@ -186,12 +186,3 @@ def test_what_is_not_served_says_why():
         fs.fit(chunks, sample_weight=WEIGHT)
     with pytest.raises(ValueError, match="y must be given where X is an array"):
         fs.fit(X)
-
-
-@pytest.mark.parametrize("family", ["poisson", "tweedie(1.5)", "negative-binomial(auto)", "gaussian", "bernoulli"])
-def test_no_family_but_softmax_is_served(family):
-    chunks = in_chunks(X, Y_INDEX % 2 + 0.0)
-    with pytest.raises(ValueError, match="family must be 'softmax' where rows come in chunks, found '" + family[:7]):
-        fs.fit(chunks, family=family)
-    with pytest.raises(ValueError, match="family must be 'softmax' where rows come in chunks, found '" + family[:7]):
-        fs.path(chunks, family=family.replace("auto", "1"), l2s=[0.1])

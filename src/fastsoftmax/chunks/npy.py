@@ -123,8 +123,8 @@ def from_npy(X: Paths, y: Paths, sample_weight: Paths | None = None, *, chunk_by
                 raise ValueError(f"{other.source.path} must have the {n_rows} rows of {path}, found {other.shape}")
         n_rows = of_X.shape[0]
         step = power_of_two(chunk_bytes // (of_X.dtype.itemsize * n_features))
-        # Leaves begin at multiples of a power of two, counted from the first row of all files. If chunks do too, no leaf
-        # is put together from two chunks of a file.
+        # Leaves begin at multiples of a power of two, counted from the first row of all files. If chunks do too, no
+        # leaf is put together from two chunks of a file.
         ends = [*range(step - before % step, n_rows, step), n_rows]
         pieces += [(number, start, end) for start, end in itertools.pairwise([0, *ends]) if n_rows]
         before += n_rows

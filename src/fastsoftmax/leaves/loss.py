@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..runtime.vectors import dot
 from .binding import Binding
 from .cut import Leaf, leaf_rows
 from .draw import Drawn
+from .exact import rounded
 from .gap import duality_gap
 from .reading import Passes
 from .survey import Survey
@@ -42,6 +43,16 @@ class Description:
     dtype: np.dtype[Any]
     n_entries: int
     few: Loss
+
+    @property
+    def scale(self) -> Float64Array | None:
+        """As `Features` has it."""
+        return self.few.X.scale
+
+    @property
+    def shift(self) -> Float64Array | None:
+        """As `Features` has it."""
+        return self.few.X.shift
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -95,7 +106,7 @@ class LeavesLoss(Loss):
         # What families prove by the samples, they prove by the smallest weight.
         least = None if few.samples.weight is None else np.array([facts.least_weight / binding.mean_weight])
         labels = None if few.samples.labels is None else np.zeros(1, np.intp)
-        summary = Samples(labels, None, few.n_outputs, weight=least)
+        summary = Samples(labels, None, few.n_outputs, weight=least, parameter=few.samples.parameter)
         super().__init__(
             description,
             summary,
@@ -106,6 +117,48 @@ class LeavesLoss(Loss):
             ledger=ledger,
         )
         self._seen: list[Seen] = []
+
+    @property
+    @override
+    def can_pass(self) -> bool:  # type: ignore[override]
+        return not self.passes.failure
+
+    @cached_property
+    @override
+    def floor(self) -> float:
+        """A lower bound of L; a pass where the family compares losses with that of constant means."""
+        family = self.family
+        if not family.slack:
+            return family.floor
+        b = self.intercept()
+        assert b is not None
+        grad = Parameters(np.empty((self.n_outputs, self.X.shape[1])), np.empty(self.n_outputs))
+        return family.floor - family.slack * self.write_loss_grad(grad, Parameters(np.zeros_like(grad.W), b))
+
+    @override
+    def intercept(self) -> Float64Array | None:
+        survey, binding = self.survey, self.binding
+        offset = None
+        if survey.classes is not None:
+            mean = rounded(survey.classes.weight)
+            if binding.class_weight is not None:
+                mean = mean * binding.class_weight
+            if survey.facts.form.offset_columns:
+                offset = np.zeros(len(mean)), np.zeros(len(mean))
+            if not self.family.is_categorical:
+                mean = mean[-self.n_outputs :] / mean.sum()
+            elif len(mean) != self.n_outputs:
+                return None  # classes that no row has
+        else:
+            assert survey.means is not None
+            mean = 2 * survey.means.half
+            if survey.facts.form.offset_columns:
+                offset = survey.means.largest, survey.means.offset
+        return self.family.intercept_of(mean, len(self), offset)
+
+    @override
+    def sums(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
+        return self.total(partial(_plain_sums_of, self.binding, of_part))
 
     @override
     def average(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -125,7 +178,7 @@ class LeavesLoss(Loss):
             at = Parameters(at.W.copy(), at.b.copy())
             loss, grad_W, grad_b = self.average(partial(_loss_grad, at=at))
             seen = Seen(at, float(loss), Parameters(grad_W, grad_b))
-            self._seen = [seen, *self._seen[: KEPT - 1]]
+            self._seen[:] = [seen, *self._seen[: KEPT - 1]]
         grad_out.W[:], grad_out.b[:] = seen.grad
         return seen.loss
 
@@ -188,7 +241,7 @@ class LeavesLoss(Loss):
     @override
     def columns(self, columns: IndexArray) -> Loss:
         of_binding = columns if self.binding.columns is None else self.binding.columns[columns]
-        other = LeavesLoss(self.passes, replace(self.binding, columns=of_binding), self.survey, self.ledger)
+        other = self._bound_by(replace(self.binding, columns=of_binding))
         other.rows_of_pass = self.rows_of_pass
         return other
 
@@ -197,16 +250,23 @@ class LeavesLoss(Loss):
         if weight is not self.samples.weight:
             raise ValueError("sample_weight must come with the chunks, found others")
         other = copy(self)
-        other.ledger, other._seen = Ledger(len(self), self.ledger), []
+        other.ledger = Ledger(len(self), self.ledger)
         return other
 
     @override
     def with_precision(self, precision: Precision) -> Loss:
-        return LeavesLoss(self.passes, replace(self.binding, precision=precision), self.survey, self.ledger)
+        return self._bound_by(replace(self.binding, precision=precision))
+
+    def _bound_by(self, binding: Binding) -> "LeavesLoss":
+        """Return the loss of the same rows by another binding, whose floor is the same."""
+        floor = self.floor
+        other = LeavesLoss(self.passes, binding, self.survey, self.ledger)
+        other.floor = floor
+        return other
 
     @override
     def duality_gap(self, at: Parameters, penalty: ElasticNet) -> float:
-        if self.passes.failure or not (penalty.penalizes_all and self.family.has_duality_gap):
+        if not self.can_pass or not (penalty.penalizes_all and self.family.has_duality_gap):
             return math.nan
         return duality_gap(self.average, at, penalty, self.fit_intercept)
 
@@ -215,6 +275,10 @@ def _sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]], leaf:
     """Means over a leaf times the number of its rows, which is a power of two but for the last leaf."""
     n_rows = leaf.rows.n_rows
     return tuple(n_rows * mean for mean in of_part(binding.loss(leaf.rows)))
+
+
+def _plain_sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]], leaf: Leaf) -> Summands:
+    return of_part(binding.loss(leaf.rows))
 
 
 def _loss_grad(part: Loss, at: Parameters) -> tuple[float, Float64Array, Float64Array]:

@@ -17,7 +17,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     X : (n, n_features), a C-contiguous array of a dtype that is served, or a CSR matrix
-    y : (n,) or (n, n_outputs)
+    y : (n,), (n, n_outputs), or of successes and failures (n, n_outputs, 2)
     weight : (n,) float64, finite and not negative, or None
     offset : (n, n_outputs) of float32 or float64, or None
     """
@@ -76,7 +76,7 @@ def as_rows(chunk: tuple[Any, ...], n_features: int | None = None, *, known: boo
     if not known:
         features.check_finite("X")
     n_rows = len(features)
-    if y.ndim not in (1, 2) or len(y) != n_rows:
+    if y.ndim not in (1, 2, 3) or len(y) != n_rows:
         raise ValueError(f"y must have one row for each of the {n_rows} samples, found shape {y.shape}")
     return Rows(_stored(features), y, _as_weight(weight, n_rows), _as_offset(offset, n_rows))
 
@@ -104,7 +104,8 @@ def _as_weight(weight: Any, n_rows: int) -> Float64Array | None:
 def _as_offset(offset: Any, n_rows: int) -> FloatArray | None:
     if offset is None:
         return None
-    values = as_matrix("offset", offset)
+    values = as_array("offset", offset)
+    values = as_matrix("offset", values[:, None] if values.ndim == 1 else values)
     if len(values) != n_rows:
         raise ValueError(f"offset must have one row for each of the {n_rows} samples, found shape {values.shape}")
     return values
