@@ -38,7 +38,7 @@ def fit_dispersion(
     ValueError
         If the rows are read in passes: the means of all of them are needed together, again and again.
     """
-    if not loss.rows_at_hand:
+    if loss.in_chunks:
         raise ValueError(
             'dispersion must be a number where rows come in chunks, for finding it takes all means; found "auto"'
         )

@@ -14,6 +14,7 @@ from ..runtime.arrays import Float64Array
 from ..runtime.threads import resolve_num_threads
 from .binding import Binding
 from .exact import rounded
+from .held import loss_of
 from .loss import LeavesLoss
 from .moments import standardization_of
 from .reading import Passes
@@ -88,11 +89,11 @@ def bind_passes(
         fit_intercept=fit_intercept,
         num_threads=num_threads,
     )
-    loss = LeavesLoss(passes, binding, found)
+    loss = loss_of(passes, binding, found)
     loss.count_pass()  # the first one
     if standardize:
         scale, shift = standardization_of(loss, fit_intercept)
-        loss = LeavesLoss(passes, replace(binding, scale=scale, shift=shift), found, loss.ledger)
+        loss = loss_of(passes, replace(binding, scale=scale, shift=shift), found, loss.ledger)
     return loss
 
 

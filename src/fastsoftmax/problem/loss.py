@@ -58,11 +58,14 @@ class Loss:
     n_outputs : int
     rows_at_hand : bool
         Whether any of the rows, or all, can be had without a pass.
+    in_chunks : bool
+        Whether the rows come in chunks, so that they are not taken in random order.
     can_pass : bool
         Whether a pass over the rows is possible still.
     """
 
     rows_at_hand = True
+    in_chunks = False  # which are read in passes, in their order
     can_pass = True  # unless whoever reads the rows has failed
 
     def __init__(
