@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..penalties import ElasticNet
 from ..problem.ledger import Ledger
 from ..problem.loss import Loss, Phi
 from ..problem.sample import Importance
-from ..runtime.arrays import Float64Array
+from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.override import override
 from ..runtime.vectors import dot
 from .binding import Binding
@@ -23,8 +23,15 @@ from .draw import Drawn
 from .gap import duality_gap
 from .loss import LeavesLoss
 from .reading import Passes
+from .rows import MOST_HELD, Held
 from .survey import Survey
 from .tree import Summands
+
+# On a line, values of t that are evaluated with the gradient, and halvings that share a pass after these.
+FULL, HALVINGS = 3, 16
+
+# Gather some features if they have at most this share of the numbers that are held, by rows that were drawn.
+SURELY_HELD = 0.9
 
 # Draw from rows above half of the expected threshold: seldom are there too few of these.
 SAFE = 0.5
@@ -90,10 +97,26 @@ class StreamedLoss(LeavesLoss):
         labels = None if few.samples.labels is None else np.zeros(1, np.intp)
         summary = Samples(labels, None, few.n_outputs, weight=least, parameter=few.samples.parameter)
         super().__init__(description, summary, passes, binding, survey, ledger)
+        self._few = few
 
     @override
     def _of_binding(self, binding: Binding, ledger: Ledger) -> "StreamedLoss":
         return StreamedLoss(self.passes, binding, self.survey, ledger)
+
+    @override
+    def columns(self, columns: IndexArray) -> Loss:
+        """Return the loss of some features alone; in memory, after a pass that gathers them, where they are small."""
+        few, binding = self._few, self.binding
+        stored = few.X.columns(columns).n_entries / len(few) + few.n_outputs
+        if stored * len(self) <= SURELY_HELD * MOST_HELD:
+            own = columns if binding.columns is None else binding.columns[columns]
+            (held,) = self.total(partial(_held, own))
+            if held.rows is not None:
+                scale, shift = (None if part is None else part[own] for part in (binding.scale, binding.shift))
+                part = replace(binding, columns=None, scale=scale, shift=shift).loss(held.rows)
+                part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
+                return self._part(part)
+        return super().columns(columns)
 
     @override
     def average(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -110,12 +133,25 @@ class StreamedLoss(LeavesLoss):
 
     @override
     def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
-        """Return phi(t) → (L, dL/dt) at theta + t · direction; a pass for each t, saved where the gradient is known."""
+        """Return phi(t) → (L, dL/dt) at theta + t · direction.
+
+        The first FULL values of t take a pass each, which is saved where the gradient is wanted next. After these a
+        pass finds the values at t, t/2, t/4 and so on: so a search goes on that has failed until there.
+        """
+        known: dict[float, tuple[float, float]] = {}
 
         def phi(t: float) -> tuple[float, float]:
-            grad = np.empty_like(theta)
-            loss = self.write_loss_grad(self.split(grad), self.split(theta + t * direction))
-            return loss, dot(grad, direction)
+            if t in known:
+                return known[t]
+            if len(known) < FULL:
+                grad = np.empty_like(theta)
+                loss = self.write_loss_grad(self.split(grad), self.split(theta + t * direction))
+                known[t] = loss, dot(grad, direction)
+                return known[t]
+            ts = [t * 0.5**halvings for halvings in range(HALVINGS)]
+            (values,) = self.means_of_leaves(partial(_on_line, theta=theta, direction=direction, ts=ts))
+            known.update(zip(ts, map(tuple, values.tolist()), strict=True))
+            return known[t]
 
         return phi
 
@@ -170,8 +206,19 @@ def _plain_sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]],
     return of_part(binding.loss(leaf.rows))
 
 
+def _held(columns: IndexArray, leaf: Leaf) -> tuple[Held]:
+    rows = leaf.rows
+    return (Held.of(rows._replace(X=rows.X[:, columns]), leaf.start),)
+
+
 def _hess_vec(part: Loss, theta: Float64Array, v: Float64Array) -> tuple[Float64Array]:
     return (part.hess_vec(theta, v),)
+
+
+def _on_line(part: Loss, theta: Float64Array, direction: Float64Array, ts: list[float]) -> tuple[Float64Array]:
+    """Return loss and slope at each theta + t · direction, (len(ts), 2)."""
+    phi = part.line(theta, direction)
+    return (np.array([phi(t) for t in ts]),)
 
 
 def _importance(part: Loss, theta: Float64Array | None) -> Float64Array:
