@@ -209,7 +209,8 @@ def test_features_that_an_l1_penalty_lets_in_are_gathered_in_a_pass(monkeypatch)
     expected = fs.fit(X, y, **options)
     found = fs.fit(in_chunks(X, y), **options)
     assert abs(found.loss - expected.loss) <= SAME * expected.loss
-    assert abs(found.n_passes - expected.n_passes) <= 2
+    # The first pass, the one that gathers, and the gap's third.
+    assert found.n_passes <= expected.n_passes + 3
     assert "features were let in" in found.message
     assert_same_bits(found, fs.fit(in_chunks(X, y, cuts=(0, 2000, N)), num_threads=1, **options))
 
