@@ -1,8 +1,9 @@
-"""``python -m bench.chunks``: data larger than the memory that a process may have, in .npy files; and a pass of Dask.
+"""``python -m bench.chunks``: data larger than the memory that a process may have, in files; and a pass of Dask.
 
 A child process fits files of several times its memory limit. It tells its peak memory, and times a pass beside reading
-alone and computing alone. Then 32 blocks of a small problem are summed by two workers of Dask: what a pass takes beyond
-the work of the leaves is overhead.
+alone and computing alone; and both at once, by threads that exchange nothing: what the machine's memory allows. Then
+32 blocks of a small problem are summed by two workers of Dask: what a pass takes beyond the work of the leaves is
+overhead.
 """
 
 import argparse
@@ -15,23 +16,31 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
 
 import fastsoftmax as fs
-from fastsoftmax.chunks import from_npy
+from fastsoftmax.chunks import from_npy, from_parquet
 from fastsoftmax.families import SOFTMAX
 from fastsoftmax.leaves import LeavesLoss, LocalPasses, bind_passes
 from fastsoftmax.leaves.cut import cut
+from fastsoftmax.leaves.reading import AHEAD
+from fastsoftmax.leaves.room import Room
 from fastsoftmax.leaves.rows import as_rows
+from fastsoftmax.runtime.threads import spared_threads
 
 from .environment import OtherLoad, describe
 from .results import Report, add_results_options
 
 MIB = 1 << 20
 FILES, N_CLASSES, REPEATS = 12, 10, 7
-COLUMNS = ("files", "data MB", "limit MB", "chunk MB", "peak MB", "passes", "s a pass", "reading", "computing", "ratio")
+OF_COMPUTING = 12  # chunks that are computed with alone
+SIZES = ("format", "files", "data MB", "limit MB", "chunk MB", "peak MB", "passes")
+COLUMNS = (*SIZES, "s a pass", "reading", "computing", "both", "ratio")
 OVERHEAD = ("blocks", "K·N", "workers", "ms a pass", "of these in leaves", "overhead", "32 empty tasks")
 
 
@@ -43,6 +52,9 @@ def main() -> None:
     parser.add_argument("--chunk", type=int, default=16, help="MB of a chunk; default: %(default)s")
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="where the files go; a temporary folder by default")
+    parser.add_argument(
+        "--format", choices=("npy", "parquet"), default="npy", help="of the files; default: %(default)s"
+    )
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     add_results_options(parser)
     options = parser.parse_args()
@@ -53,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         _write(Path(folder), options)
         command = [sys.executable, "-m", "bench.chunks", "--measure", "--folder", folder]
-        command += ["--chunk", str(options.chunk)]
+        command += ["--chunk", str(options.chunk), "--format", options.format]
         limit = options.limit * MIB
         done = subprocess.run(
             command,
@@ -70,9 +82,11 @@ def main() -> None:
     sizes = [f"{options.megabytes}", f"{options.limit}", f"{options.chunk}", f"{found['peak'] / MIB:.0f}"]
     rows = []
     for where in ("disk", "cache"):
-        least = [min(found["times"][name]) for name in (f"pass, {where}", f"reading, {where}", "computing")]
-        ratio = least[0] / max(least[1:])
-        rows.append([where, *sizes, f"{found['n_passes']}", *(f"{seconds:.3f}" for seconds in least), f"{ratio:.2f}"])
+        names = (f"pass, {where}", f"reading, {where}", "computing", f"both, {where}")
+        least = [min(found["times"][name]) for name in names]
+        ratio = least[0] / max(least[1:3])
+        seconds = (f"{value:.3f}" for value in least)
+        rows.append([options.format, where, *sizes, f"{found['n_passes']}", *seconds, f"{ratio:.2f}"])
     report.add_table(COLUMNS, rows, "files beyond memory")
     report.add_table(OVERHEAD, [_overhead()], "a pass of Dask")
     report.save(details=found)
@@ -85,21 +99,31 @@ def _write(folder: Path, options: argparse.Namespace) -> None:
     W = rng.standard_normal((options.features, N_CLASSES), dtype=np.float32) / np.sqrt(options.features)
     for file in range(FILES):
         X = rng.standard_normal((n_rows, options.features), dtype=np.float32)
-        np.save(folder / f"X{file:02}.npy", X)
-        np.save(folder / f"y{file:02}.npy", (2 * X @ W + rng.gumbel(size=(n_rows, N_CLASSES))).argmax(axis=1))
+        y = (2 * X @ W + rng.gumbel(size=(n_rows, N_CLASSES))).argmax(axis=1)
+        if options.format == "npy":
+            np.save(folder / f"X{file:02}.npy", X)
+            np.save(folder / f"y{file:02}.npy", y)
+        else:
+            columns = {f"x{j}": X[:, j] for j in range(options.features)} | {"y": y}
+            group = options.chunk * MIB // (4 * options.features)
+            parquet.write_table(pa.table(columns), folder / f"{file:02}.parquet", row_group_size=group)
     os.sync()
 
 
 def _evict(folder: Path) -> None:
     """Let the system forget what it has read of the files, as it does with more than its memory holds."""
-    for path in folder.glob("*.npy"):
+    for path in folder.iterdir():
         with path.open("rb") as stream:
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _measured(options: argparse.Namespace) -> dict[str, Any]:
     """Return what a fit takes, in this process."""
-    chunks = from_npy(f"{options.folder}/X*.npy", f"{options.folder}/y*.npy", chunk_bytes=options.chunk * MIB)
+    chunks: Any = (
+        from_npy(f"{options.folder}/X*.npy", f"{options.folder}/y*.npy", chunk_bytes=options.chunk * MIB)
+        if options.format == "npy"
+        else from_parquet(f"{options.folder}/*.parquet", "y", chunk_bytes=options.chunk * MIB)
+    )
     result = fs.fit(chunks, l2=1e-4)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     loss = bind_passes(LocalPasses(chunks), SOFTMAX)
@@ -109,27 +133,39 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         theta[0] += 1
         loss.write_loss_grad(loss.split(grad), loss.split(theta))
 
+    rooms = [Room() for _ in range(AHEAD + 1)]
+
     def reading() -> None:
         for index in range(len(chunks)):
-            chunks[index]
+            chunks.read(index, rooms[index % len(rooms)].clear().empty)
 
     def forget() -> None:
         _evict(options.folder)
 
-    rows = as_rows(chunks[0], chunks.n_features)
-    assert rows is not None
-    leaves = list(cut([(0, rows)], loss.size))
+    # Rows of many chunks: those of one would stay in the processor's cache.
+    some = [as_rows(chunks[index], chunks.n_features) for index in range(min(len(chunks), OF_COMPUTING))]
+    leaves = [leaf for rows in some if rows is not None for leaf in cut([(0, rows)], loss.size)]
 
     def computing() -> None:
         for leaf in leaves:
             _leaf(loss, leaf.rows, theta, grad)
 
-    share = len(loss) / rows.n_rows
+    share = len(loss) / sum(leaf.rows.n_rows for leaf in leaves)
+
+    def both() -> None:
+        """Read all, and compute with as many other rows, neither of which waits for the other."""
+        reader = Thread(target=reading)
+        reader.start()
+        with spared_threads(1):
+            for _ in range(round(share)):
+                computing()
+        reader.join()
+
     times: dict[str, list[float]] = {"computing": []}
     for where, before in (("disk", forget), ("cache", reading)):
-        times |= {f"pass, {where}": [], f"reading, {where}": []}
+        times |= {f"{name}, {where}": [] for name in ("pass", "reading", "both")}
         for _ in range(REPEATS):  # in turns, since other processes come and go
-            for name, call in (("pass", whole_pass), ("reading", reading)):
+            for name, call in (("pass", whole_pass), ("reading", reading), ("both", both)):
                 before()
                 times[f"{name}, {where}"].append(_seconds(call))
             times["computing"].append(share * _seconds(computing))

@@ -17,11 +17,11 @@ def in_chunks(*arrays, cuts=CUTS):
     return from_arrays([tuple(None if part is None else part[a:b] for part in arrays) for a, b in pairs])
 
 
-def assert_same_bits(a, b):
+def assert_same_bits(a, b, family="softmax"):
     """Compare all that two fits have in common but the time."""
     assert np.array_equal(a.W, b.W)
     assert np.array_equal(a.b, b.b)
     assert (a.loss, a.n_passes, a.status) == (b.loss, b.n_passes, b.status)
-    assert str(a.family) == str(b.family) == "softmax"
+    assert str(a.family) == str(b.family) == family
     for name in ("n_passes", "loss", "grad_norm"):
         assert np.array_equal(a.history[name], b.history[name])

@@ -1,5 +1,4 @@
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,10 +180,24 @@ def test_the_command_line_reads_a_pattern(parquet):
     np.testing.assert_array_equal(model.W, expected.result_.W)
 
 
-def test_the_command_line_has_a_family_for_one_file_only(parquet):
-    from command_line import run
+def test_the_command_line_fits_a_family_to_many_files(tmp_path, monkeypatch):
+    import json
 
-    result = run("fit", "data/*.parquet", "--target", "label", "--family", "poisson")
-    assert result.exit_code == 1
-    assert "--family must be softmax for many files, found 'poisson'" in result.output
-    assert not Path("model.safetensors").exists()
+    from command_line import succeed
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    exposure = rng.uniform(0.5, 2, N)
+    columns = {"a": X[:, 0], "b": 3 * X[:, 1] + 1, "w": rng.integers(1, 4, N), "e": np.log(exposure)}
+    table = pa.table(columns | {"y": rng.poisson(exposure * np.exp(X[:, 0] / 2))})
+    (tmp_path / "many").mkdir()
+    for file, start in enumerate((0, 1500, 4000)):
+        pq.write_table(table.slice(start, (1500, 2500, N)[file]), f"many/{file}.parquet")
+    pq.write_table(table, "one.parquet")
+    options = ["--target", "y", "--weight", "w", "--offset", "e", "--family", "poisson", "--standardize"]
+    told = {}
+    for data in ("many", "one.parquet"):
+        told[data] = json.loads(succeed("fit", data, *options, "--tol", "1e-9", "--json", "--force"))
+    for name in ("deviance", "deviance_explained"):
+        assert told["many"]["training"][name] == pytest.approx(told["one.parquet"]["training"][name], rel=1e-9)
+    assert told["many"]["loss"] == pytest.approx(told["one.parquet"]["loss"], rel=1e-9)

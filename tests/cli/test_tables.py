@@ -251,4 +251,4 @@ class TestOtherFiles:
         succeed("fit", "many", "--target", "t", "--features", "a", "--features", "b", "--weight", "w")
         assert load_model("model.safetensors").feature_names == ("a", "b")
         result = run("fit", "many", "--target", "t", "--drop", "w")
-        assert "many files are read with --features and --weight alone" in result.stderr
+        assert "many files are read with --features, --weight and --offset alone" in result.stderr

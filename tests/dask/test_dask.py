@@ -146,8 +146,6 @@ def test_empty_partitions_are_skipped_and_all_empty_are_refused(client):
     assert_same_bits(fd.fit(client, [empty, part_of(X, Y), empty], **OPTIONS), expected)
     with pytest.raises(ValueError, match="must hold samples, found 2 partitions, all of them empty"):
         fd.fit(client, [empty, empty], l2=1e-3)
-    with pytest.raises(ValueError, match="family must be 'softmax' where rows come in chunks, found 'gaussian'"):
-        fd.fit(client, [part_of(X, Y)], family="gaussian", link="log")
     with pytest.raises(ValueError, match="y must have a partition for each of the 2 of X, found 1"):
         fd.fit(client, [delayed(X), delayed(X)], [delayed(Y)], l2=1e-3)
 

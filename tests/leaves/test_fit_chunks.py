@@ -8,12 +8,22 @@ import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegression
 from fastsoftmax.chunks import from_arrays
 from fastsoftmax.leaves import cut as cutting
+from fastsoftmax.leaves import rows as rows_of_leaves
+from fastsoftmax.leaves import streamed
 
 X, Y_INDEX = noisy(N)
 RNG = np.random.default_rng(3)
 WEIGHT, OFFSET = RNG.integers(0, 4, N).astype(float), RNG.standard_normal((N, 4))
 SOFT = 0.9 * np.eye(4)[Y_INDEX] + 0.025
 PENALTIES = {"l2": {"l2": 1e-3}, "elastic net": {"l2": 1e-4, "l1": 1e-3}}
+
+
+@pytest.fixture(autouse=True, params=["held", "streamed"])
+def _held_or_streamed(request, monkeypatch):
+    """Take every test for rows that are held after the first pass, and for more."""
+    if request.param == "streamed":
+        monkeypatch.setattr(rows_of_leaves, "MOST_HELD", 0)
+        monkeypatch.setattr(streamed, "MOST_HELD", 0)
 
 
 @pytest.mark.bits
@@ -188,10 +198,31 @@ def test_what_is_not_served_says_why():
         fs.fit(X)
 
 
-@pytest.mark.parametrize("family", ["poisson", "tweedie(1.5)", "negative-binomial(auto)", "gaussian", "bernoulli"])
-def test_no_family_but_softmax_is_served(family):
-    chunks = in_chunks(X, Y_INDEX % 2 + 0.0)
-    with pytest.raises(ValueError, match="family must be 'softmax' where rows come in chunks, found '" + family[:7]):
-        fs.fit(chunks, family=family)
-    with pytest.raises(ValueError, match="family must be 'softmax' where rows come in chunks, found '" + family[:7]):
-        fs.path(chunks, family=family.replace("auto", "1"), l2s=[0.1])
+def test_features_that_an_l1_penalty_lets_in_are_gathered_in_a_pass(monkeypatch):
+    """Eight of 60 features matter: these alone are few enough to be held."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((N, 60))
+    y = (X[:, :8] @ rng.standard_normal((8, 3)) + rng.gumbel(size=(N, 3))).argmax(axis=1)
+    for module in (rows_of_leaves, streamed):
+        monkeypatch.setattr(module, "MOST_HELD", 20 * N)
+    options = {"l1": 0.02, "tol": 1e-7, "scale": 0.5, "shift": 0.1}
+    expected = fs.fit(X, y, **options)
+    found = fs.fit(in_chunks(X, y), **options)
+    assert abs(found.loss - expected.loss) <= SAME * expected.loss
+    # The first pass, the one that gathers, and the gap's third.
+    assert found.n_passes <= expected.n_passes + 3
+    assert "features were let in" in found.message
+    assert_same_bits(found, fs.fit(in_chunks(X, y, cuts=(0, 2000, N)), num_threads=1, **options))
+
+
+def test_a_search_on_a_line_reads_the_rows_a_few_times_only():
+    from fastsoftmax.families import SOFTMAX
+    from fastsoftmax.fitting.binding import bind
+    from fastsoftmax.leaves import LocalPasses, bind_passes
+
+    loss, whole = bind_passes(LocalPasses(in_chunks(X, Y_INDEX)), SOFTMAX), bind(X, Y_INDEX)
+    theta, direction = np.zeros(loss.n_params), np.random.default_rng(0).standard_normal(loss.n_params)
+    before, ts = loss.ledger.n_passes, 8 * 0.5 ** np.arange(18)
+    found, expected = ([phi(t) for t in ts] for phi in (one.line(theta, direction) for one in (loss, whole)))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert loss.ledger.n_passes - before <= 4

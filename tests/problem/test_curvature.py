@@ -111,3 +111,10 @@ def test_rare_features_of_rows_of_many_observations():
     assert result.status == "converged"
     assert result.loss <= 64 * best.loss * (1 + 1e-3)
     assert result.n_passes <= 200
+
+
+def test_weights_that_a_user_drew_by_the_same_seed_are_drawn_from():
+    weight = np.random.default_rng(0).random(6000)
+    rows, probability = draw(weight, 2000)
+    assert 1800 < len(rows) < 2200
+    assert (probability > 0).all()

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from .paths import CHUNK_BYTES
-from .tables import Columns
+from .tables import Columns, Parts
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ArrowChunks:
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+    def __getitem__(self, index: int) -> Parts:
         return self.columns.of("dataset", _table(self.parts[index], self.columns))
 
     @property
@@ -41,6 +41,7 @@ def from_arrow_dataset(
     *,
     features: str | Sequence[str] | None = None,
     sample_weight: str | None = None,
+    offset: str | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> ArrowChunks:
     """Return chunks of a `pyarrow.dataset.Dataset`, a `pyarrow.Table` or a `datasets.Dataset` of Hugging Face.
@@ -50,7 +51,7 @@ def from_arrow_dataset(
     Parameters
     ----------
     dataset : pyarrow.dataset.Dataset, pyarrow.Table or datasets.Dataset
-    target, features, sample_weight
+    target, features, sample_weight, offset
         As in `from_parquet`.
     chunk_bytes : int
         Tables are read in parts of about so many bytes, at eight a number.
@@ -68,15 +69,16 @@ def from_arrow_dataset(
         parts = [(dataset, 0, min(1, dataset.num_rows))]
     else:
         raise ValueError(f"dataset must be a dataset or a table of Arrow, found {type(dataset).__name__}")
-    columns = Columns.choose("dataset", schema, schema.names, target, features, sample_weight)
-    first = next((X for X in (columns.of("dataset", _table(part, columns))[0] for part in parts) if len(X)), None)
+    columns = Columns.choose("dataset", schema, schema.names, target, features, sample_weight, offset)
+    shapes = (np.shape(columns.of("dataset", _table(part, columns))[0]) for part in parts)
+    first = next((shape for shape in shapes if shape[0]), None)
     if first is None:
         raise ValueError("dataset must have rows, found none")
     if isinstance(parts[0], tuple):
-        step = max(1, chunk_bytes // (8 * first.shape[1]))
+        step = max(1, chunk_bytes // (8 * first[1]))
         n_rows = dataset.num_rows
         parts = [(dataset, start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
-    return ArrowChunks(tuple(parts), columns, int(first.shape[1]))
+    return ArrowChunks(tuple(parts), columns, int(first[1]))
 
 
 def _fragments(dataset: Any) -> list[Any]:

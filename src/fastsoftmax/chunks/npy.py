@@ -1,5 +1,6 @@
 """Chunks of .npy files."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..files.columns import readable_as
 from ..files.npz_file import HEADERS, read_header
+from ..leaves.cut import power_of_two
+from ..leaves.room import Allocate
 from .paths import CHUNK_BYTES, Paths, Source, sources_of
 
 
@@ -38,11 +41,11 @@ class NpyFile(NamedTuple):
         """Bytes of the array."""
         return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int, allocate: Allocate = np.empty) -> NDArray[Any]:
         """Return some rows, read anew: a memory map would count as memory where that is limited."""
         n_rows, *rest = self.shape
         # A file by columns is the transposed one by rows, of which some columns are wanted.
-        out = np.empty((stop - start, *rest), self.dtype, order="F" if self.by_columns else "C")
+        out = allocate((stop - start, *rest), self.dtype, "F" if self.by_columns else "C")
         lines = out.T.reshape(-1, stop - start) if self.by_columns else out[None]
         step = (n_rows if self.by_columns else stop - start) * self.dtype.itemsize
         first = self.begin + start * self.dtype.itemsize * (1 if self.by_columns else int(np.prod(rest)))
@@ -71,8 +74,12 @@ class NpyChunks:
         return len(self.pieces)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        return self.read(index)
+
+    def read(self, index: int, allocate: Allocate = np.empty) -> tuple[NDArray[Any], ...]:
+        """Return a chunk, in memory as it is given."""
         number, start, stop = self.pieces[index]
-        return tuple(file.read(start, stop) for file in self.files[number])
+        return tuple(file.read(start, stop, allocate) for file in self.files[number])
 
     def name_of(self, index: int) -> str:
         """Return the file of X, and its rows."""
@@ -88,7 +95,7 @@ def from_npy(X: Paths, y: Paths, sample_weight: Paths | None = None, *, chunk_by
     X, y, sample_weight : path, list of paths, folder, or pattern such as ``"X-*.npy"``
         As many of each; files that belong together have the same number of rows. In the order of the list, or of names.
     chunk_bytes : int
-        Files whose X is larger are read in parts of about so many bytes.
+        Files whose X is larger are read in parts of at most so many bytes, and half of them at least.
 
     Raises
     ------
@@ -104,7 +111,7 @@ def from_npy(X: Paths, y: Paths, sample_weight: Paths | None = None, *, chunk_by
         if len(found) != len(by_name["X"]):
             raise ValueError(f"{name} must have a file for each of the {len(by_name['X'])} of X, found {len(found)}")
     files = tuple(zip(*by_name.values(), strict=True))
-    pieces = []
+    pieces, before = [], 0
     n_features = files[0][0].shape[1] if len(files[0][0].shape) == 2 else 0
     for number, (of_X, *others) in enumerate(files):
         path = of_X.source.path
@@ -114,7 +121,11 @@ def from_npy(X: Paths, y: Paths, sample_weight: Paths | None = None, *, chunk_by
             if other.shape[:1] != of_X.shape[:1]:
                 n_rows = of_X.shape[0]
                 raise ValueError(f"{other.source.path} must have the {n_rows} rows of {path}, found {other.shape}")
-        step = max(1, chunk_bytes // (of_X.dtype.itemsize * n_features))
         n_rows = of_X.shape[0]
-        pieces += [(number, start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+        step = power_of_two(chunk_bytes // (of_X.dtype.itemsize * n_features))
+        # Leaves begin at multiples of a power of two, counted from the first row of all files. If chunks do too, no
+        # leaf is put together from two chunks of a file.
+        ends = [*range(step - before % step, n_rows, step), n_rows]
+        pieces += [(number, start, end) for start, end in itertools.pairwise([0, *ends]) if n_rows]
+        before += n_rows
     return NpyChunks(files, tuple(pieces), n_features)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files.columns import readable_as
+from ..leaves.room import Allocate
 from .paths import CHUNK_BYTES, Paths, Source, sources_of
-from .tables import Columns
+from .tables import Columns, Parts
 
 
 class Groups(NamedTuple):
@@ -32,9 +33,13 @@ class ParquetChunks:
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+    def __getitem__(self, index: int) -> Parts:
+        return self.read(index)
+
+    def read(self, index: int, allocate: Allocate = np.empty) -> Parts:
+        """Return a chunk, in memory as it is given."""
         source, first, end, n_rows = self.groups[index]
-        return _read(source, range(first, end), n_rows, self.columns)
+        return _read(source, range(first, end), n_rows, self.columns, allocate)
 
     @property
     def n_samples(self) -> int:
@@ -58,6 +63,7 @@ def from_parquet(
     *,
     features: str | Sequence[str] | None = None,
     sample_weight: str | None = None,
+    offset: str | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> ParquetChunks:
     """Return chunks of Parquet files; a chunk is a row group, or several small ones.
@@ -70,8 +76,8 @@ def from_parquet(
         The column of labels, or a column of probabilities or counts for each class.
     features : str or sequence of str, optional
         Columns of numbers, in this order, or one column of lists of the same length; all others by default.
-    sample_weight : str, optional
-        A column.
+    sample_weight, offset : str, optional
+        Columns; an offset is added to the logit of a family of one output.
     chunk_bytes : int
         Small row groups are joined up to about so many bytes.
 
@@ -89,7 +95,7 @@ def from_parquet(
     for file in sources:
         metadata, schema, names = _look(file)
         if columns is None:
-            columns = Columns.choose(file.path, schema, names, target, features, sample_weight)
+            columns = Columns.choose(file.path, schema, names, target, features, sample_weight, offset)
         columns.check(file.path, names)
         others = sorted(set(names) - set(columns.names)) if features is None else []
         if others:
@@ -105,7 +111,7 @@ def from_parquet(
     assert columns is not None
     n_features = len(columns.features)
     if columns.are_lists and groups:
-        n_features = _read(groups[0].source, range(groups[0].first, groups[0].end), 0, columns)[0].shape[1]
+        n_features = np.shape(_read(groups[0].source, range(groups[0].first, groups[0].end), 0, columns)[0])[1]
     return ParquetChunks(tuple(groups), columns, n_features)
 
 
@@ -132,13 +138,13 @@ def _grouped(file: Source, metadata: Any, chunk_bytes: int) -> Iterator[Groups]:
         yield Groups(file, first, metadata.num_row_groups, n_rows)
 
 
-def _read(file: Source, groups: range, n_rows: int, columns: Columns) -> tuple[NDArray[Any], ...]:
+def _read(file: Source, groups: range, n_rows: int, columns: Columns, allocate: Allocate = np.empty) -> Parts:
     """Read row groups batch by batch: a table of them beside X would be as large again. Read nothing for 0 rows."""
     import pyarrow as pa
     import pyarrow.parquet
 
     path = file.check()
-    out: list[NDArray[Any]] = []
+    out: list[NDArray[Any] | None] = []
     start = 0
     with (
         readable_as("Parquet", path),
@@ -146,12 +152,16 @@ def _read(file: Source, groups: range, n_rows: int, columns: Columns) -> tuple[N
     ):
         for batch in opened.iter_batches(row_groups=list(groups), columns=columns.names):
             parts = columns.of(path, pa.Table.from_batches([batch]))
-            out = out or [np.empty((n_rows, *part.shape[1:]), part.dtype) for part in parts]
+            out = out or [None if part is None else allocate((n_rows, *part.shape[1:]), part.dtype) for part in parts]
             if not n_rows:
                 break
             for whole, part in zip(out, parts, strict=True):
-                whole[start : start + len(part)] = part
-            start += len(parts[0])
+                if whole is not None and part is not None:
+                    whole[start : start + len(part)] = part
+            start += batch.num_rows
     if start != n_rows:
         raise ValueError(f"{path} must have {n_rows} rows in these row groups, found {start}")
-    return tuple(out)
+    X, y, weight, offset = out
+    assert X is not None
+    assert y is not None
+    return X, y, weight, offset

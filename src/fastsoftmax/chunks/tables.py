@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# X, y, weights and offset.
+Parts = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]
+
+
 class Columns(NamedTuple):
     """Which columns are what.
 
@@ -22,12 +26,13 @@ class Columns(NamedTuple):
         One of labels, or a column of probabilities or counts for each class.
     features : tuple of str
         Columns of numbers, or one whose values are lists of the same length.
-    weight : str, optional
+    weight, offset : str, optional
     """
 
     target: tuple[str, ...]
     features: tuple[str, ...]
     weight: str | None
+    offset: str | None = None
     are_lists: bool = False  # the values of the one column of features
 
     @classmethod
@@ -39,6 +44,7 @@ class Columns(NamedTuple):
         target: str | Sequence[str],
         features: str | Sequence[str] | None,
         weight: str | None,
+        offset: str | None = None,
     ) -> "Columns":
         """Return the columns of a table that has these names; by default, all others are features.
 
@@ -49,9 +55,9 @@ class Columns(NamedTuple):
         """
         check_names(place, names)
         targets = (target,) if isinstance(target, str) else tuple(target)
-        others = tuple(name for name in names if name not in targets and name != weight)
+        others = tuple(name for name in names if name not in (*targets, weight, offset))
         chosen = others if features is None else (features,) if isinstance(features, str) else tuple(features)
-        columns = cls(targets, chosen, weight)
+        columns = cls(targets, chosen, weight, offset)
         if not chosen or not targets:
             raise ValueError(f"{place} must have a target and features, found the columns {listed(names)}")
         columns.check(place, names)
@@ -65,7 +71,7 @@ class Columns(NamedTuple):
     @property
     def names(self) -> list[str]:
         """All of them, features first."""
-        return [*self.features, *self.target, *([] if self.weight is None else [self.weight])]
+        return [*self.features, *self.target, *(name for name in (self.weight, self.offset) if name is not None)]
 
     def check(self, place: Any, names: Sequence[str]) -> None:
         """Raise ValueError if a table with these names lacks a column."""
@@ -75,8 +81,8 @@ class Columns(NamedTuple):
             hint = suggestion(missing[0], names)
             raise ValueError(f"{place} has no column {missing[0]!r}{hint}; its columns are {listed(names)}")
 
-    def of(self, place: Any, table: "pa.Table") -> tuple[NDArray[Any], ...]:
-        """Return X, y and, if there are any, weights of a table.
+    def of(self, place: Any, table: "pa.Table") -> Parts:
+        """Return X, y, weights and offset of a table, None where there are no such columns.
 
         Raises
         ------
@@ -87,9 +93,13 @@ class Columns(NamedTuple):
         y = target_column(place, table, self.target[0]) if len(self.target) == 1 else None
         if y is None:
             y = feature_matrix(place, table, self.target)
-        if self.weight is None:
-            return X, y
-        return X, y, feature_matrix(place, table, [self.weight])[:, 0].astype(np.float64)
+        weight, offset = (
+            None if name is None else feature_matrix(place, table, [name]).astype(np.float64)
+            for name in (self.weight, self.offset)
+        )
+        if weight is not None:
+            weight = weight[:, 0]
+        return X, y, weight, offset
 
 
 def _of_lists(place: Any, table: "pa.Table", features: Sequence[str]) -> NDArray[Any]:

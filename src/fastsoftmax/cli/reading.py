@@ -66,13 +66,11 @@ def read_training(
     Raises
     ------
     ValueError
-        As `read_table`; if there is a single class; or for many files of numbers.
+        As `read_table`; or if there is a single class.
     """
     if numeric_for is None:
         _refuse_offset(reading)
     if is_many(data):
-        if numeric_for is not None:
-            raise ValueError(f"--family must be softmax for many files, found {str(numeric_for)!r}")
         return _read_chunks(data, target, report, reading)
     table = read(data, target, reading=reading, numeric=numeric_for is not None)
     n_samples, n_features = table.X.shape

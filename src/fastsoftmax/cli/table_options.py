@@ -116,11 +116,9 @@ def named_input(data: Path) -> Iterator[Path]:
 
 def chunk_options(reading: Reading) -> dict[str, Any]:
     """Return the arguments of `from_parquet` that say the same; raise ValueError if another option was given."""
-    served = Reading(features=reading.features, weight=reading.weight, mixed=reading.mixed)
-    if reading != served:
-        raise ValueError("many files are read with --features and --weight alone, of the options for tables")
-    features = reading.features
-    if features is not None and len(features) == 1:
-        # One column may hold lists.
-        return {"features": features[0], "sample_weight": reading.weight}
-    return {"features": features, "sample_weight": reading.weight}
+    features, weight, offset = reading.features, reading.weight, reading.offset
+    if reading != Reading(features=features, weight=weight, offset=offset, mixed=reading.mixed):
+        raise ValueError("many files are read with --features, --weight and --offset alone, of the options for tables")
+    # One column may hold lists.
+    single = features is not None and len(features) == 1
+    return {"features": features[0] if features and single else features, "sample_weight": weight, "offset": offset}

@@ -9,13 +9,12 @@ from distributed import Client
 from numpy.typing import ArrayLike
 
 from ..families import as_family
-from ..fitting.binding import Init, start
+from ..fitting.binding import Init
+from ..fitting.fit import fit_loss
 from ..fitting.path import split_options
 from ..fitting.result import FitResult
-from ..fitting.solving import solve
 from ..leaves import bind_passes
 from ..penalties import Bounds, as_penalty
-from ..problem.objective import Objective
 from .parts import parts_of
 from .passes import DaskPasses, EngineFailed
 
@@ -78,7 +77,7 @@ def fit(
             loss = bind_passes(passes, family, num_threads=threads or 1, **of_data)
             shape = loss.n_outputs, loss.X.shape[1]
             penalty = as_penalty(l2, l1, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
-            result = solve(Objective(loss, penalty), start(init, loss), settings)
+            result = fit_loss(loss, penalty, init, settings)
     return with_words(result, passes)
 
 

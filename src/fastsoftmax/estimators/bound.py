@@ -70,7 +70,7 @@ def bound_passes(estimator: Any, passes: Passes, classes: np.ndarray | None, num
     loss = bind_passes(
         passes,
         SOFTMAX,
-        labels=Labels(partial(check_labels, "y"), classes, weights),
+        labels=Labels(_check_y, classes, weights),
         fit_intercept=estimator.fit_intercept,
         standardize=estimator.standardize,
         num_threads=num_threads,
@@ -89,6 +89,12 @@ def set_features(estimator: Any, n_features: int, names: Any) -> None:
         estimator.feature_names_in_ = np.array(names, dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
+
+
+def _check_y(y: np.ndarray) -> None:
+    """Raise ValueError for what cannot be labels; rows are looked at by the family."""
+    if y.ndim == 1:
+        check_labels("y", y)
 
 
 def _class_weights(class_weight: Any, classes: np.ndarray, masses: np.ndarray) -> np.ndarray:

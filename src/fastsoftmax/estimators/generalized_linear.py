@@ -18,15 +18,20 @@ from ..data.arguments import refuse_masked
 from ..export.sklearn_means import regressor
 from ..families import Gaussian, NegativeBinomial, OutputsFamily
 from ..files.regression_model import RegressionModel
-from ..fitting.fit import fit
+from ..fitting.binding import bind
+from ..fitting.fit import first_of, fit_loss
 from ..fitting.goodness import explained_deviance
 from ..fitting.passes import decision_function, predict_mean
 from ..fitting.result import FitResult
-from ..fitting.solving import SOLVERS
+from ..fitting.solving import SOLVERS, Settings
 from ..fitting.stream import fit_chunk
+from ..leaves import Labels, LeavesLoss, LocalPasses, as_chunks, bind_passes, is_chunks
+from ..penalties import as_penalty
+from ..problem.loss import Loss
 from ..runtime.arrays import FloatArray
 from ..solvers import SGD
 from .base import dtype_of, shortfall
+from .bound import set_features
 from .classifier import total_of
 from .exporting_means import ExportableMeans
 from .progress import ProgressLine
@@ -90,37 +95,53 @@ class GeneralizedLinearModel(ExportableMeans):
     def _fit_targets(self, X: Any, y: np.ndarray, weights: np.ndarray | None, offset: Any) -> None:
         """Fit to y, (n_samples,) or (n_samples, n_outputs), and set the fitted attributes."""
         total = float(len(y)) if weights is None else total_of(weights)
-        line = ProgressLine() if self.verbose else None
-        result = fit(
+        loss = bind(
             X,
             y,
-            family=self._family(),
-            solver=known_solver(self.solver),
-            l2=(1 - self.l1_ratio) * self.alpha,
-            l1=self.l1_ratio * self.alpha,
-            penalty_factor=self.penalty_factor,
-            bounds=self.bounds,
-            tol=self.tol,
-            max_iter=self.max_iter,
+            family=first_of(self._family()),
             sample_weight=weights,
             offset=as_columns(offset),
-            init=self._warm_start(1 if y.ndim == 1 else y.shape[1]),
             fit_intercept=self.fit_intercept,
-            callback=line,
             num_threads=self._num_threads(),
         )
+        self._fit_loss(loss, total, is_single=y.ndim == 1)
+
+    def _fit_chunks(self, chunks: Any, labels: Labels | None, **others: Any) -> LeavesLoss:
+        """Fit to chunks, and set the fitted attributes; return their loss. The other arguments must be None."""
+        loss = bind_passes(
+            LocalPasses(as_chunks(chunks, **others)),
+            first_of(self._family()),
+            labels=labels,
+            fit_intercept=self.fit_intercept,
+            num_threads=self._num_threads(),
+        )
+        set_features(self, chunks.n_features, getattr(chunks, "feature_names", None))
+        is_single = labels is None and not loss.survey.facts.form.y_shape
+        self._fit_loss(loss, loss.binding.mean_weight * len(loss), is_single=is_single)
+        return loss
+
+    def _fit_loss(self, loss: Loss, total: float, *, is_single: bool) -> None:
+        """Fit to data that are bound, and set the fitted attributes; total is the weight of all samples."""
+        line = ProgressLine() if self.verbose else None
+        penalty = as_penalty(
+            *((1 - self.l1_ratio) * self.alpha, self.l1_ratio * self.alpha, (loss.n_outputs, loss.X.shape[1])),
+            penalty_factor=self.penalty_factor,
+            bounds=self.bounds,
+        )
+        settings = Settings(known_solver(self.solver), tol=self.tol, max_iter=self.max_iter, callback=line)
+        result = fit_loss(loss, penalty, self._warm_start(loss.n_outputs), settings, self._family())
         result = with_note(result, self.solver)
         if line is not None:
             line.close(f"{result.status}: {result.message}")
         assert isinstance(result.family, OutputsFamily)
         self.result_, self._fitted_family = result, result.family
-        self._set_coefficients(result.W, result.b, y.ndim == 1, dtype_of(X))
+        self._set_coefficients(result.W, result.b, is_single, dtype_of(loss.X))
         self.n_iter_ = result.n_iter
-        self._stream = Stream(len(y), total)
+        self._stream = Stream(len(loss), total)
         if result.status == "interrupted":
             raise KeyboardInterrupt(result.message)
         if missed := shortfall(result):
-            warnings.warn(missed, ConvergenceWarning, stacklevel=3)
+            warnings.warn(missed, ConvergenceWarning, stacklevel=4)
 
     def _fit_part(self, X: Any, y: np.ndarray, weights: np.ndarray | None, offset: Any) -> None:
         """Walk over a part of the data, (n_samples,) or (n_samples, n_outputs), and set the fitted attributes."""
@@ -254,14 +275,17 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
     result_ : FitResult
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, offset: Any = None) -> "GeneralizedLinearRegression":
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, offset: Any = None
+    ) -> "GeneralizedLinearRegression":
         """Fit to numbers.
 
         Parameters
         ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-            Read without a copy, as by `SoftmaxRegression`.
-        y : array_like of shape (n_samples,) or (n_samples, n_outputs)
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features), or Chunks
+            Read without a copy, as by `SoftmaxRegression`. Chunks, such as `fastsoftmax.chunks.from_parquet` makes,
+            hold X, y, sample_weight and offset of more rows than memory holds.
+        y : array_like of shape (n_samples,) or (n_samples, n_outputs), None with Chunks
         sample_weight : array_like of shape (n_samples,), optional
         offset : array_like of shape (n_samples,) or (n_samples, n_outputs), optional
             Added to the logits: with the log link, the logarithm of an exposure.
@@ -278,8 +302,11 @@ class GeneralizedLinearRegression(RegressorMixin, GeneralizedLinearModel):
             On Ctrl-C. The fitted attributes then hold the best coefficients so far.
         """
         self._validate_params()
-        X = self._validate_X(X, reset=True)
-        self._fit_targets(X, self._as_targets(y), self._checked_weights(sample_weight, X), offset)
+        if is_chunks(X):
+            self._fit_chunks(X, None, y=y, sample_weight=sample_weight, offset=offset)
+        else:
+            X = self._validate_X(X, reset=True)
+            self._fit_targets(X, self._as_targets(y), self._checked_weights(sample_weight, X), offset)
         self._set_dispersion(self.result_)
         return self
 

@@ -17,6 +17,7 @@ from ..data.arguments import refuse_masked
 from ..export.sklearn import logistic_regression
 from ..families import Bernoulli, OutputsFamily
 from ..files.regression_model import RegressionModel
+from ..leaves import Labels, is_chunks
 from .generalized_linear import GeneralizedLinearModel, serves_streams
 from .sklearn_input import as_local, check_labels
 
@@ -45,8 +46,8 @@ class MultilabelRegression(ClassifierMixin, GeneralizedLinearModel):
     def _family(self) -> OutputsFamily:
         return Bernoulli()
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MultilabelRegression":
-        """Fit to indicators, (n_samples, n_labels) of 0 and 1, or to labels, (n_samples,).
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "MultilabelRegression":
+        """Fit to indicators, (n_samples, n_labels) of 0 and 1, or to labels, (n_samples,); or to Chunks that hold them.
 
         Raises
         ------
@@ -56,6 +57,11 @@ class MultilabelRegression(ClassifierMixin, GeneralizedLinearModel):
             On Ctrl-C. The fitted attributes then hold the best coefficients so far.
         """
         self._validate_params()
+        if is_chunks(X):
+            loss = self._fit_chunks(X, Labels(_check_labels), y=y, sample_weight=sample_weight)
+            classes = loss.binding.classes
+            self._know("y", np.eye(loss.n_outputs, dtype=np.intp) if classes is None else classes)
+            return self
         X = self._validate_X(X, reset=True)
         y = self._as_labels(y)
         self._know("y", y)
@@ -178,3 +184,14 @@ class MultilabelRegression(ClassifierMixin, GeneralizedLinearModel):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _check_labels(y: np.ndarray) -> None:
+    """Raise ValueError for a part of y that holds neither labels, (n,), nor indicators, (n, n_labels)."""
+    if y.ndim == 1:
+        check_labels("y", y)
+        check_classification_targets(y)
+    elif y.ndim != 2 or y.shape[1] < 2 or not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            f"y must hold labels, or 0 and 1 in a column for each of several labels, found shape {y.shape}"
+        )

@@ -29,6 +29,20 @@ class Binomial(Bernoulli):
     def check_targets(
         self, values: NDArray[Any], n_samples: int, n_outputs: int | None, dtype: DTypeLike, name: str = "y"
     ) -> Samples:
+        samples = self._with_trials(values, n_samples, n_outputs, dtype, name)
+        assert samples.weight is not None
+        if not samples.weight.any():
+            raise ValueError(f"{name} must have trials in some row, found none")
+        return samples._replace(weight=samples.weight / samples.weight.mean())
+
+    @override
+    def check_part(self, values: NDArray[Any], n_outputs: int | None, dtype: DTypeLike) -> Samples:
+        return self._with_trials(values, len(values), n_outputs, dtype, "y")
+
+    def _with_trials(
+        self, values: NDArray[Any], n_samples: int, n_outputs: int | None, dtype: DTypeLike, name: str
+    ) -> Samples:
+        """Return the shares of successes, whose weights are the trials."""
         what = f"{self.support} for family={self.name!r}"
         check_real(name, values, what)
         if values.ndim not in (2, 3) or values.shape[-1] != 2 or 0 in values.shape:
@@ -46,12 +60,10 @@ class Binomial(Bernoulli):
             row = np.argwhere(unlike)[0][0]
             found = f"found {trials[row].tolist()} at row {row}"
             raise ValueError(f"{name} must have as many trials for each output of a sample, {found}")
-        if not trials.any():
-            raise ValueError(f"{name} must have trials in some row, found none")
         with np.errstate(invalid="ignore"):
             shares = np.where(trials > 0, counts[..., 0] / trials, 0.5)
         samples = super().check_targets(shares, n_samples, n_outputs, dtype, name)
-        return samples._replace(weight=trials[:, 0] / trials[:, 0].mean())
+        return samples._replace(weight=np.ascontiguousarray(trials[:, 0]))
 
     @override
     def weighted(self, samples: Samples, weight: Float64Array | None) -> Samples:

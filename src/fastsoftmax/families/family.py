@@ -35,6 +35,9 @@ class Family(ABC):
     floor: ClassVar[float] = -np.inf
     """A lower bound of every L_i."""
 
+    slack: ClassVar[float] = 0.0
+    """A loss counts as lowest if it is above the floor by this share of the loss of the best constant means."""
+
     is_categorical: ClassVar[bool] = False
     """Whether C_i = Σ_k y_ik (diag(p_i) − p_i p_iᵀ); if not, it is diagonal: the outputs are independent."""
 
@@ -104,6 +107,10 @@ class Family(ABC):
     ) -> Samples:
         """Return y as the kernels read it, without weights; raise ValueError, which names y so, for what is none."""
 
+    def check_part(self, values: NDArray[Any], n_outputs: int | None, dtype: DTypeLike) -> Samples:
+        """Return what `check_targets` does of a part of all y; weights that y brings are as they come."""
+        return self.check_targets(values, len(values), n_outputs, dtype)
+
     def check_offset(self, offset: FloatArray) -> None:
         """Raise ValueError for an offset that the family does not allow."""
         bad = np.argwhere(np.isneginf(offset))
@@ -135,6 +142,26 @@ class Family(ABC):
     def intercept(self, samples: Samples) -> Float64Array | None:
         """Return b, (n_outputs,), for W = 0 to start from; None for zeros."""
         return None
+
+    def intercept_of(
+        self, mean: Float64Array, n_samples: int, offset: tuple[Float64Array, Float64Array] | None = None
+    ) -> Float64Array | None:
+        """Return what `intercept` does, from the weighted mean of y, (n_outputs,), of which a multiple will do for it.
+
+        Parameters
+        ----------
+        mean : (n_outputs,)
+        n_samples : int
+        offset : ((n_outputs,), (n_outputs,)), optional
+            Where an offset multiplies the mean, the largest one and the mean of exp(offset − largest); else zeros and
+            the mean of the offset.
+        """
+        return None
+
+    @property
+    def offset_multiplies(self) -> bool:
+        """Whether exp(offset) multiplies the mean of y."""
+        return False
 
     def likely_curvature(self, samples: Samples) -> float:
         """Return what C_i / Σ_k y_ik seldom exceeds where there is no bound of it."""

@@ -18,9 +18,6 @@ from .links import LINKS
 # where the mean of y is y.
 MORE_CURVATURE = 4
 
-# A loss counts as zero below this share of the loss of the best constant means.
-SLACK = 1e-9
-
 
 @dataclass(frozen=True)
 class OutputsFamily(Family):
@@ -42,6 +39,7 @@ class OutputsFamily(Family):
     link: str = field(default="log", kw_only=True)
 
     floor: ClassVar[float] = 0.0
+    slack: ClassVar[float] = 1e-9
     links: ClassVar[dict[str, str]] = {"log": ""}
 
     support: ClassVar[str] = "real numbers"
@@ -100,16 +98,32 @@ class OutputsFamily(Family):
     @override
     def intercept(self, samples: Samples) -> Float64Array:
         """Return b of the weighted mean of y: where W is zero and there is no offset, the optimum."""
-        of_mean = LINKS[self.link].of_mean(self._mean_of(samples))
+        weight, mean = _weights_of(samples), self._mean_of(samples)
         if samples.offset is None:
-            return of_mean
-        weight = _weights_of(samples)
+            return self.intercept_of(mean, len(weight))
         offset = samples.offset.astype(np.float64)
-        if LINKS[self.link].factor is None:
-            return np.asarray(of_mean - weight @ offset / weight.sum())
-        # Offsets are logarithms of exposures: the mean of y over that of these, less the largest so as not to overflow.
+        if not self.offset_multiplies:
+            return self.intercept_of(mean, len(weight), (np.zeros(len(mean)), weight @ offset / weight.sum()))
+        # Less the largest so as not to overflow.
         largest = offset.max(axis=0)
-        return np.asarray(of_mean - largest - np.log(weight @ np.exp(offset - largest) / weight.sum()))
+        factors = weight @ np.exp(offset - largest) / weight.sum()
+        return self.intercept_of(mean, len(weight), (largest, factors))
+
+    @override
+    def intercept_of(
+        self, mean: Float64Array, n_samples: int, offset: tuple[Float64Array, Float64Array] | None = None
+    ) -> Float64Array:
+        of_mean = LINKS[self.link].of_mean(self.inside(mean, n_samples))
+        if offset is None:
+            return of_mean
+        largest, rest = offset
+        # Offsets are logarithms of exposures: the mean of y over that of these.
+        return np.asarray(of_mean - largest - (np.log(rest) if self.offset_multiplies else rest))
+
+    @property
+    @override
+    def offset_multiplies(self) -> bool:
+        return LINKS[self.link].factor is not None
 
     def _mean_of(self, samples: Samples) -> Float64Array:
         """Return the weighted mean of y, (n_outputs,), or another one near it that has a finite logit."""
@@ -130,7 +144,7 @@ class OutputsFamily(Family):
     @override
     def floor_of(self, samples: Samples) -> float:
         # A model may fit y to all digits, and the distance to a minimum of zero is never small beside it.
-        return self.floor - SLACK * self.loss_of(samples, self.intercept(samples))
+        return self.floor - self.slack * self.loss_of(samples, self.intercept(samples))
 
     def loss_of(self, samples: Samples, logits: FloatArray) -> float:
         """Return the mean of s_i L_i at logits, (n_samples, n_outputs) or (n_outputs,), and the offset."""

@@ -81,17 +81,24 @@ class Softmax(Family):
 
     @override
     def intercept(self, samples: Samples) -> Float64Array | None:
-        # From zero is better for W, unless nearly all samples have one class: b would take many steps.
         labels, targets, weight = samples.labels, samples.targets, samples.weight
         if samples.offset is not None:
             return None
         if labels is not None:
             of_classes = np.bincount(labels, weight, samples.n_outputs).astype(np.float64)
-        elif targets is not None:
-            of_classes = (np.ones(len(targets)) if weight is None else weight) @ targets
         else:
-            return None  # rows that are read in passes
-        shares = of_classes / of_classes.sum()
+            assert targets is not None
+            of_classes = (np.ones(len(targets)) if weight is None else weight) @ targets
+        return self.intercept_of(of_classes, len(of_classes))
+
+    @override
+    def intercept_of(
+        self, mean: Float64Array, n_samples: int, offset: tuple[Float64Array, Float64Array] | None = None
+    ) -> Float64Array | None:
+        # From zero is better for W, unless nearly all samples have one class: b would take many steps.
+        if offset is not None:
+            return None
+        shares = mean / mean.sum()
         if not shares.all():
             return None
         logs: Float64Array = np.log(shares)

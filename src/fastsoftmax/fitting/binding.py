@@ -49,7 +49,7 @@ def start(init: Init | None, loss: Loss) -> Float64Array:
     """Return theta of the parameters to start from; errors as of `fit`."""
     theta = np.zeros(loss.n_params)
     if init is None:
-        intercept = loss.family.intercept(loss.samples) if loss.fit_intercept else None
+        intercept = loss.intercept() if loss.fit_intercept else None
         if intercept is not None:
             loss.split(theta).b[:] = intercept
         return theta

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from ..data.features import AnyMatrix
 from ..families import Family, NegativeBinomial, as_family
-from ..penalties import Bounds, as_penalty
+from ..penalties import Bounds, ElasticNet, as_penalty
 from ..problem.loss import Loss
 from ..problem.objective import Objective
 from ..runtime.arrays import Float64Array
@@ -59,7 +59,7 @@ def fit(
         strides, memory-mapped or not, or SciPy's CSR of float32 or float64. Other integers are copied to float64,
         other sparse formats to CSR. float64 is computed with in float64, all others in float32. Chunks, such as those
         of `fastsoftmax.chunks`, hold X, y, weights and offsets of more rows than memory holds; the result is that of
-        arrays up to the order of sums. "sgd" does not serve them, nor does any family but softmax.
+        arrays up to the order of sums. "sgd" does not serve them, nor does "negative-binomial(auto)".
     y : array_like of shape (n_samples,) or (n_samples, n_classes), None with Chunks
         Class indices 0, 1, …, or rows of target probabilities or counts: floats, or whole numbers of equal sums. For
         another family the outputs that W has a row for, (n_samples,) or (n_samples, n_outputs); for "binomial"
@@ -133,11 +133,10 @@ def fit(
         On Ctrl-C before the loss at the start is known, when there are no best parameters yet.
     """
     of = as_family(family, link)
-    is_auto = isinstance(of, NegativeBinomial) and of.is_auto
     loss = bind(
         X,
         y,
-        family=NegativeBinomial() if is_auto else of,
+        family=first_of(of),
         sample_weight=sample_weight,
         offset=offset,
         fit_intercept=fit_intercept,
@@ -148,13 +147,35 @@ def fit(
     shape = loss.n_outputs, loss.X.shape[1]
     penalty = as_penalty(l2, l1, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
     settings = Settings(solver, learning_rate, tol, max_iter, callback, random_state, bool(certify))
+    return fit_loss(loss, penalty, init, settings, of)
+
+
+def first_of(family: Family) -> Family:
+    """Return the family that a fit begins with: itself, but where a dispersion is to be found."""
+    return NegativeBinomial() if _is_auto(family) else family
+
+
+def _is_auto(family: Family) -> bool:
+    return isinstance(family, NegativeBinomial) and family.is_auto
+
+
+def fit_loss(
+    loss: Loss, penalty: ElasticNet, init: Init | None, settings: Settings, family: Family | None = None
+) -> FitResult:
+    """Fit to data that are bound already; result, arguments and errors as of `fit`.
+
+    Parameters
+    ----------
+    family : Family, optional
+        That of the loss by default; `first_of` this one is the loss's.
+    """
 
     def solved(loss: Loss, theta: Float64Array) -> tuple[FitResult, Float64Array]:
         result = solve(Objective(loss, penalty), theta, settings)
         return result, start((result.W, result.b), loss)
 
     theta = start(init, loss)
-    if is_auto:
+    if family is not None and _is_auto(family):
         result, theta, loss = fit_dispersion(loss, theta, solved)
     else:
         result, theta = solved(loss, theta)

@@ -1,5 +1,6 @@
 """How well a fitted family describes y: the dispersion, and the share of the deviance that is explained."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,18 +23,26 @@ def pearson_dispersion(loss: Loss, theta: Float64Array) -> Float64Array | None:
     ndarray of shape (n_outputs,), float64, or None
         NaN where there are as many parameters as samples.
     """
-    family, samples = loss.family, loss.samples
-    if not isinstance(family, OutputsFamily) or not family.has_dispersion:
+    family = loss.family
+    if not isinstance(family, OutputsFamily) or not family.has_dispersion or not loss.can_pass:
         return None
+    (sums,) = loss.sums(partial(_pearson, theta=theta))
+    freedom = len(loss) - np.count_nonzero(loss.split(theta).W, axis=1) - float(loss.fit_intercept)
+    return np.where(freedom > 0, sums / np.maximum(freedom, 1), np.nan)
+
+
+def _pearson(part: Loss, theta: Float64Array) -> tuple[Float64Array]:
+    """Return Σ_i s_i (y_ik − m_ik)²/V(m_ik), (n_outputs,)."""
+    family, samples = part.family, part.samples
+    assert isinstance(family, OutputsFamily)
     assert samples.targets is not None
-    sums = np.zeros(loss.n_outputs)
-    for rows, block in loss.means(theta):
+    sums = np.zeros(part.n_outputs)
+    for rows, block in part.means(theta):
         mean = block.astype(np.float64)
         with np.errstate(divide="ignore"):  # a variance may underflow
             squares = (samples.targets[rows] - mean) ** 2 / family.variance(mean)
         sums += squares.sum(axis=0) if samples.weight is None else samples.weight[rows] @ squares
-    freedom = len(loss) - np.count_nonzero(loss.split(theta).W, axis=1) - float(loss.fit_intercept)
-    return np.where(freedom > 0, sums / np.maximum(freedom, 1), np.nan)
+    return (sums,)
 
 
 def explained_deviance(

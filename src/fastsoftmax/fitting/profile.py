@@ -32,7 +32,16 @@ def fit_dispersion(
     theta : (n_params,)
     solve : callable
         Minimises the objective of a loss from theta on.
+
+    Raises
+    ------
+    ValueError
+        If the rows are read in passes: the means of all of them are needed together, again and again.
     """
+    if loss.in_chunks:
+        raise ValueError(
+            'dispersion must be a number where rows come in chunks, for finding it takes all means; found "auto"'
+        )
     for _ in range(MOST_TURNS):
         result, theta = solve(loss, theta)
         if result.status in ("interrupted", "callback", "diverged"):

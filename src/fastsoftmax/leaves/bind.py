@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..data.features import as_factors
@@ -13,6 +14,7 @@ from ..runtime.arrays import Float64Array
 from ..runtime.threads import resolve_num_threads
 from .binding import Binding
 from .exact import rounded
+from .held import loss_of
 from .loss import LeavesLoss
 from .moments import standardization_of
 from .reading import Passes
@@ -25,7 +27,7 @@ class Labels(NamedTuple):
     Attributes
     ----------
     check : callable
-        Raises ValueError for what cannot be labels; can be pickled.
+        Raises ValueError for what cannot be labels, nor rows that may stand for them; can be pickled.
     classes : (n_classes,), optional
         All labels there may be, sorted; any by default. Those that are found become the classes.
     weights : callable, optional
@@ -60,22 +62,20 @@ def bind_passes(
     Raises
     ------
     ValueError
-        If an argument, or a chunk, has the wrong shape, type or values, or the family is not the softmax.
+        If an argument, or a chunk, has the wrong shape, type or values.
     """
     resolve_num_threads(num_threads)
-    if not family.is_categorical:
-        raise ValueError(f"family must be 'softmax' where rows come in chunks, found {str(family)!r}")
     found = survey(passes, family, *(labels or (None, None))[:2])
     n_features, total_weight, classes, weights = found.facts.form.n_features, found.total_weight, None, None
     if found.classes is None:
-        n_outputs = found.facts.form.y_columns or None
+        n_outputs = Binding(family).samples(found.drawn.settled()[0], np.dtype(np.float64)).n_outputs
     elif labels is None:
         n_outputs = _number_of(found)
     else:
         classes, masses = found.classes.labels, rounded(found.classes.weight)
         if len(classes) < 2:
             raise ValueError(f"y must hold at least two classes, found one class only: {classes.tolist()[0]!r}")
-        n_outputs = len(classes)
+        n_outputs = len(classes) if family.is_categorical or len(classes) > 2 else 1
         weights = None if labels.weights is None else labels.weights(classes, masses)
         total_weight = total_weight if weights is None else float(weights @ masses)
     binding = Binding(
@@ -89,11 +89,11 @@ def bind_passes(
         fit_intercept=fit_intercept,
         num_threads=num_threads,
     )
-    loss = LeavesLoss(passes, binding, found)
+    loss = loss_of(passes, binding, found)
     loss.count_pass()  # the first one
     if standardize:
         scale, shift = standardization_of(loss, fit_intercept)
-        loss = LeavesLoss(passes, replace(binding, scale=scale, shift=shift), found, loss.ledger)
+        loss = loss_of(passes, replace(binding, scale=scale, shift=shift), found, loss.ledger)
     return loss
 
 

@@ -10,7 +10,7 @@ from ..data.features import bind_features
 from ..data.samples import Samples, as_offset
 from ..families import Family
 from ..problem.loss import Loss
-from ..runtime.arrays import Float64Array, IndexArray
+from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from ..runtime.precision import Precision
 from .rows import Rows
 
@@ -61,12 +61,18 @@ class Binding:
         ValueError
             If y holds what the family, or the classes, do not have.
         """
-        y = rows.y if self.classes is None or rows.y.ndim == 2 else encode(rows.y, self.classes)
+        y = rows.y
+        if self.classes is not None and y.ndim == 1:
+            y = encode(y, self.classes)
+            if not self.family.is_categorical:
+                y = indicators(y, len(self.classes))
         n_outputs = self.n_outputs
         if n_outputs is None and self.family.is_categorical:
             n_outputs = y.shape[1] if y.ndim == 2 else MANY
-        samples = self.family.check_targets(y, len(y), n_outputs, dtype)
+        samples = self.family.check_part(y, n_outputs, dtype)
         weight = rows.weight
+        if samples.weight is not None:
+            weight = samples.weight if weight is None else weight * samples.weight
         if self.class_weight is not None and samples.labels is not None:
             of_rows = self.class_weight[samples.labels]
             weight = of_rows if weight is None else weight * of_rows
@@ -95,6 +101,12 @@ class Binding:
             precision=self.precision,
             num_threads=self.num_threads,
         )
+
+
+def indicators(labels: IndexArray, n_classes: int) -> FloatArray:
+    """Return 1 where a label is a class, else 0, (n, n_classes); of two classes the second one's column alone."""
+    columns = np.arange(1 if n_classes == 2 else 0, n_classes)
+    return np.asarray(labels[:, None] == columns, np.float32)
 
 
 def encode(labels: NDArray[Any], classes: NDArray[Any]) -> IndexArray:

@@ -35,8 +35,12 @@ def leaf_rows(n_features: int, is_sparse: bool, n_rows: int | None = None, n_out
     most = SPARSE_ROWS if is_sparse else numbers // n_features
     if n_rows is not None:
         most = min(most, n_rows // FEWEST_LEAVES)
-    size = max(FEWEST_ROWS, min(MOST_ROWS, most))
-    return 1 << (size.bit_length() - 1)
+    return power_of_two(max(FEWEST_ROWS, min(MOST_ROWS, most)))
+
+
+def power_of_two(n_rows: int) -> int:
+    """Return the greatest power of two up to n_rows, 1 at least."""
+    return 1 << max(0, n_rows.bit_length() - 1)
 
 
 def cut(parts: Iterable[tuple[int, Rows]], size: int) -> Iterator[Leaf]:

@@ -17,12 +17,13 @@ class Form(NamedTuple):
     dtype: str  # of X, as it is stored
     is_sparse: bool
     y_kind: str  # NumPy's letter
-    y_columns: int  # 0 for a y of one dimension
+    y_shape: tuple[int, ...]  # of a row
     has_weight: bool
     offset_columns: int  # 0 without an offset
 
     def __str__(self) -> str:
-        y = f"a y of kind {self.y_kind!r} and " + (f"{self.y_columns} columns" if self.y_columns else "one dimension")
+        columns = " × ".join(map(str, self.y_shape))
+        y = f"a y of kind {self.y_kind!r} and " + (f"{columns} columns" if columns else "one dimension")
         offset = f"an offset of {self.offset_columns} columns" if self.offset_columns else "no offset"
         return (
             f"{self.n_features} {'sparse ' if self.is_sparse else ''}features of {self.dtype}, {y}, "
@@ -46,9 +47,8 @@ class Facts:
         """Look at rows."""
         X, y, weight, offset = rows
         is_sparse = hasattr(X, "tocsr")
-        columns = 0 if y.ndim == 1 else y.shape[1]
         offset_columns = 0 if offset is None else offset.shape[1]
-        form = Form(X.shape[1], str(X.dtype), is_sparse, y.dtype.kind, columns, weight is not None, offset_columns)
+        form = Form(X.shape[1], str(X.dtype), is_sparse, y.dtype.kind, y.shape[1:], weight is not None, offset_columns)
         least = largest = 1.0
         if weight is not None:
             least = float(weight.min(where=weight > 0, initial=np.inf))

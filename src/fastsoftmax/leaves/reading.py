@@ -1,19 +1,28 @@
 """Passes over chunks on this machine: a thread reads the next chunk while this one is computed with."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Protocol, TypeVar
 
-from ..runtime.threads import one_blas_thread
+from ..runtime.threads import one_blas_thread, spared_threads
 from .cut import Leaf, cut
 from .facts import Facts, sum_of
 from .protocol import Chunks, blamed_on, name_of
+from .room import Room
 from .rows import Rows, as_rows
 from .tree import Summands, Tree
 
 T = TypeVar("T")
+
+# Chunks that are read while one is computed with: with two, the thread that reads need not wait until one is taken.
+AHEAD = 2
+
+# Backward means that the last 16 chunks come first, but these in their order, and so on. The system reads a file ahead;
+# a start at a new place costs a millisecond or two, in which the disk has nothing to do.
+RUN = 16
 
 OfLeaf = Callable[[Leaf], Summands]
 Judge = Callable[[Rows], object]
@@ -59,12 +68,14 @@ class LocalPasses:
         self._judge: Judge = _trust
         self._seen: list[Facts | None] = []  # of each chunk, None if it is empty
         self._backward = False
+        # One for the chunk that is computed with, and for each that is read ahead.
+        self._rooms = [Room() for _ in range(AHEAD + 1)]
 
     def look(self, judge: Judge) -> Facts:
         """Say what the rows of the first chunk are that is not empty. The first pass judges all of them."""
         self._judge = judge
         for index in range(len(self.chunks)):
-            rows = self._read(index)
+            rows = self._read(index, self._rooms[0])
             if rows is not None:
                 return Facts.of(rows)
         raise ValueError(f"X must hold samples, found {len(self.chunks)} chunks, all of them empty")
@@ -94,14 +105,11 @@ class LocalPasses:
 
     def _parts(self) -> Iterator[tuple[int, Rows]]:
         """Yield the chunks with the number of their first row."""
-        order = list(range(len(self.chunks)))
-        if self._backward:
-            order.reverse()
-        starts = self._starts()
+        order, starts = self._order(), self._starts()
         seen: dict[int, Facts | None] = {}
         n_read = 0
-        for index in order:
-            rows = self._read(index)
+        for turn, index in enumerate(order):
+            rows = self._read(index, self._rooms[turn % len(self._rooms)])
             seen[index] = self._look_at(index, rows, seen)
             if rows is not None:
                 yield starts[index] if starts else n_read, rows
@@ -109,14 +117,24 @@ class LocalPasses:
         self._seen = [seen[index] for index in range(len(seen))]
         self._backward = not self._backward
 
+    def _order(self) -> list[int]:
+        """Return the chunks forward, or run after run backward: the system reads ahead within a run."""
+        n_chunks = len(self.chunks)
+        if not self._backward:
+            return list(range(n_chunks))
+        run = max(1, min(RUN, n_chunks // 4))
+        return [index for start in reversed(range(0, n_chunks, run)) for index in range(n_chunks)[start : start + run]]
+
     def _starts(self) -> list[int]:
         """Return the number of the first row of each chunk; nothing before the first pass, which is a forward one."""
         sizes = (0 if facts is None else facts.n_rows for facts in self._seen)
         return list(itertools.accumulate(sizes, initial=0))[: len(self._seen)]
 
-    def _read(self, index: int) -> Rows | None:
+    def _read(self, index: int, room: Room) -> Rows | None:
         with blamed_on(name_of(self.chunks, index)):
-            return as_rows(self.chunks[index], self.chunks.n_features, known=bool(self._seen))
+            read = getattr(self.chunks, "read", None)
+            chunk = self.chunks[index] if read is None else read(index, room.clear().empty)
+            return as_rows(chunk, self.chunks.n_features, known=bool(self._seen))
 
     def _look_at(self, index: int, rows: Rows | None, before: dict[int, Facts | None]) -> Facts | None:
         """Judge a chunk that is read for the first time, or compare it with what it was."""
@@ -134,13 +152,21 @@ class LocalPasses:
 
 
 def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """Yield the items of an iterator; a thread gets the next one meanwhile."""
+    """Yield the items of an iterator; a thread gets the next ones while this one is used, AHEAD of them at most.
+
+    If an item had to be waited for, reading is what takes time: a processor is spared for it until the next item.
+    """
     end = object()
     with ThreadPoolExecutor(1, "fastsoftmax-reader") as reader:
-        following = reader.submit(next, items, end)
-        while (item := following.result()) is not end:
-            following = reader.submit(next, items, end)
-            yield item  # type: ignore[misc]
+        following = deque(reader.submit(next, items, end) for _ in range(AHEAD))
+        while True:
+            first = following.popleft()
+            is_late = not first.done()
+            if (item := first.result()) is end:
+                return
+            following.append(reader.submit(next, items, end))
+            with spared_threads(int(is_late)):
+                yield item  # type: ignore[misc]
 
 
 def _trust(rows: Rows) -> None:

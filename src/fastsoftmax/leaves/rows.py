@@ -10,6 +10,9 @@ from ..data.arguments import as_array, as_matrix, as_numbers
 from ..data.features import CsrFeatures, DenseFeatures, bind_features
 from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 
+# Rows are held if X, y and the offset have at most 4 million numbers together, 32 MB of float64.
+MOST_HELD = 1 << 22
+
 
 class Rows(NamedTuple):
     """Some of the rows.
@@ -17,7 +20,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     X : (n, n_features), a C-contiguous array of a dtype that is served, or a CSR matrix
-    y : (n,) or (n, n_outputs)
+    y : (n,), (n, n_outputs), or of successes and failures (n, n_outputs, 2)
     weight : (n,) float64, finite and not negative, or None
     offset : (n, n_outputs) of float32 or float64, or None
     """
@@ -39,6 +42,28 @@ class Rows(NamedTuple):
     def copy(self) -> "Rows":
         """Return them in memory of their own."""
         return Rows._make(None if part is None else part.copy() for part in self)
+
+
+class Held(NamedTuple):
+    """All rows of some leaves, while they are few."""
+
+    rows: Rows | None  # None where they have more than MOST_HELD numbers
+    n_numbers: int
+
+    @classmethod
+    def of(cls, rows: Rows, start: int) -> "Held":
+        """Copy rows, of which the first is row number `start` of all data; not if those before are too many."""
+        X, y, _, offset = rows
+        n_numbers = (int(X.indptr[-1]) if hasattr(X, "tocsr") else X.size) + y.size
+        n_numbers += 0 if offset is None else offset.size
+        before = 0 if hasattr(X, "tocsr") else start * X.shape[1]
+        return cls(None if n_numbers + before > MOST_HELD else rows.copy(), n_numbers)
+
+    def __add__(self, other: "Held") -> "Held":  # type: ignore[override]
+        n_numbers = self.n_numbers + other.n_numbers
+        if self.rows is None or other.rows is None or n_numbers > MOST_HELD:
+            return Held(None, n_numbers)
+        return Held(join([self.rows, other.rows]), n_numbers)
 
 
 def join(parts: list[Rows]) -> Rows:
@@ -76,7 +101,7 @@ def as_rows(chunk: tuple[Any, ...], n_features: int | None = None, *, known: boo
     if not known:
         features.check_finite("X")
     n_rows = len(features)
-    if y.ndim not in (1, 2) or len(y) != n_rows:
+    if y.ndim not in (1, 2, 3) or len(y) != n_rows:
         raise ValueError(f"y must have one row for each of the {n_rows} samples, found shape {y.shape}")
     return Rows(_stored(features), y, _as_weight(weight, n_rows), _as_offset(offset, n_rows))
 
@@ -104,7 +129,8 @@ def _as_weight(weight: Any, n_rows: int) -> Float64Array | None:
 def _as_offset(offset: Any, n_rows: int) -> FloatArray | None:
     if offset is None:
         return None
-    values = as_matrix("offset", offset)
+    values = as_array("offset", offset)
+    values = as_matrix("offset", values[:, None] if values.ndim == 1 else values)
     if len(values) != n_rows:
         raise ValueError(f"offset must have one row for each of the {n_rows} samples, found shape {values.shape}")
     return values

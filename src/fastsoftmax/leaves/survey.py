@@ -17,8 +17,9 @@ from .cut import Leaf, leaf_rows
 from .draw import Drawn
 from .exact import exact_sums, rounded
 from .facts import Facts
+from .means import Means
 from .reading import Passes
-from .rows import Rows
+from .rows import Held, Rows
 from .tree import Summands
 
 CheckLabels = Callable[[NDArray[Any]], object]
@@ -55,7 +56,9 @@ class Survey(NamedTuple):
     facts: Facts
     total_weight: float
     classes: Classes | None  # where y holds one label for each row
+    means: Means | None  # where it does not
     drawn: Drawn  # rows drawn by their weight
+    held: Held  # all rows, if they are few
 
 
 def survey(
@@ -66,8 +69,8 @@ def survey(
     Parameters
     ----------
     check : callable, optional
-        A y of one dimension holds labels of any kind, not what the family takes; this raises ValueError for what cannot
-        be a label.
+        A y of one dimension holds labels of any kind, not what the family takes; this raises ValueError for a y that
+        does not hold labels, or rows of the right kind.
     classes : (n_classes,), optional
         All that these labels may be, sorted; by default what is found.
 
@@ -79,22 +82,25 @@ def survey(
     binding = Binding(family, classes=classes, n_outputs=None if classes is None else len(classes))
     form = passes.look(partial(_judge, binding, check)).form
     n_drawn = max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // form.n_features))
-    counted = not form.y_columns and (check is not None or family.is_categorical)
+    counted = not form.y_shape and (check is not None or family.is_categorical)
     of_leaf = partial(_of_leaf, binding, check, counted=counted, n_drawn=n_drawn)
-    exact, *found, drawn = passes.total(of_leaf, leaf_rows(form.n_features, form.is_sparse, passes.n_rows))
+    exact, found, drawn, held = passes.total(of_leaf, leaf_rows(form.n_features, form.is_sparse, passes.n_rows))
     facts, (weight,) = passes.facts, rounded(exact)
     if facts.largest_weight == 0:
         raise ValueError("sample_weight must not be zero for all samples")
     if not np.isfinite(weight):
         raise ValueError(f"sample_weight must have a finite sum, found weights of up to {facts.largest_weight}")
-    return Survey(facts, float(weight), found[0] if found else None, drawn)
+    if not weight:
+        raise ValueError("y must have trials in some row of positive weight, found none")
+    classes, means = (found, None) if counted else (None, found)
+    return Survey(facts, float(weight), classes, means, drawn, held)
 
 
 def _checked(binding: Binding, check: CheckLabels | None, rows: Rows) -> Samples:
     """Return samples; labels whose classes are not known yet are checked, and then left out."""
-    if check is not None and rows.y.ndim == 1:
+    if check is not None:
         check(rows.y)
-        if binding.classes is None:
+        if binding.classes is None and rows.y.ndim == 1:
             rows = rows._replace(y=np.zeros(rows.n_rows, np.intp))
     return binding.samples(rows, np.dtype(np.float64))
 
@@ -105,7 +111,9 @@ def _judge(binding: Binding, check: CheckLabels | None, rows: Rows) -> None:
 
 def _of_leaf(binding: Binding, check: CheckLabels | None, leaf: Leaf, *, counted: bool, n_drawn: int) -> Summands:
     rows = leaf.rows
-    mass = _checked(binding, check, rows).mass
+    samples = _checked(binding, check, rows)
+    mass = samples.mass
     drawn = Drawn.of(rows, leaf.start, np.ones(rows.n_rows) if mass is None else mass, n_drawn)
-    total = exact_sums(rows.weight, np.zeros(rows.n_rows, np.intp), 1)
-    return (total, Classes.of(rows.y, rows.weight), drawn) if counted else (total, drawn)
+    total = exact_sums(samples.weight, np.zeros(rows.n_rows, np.intp), 1)
+    found = Classes.of(rows.y, rows.weight) if counted else Means.of(samples, binding.family.offset_multiplies)
+    return total, found, drawn, Held.of(rows, leaf.start)

@@ -58,9 +58,15 @@ class Loss:
     n_outputs : int
     rows_at_hand : bool
         Whether any of the rows, or all, can be had without a pass.
+    in_chunks : bool
+        Whether the rows come in chunks, so that they are not taken in random order.
+    can_pass : bool
+        Whether a pass over the rows is possible still.
     """
 
     rows_at_hand = True
+    in_chunks = False  # which are read in passes, in their order
+    can_pass = True  # unless whoever reads the rows has failed
 
     def __init__(
         self,
@@ -110,6 +116,10 @@ class Loss:
     def floor(self) -> float:
         """A lower bound of L; −∞ where none is known."""
         return self.family.floor_of(self.samples)
+
+    def intercept(self) -> Float64Array | None:
+        """Return b, (n_outputs,), for W = 0 to start from; None for zeros."""
+        return self.family.intercept(self.samples)
 
     @cached_property
     def mass(self) -> Float64Array | None:
@@ -195,6 +205,10 @@ class Loss:
 
     def average(self, of_part: Callable[["Loss"], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return means over all samples, of a function that returns means over the samples of a part."""
+        return of_part(self)
+
+    def sums(self, of_part: Callable[["Loss"], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return sums over all samples, of a function that returns sums over the samples of a part."""
         return of_part(self)
 
     def second_moments(self, center: Float64Array) -> Float64Array:

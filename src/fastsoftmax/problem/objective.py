@@ -76,7 +76,7 @@ class Objective:
         family, lacking = self.loss.family, {}
         if family.max_curvature is None:
             lacking["curvature_bound"] = f"the curvature of family={family.name!r} has no bound; pass learning_rate"
-        if not self.loss.rows_at_hand:
+        if self.loss.in_chunks:
             lacking["batch"] = "rows in chunks are not drawn in random order; partial_fit takes chunks in turn"
         return lacking
 

@@ -30,6 +30,10 @@ STILL_EFFECTIVE = 0.75
 # The least important rows, which together carry at most this share of the importance, may be left out.
 NEGLIGIBLE = 1e-3
 
+# Draw by the first seed, and by the next one if fewer than half of the rows come that are expected: weights that a user
+# drew by the same seed may be the very numbers that a draw compares them with.
+SEEDS = (0, 1, 2, 3)
+
 # If the mean of 1 − ‖p_i‖² is at most this, the model is sure of all samples, and H tells nothing about a step.
 SATURATED = 1e-12
 
@@ -115,7 +119,10 @@ def draw(importance: Float64Array, n_rows: int) -> tuple[IndexArray, Float64Arra
         rest = probability[~certain].sum()
         probability *= max(1.0, (n_rows - certain.sum()) / rest) if rest > 0 else 1.0
         np.minimum(probability, 1, out=probability)
-    rows = np.flatnonzero(np.random.default_rng(0).random(len(probability)) < probability)
+    for seed in SEEDS:
+        rows = np.flatnonzero(np.random.default_rng(seed).random(len(probability)) < probability)
+        if 2 * len(rows) >= probability.sum():
+            break
     return rows, probability[rows].astype(np.float64)
 
 

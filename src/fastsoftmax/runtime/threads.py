@@ -3,6 +3,9 @@
 import math
 import operator
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -20,6 +23,9 @@ SMALL_WORK = 2_000_000
 MOST_THREADS = 64
 
 _IMPORTING_PROCESS = os.getpid()
+
+# Processors that a pass leaves to other threads of this process, where the caller does not say how many it takes.
+_SPARED = ContextVar("spared", default=0)
 
 
 @lru_cache(maxsize=1)
@@ -53,6 +59,17 @@ def most_threads() -> int:
     return max(MOST_THREADS, os.cpu_count() or 1)
 
 
+@contextmanager
+def spared_threads(n_threads: int) -> Iterator[None]:
+    """Let calls from this thread, if they are not told their number, use so many threads less, but one at least."""
+    before = _SPARED.get()
+    _SPARED.set(n_threads)
+    try:
+        yield
+    finally:
+        _SPARED.set(before)
+
+
 def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
     """Threads for a call of `work` multiply-adds: num_threads if given, else all available ones if work is large, or 1.
 
@@ -65,7 +82,7 @@ def resolve_num_threads(num_threads: int | None, work: int = SMALL_WORK) -> int:
         If num_threads is not a positive integer or None.
     """
     if num_threads is None:
-        return available_threads() if work >= SMALL_WORK and not contention.now else 1
+        return max(1, available_threads() - _SPARED.get()) if work >= SMALL_WORK and not contention.now else 1
     try:
         count = operator.index(num_threads)
     except TypeError:

@@ -1,0 +1,240 @@
+"""The data term over rows of which most are never at hand: what is asked of them is a pass, or a draw of rows."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..data.features import Parameters
+from ..data.samples import Samples
+from ..penalties import ElasticNet
+from ..problem.ledger import Ledger
+from ..problem.loss import Loss, Phi
+from ..problem.sample import Importance
+from ..runtime.arrays import Float64Array, IndexArray
+from ..runtime.override import override
+from ..runtime.vectors import dot
+from .binding import Binding
+from .cut import Leaf
+from .draw import Drawn
+from .gap import duality_gap
+from .loss import LeavesLoss
+from .reading import Passes
+from .rows import MOST_HELD, Held
+from .survey import Survey
+from .tree import Summands
+
+# On a line, values of t that are evaluated with the gradient, and halvings that share a pass after these.
+FULL, HALVINGS = 3, 16
+
+# Gather some features if they have at most this share of the numbers that are held, by rows that were drawn.
+SURELY_HELD = 0.9
+
+# Draw from rows above half of the expected threshold: seldom are there too few of these.
+SAFE = 0.5
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of the features when they are not at hand; they have been found finite."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    n_entries: int
+    few: Loss
+
+    @property
+    def scale(self) -> Float64Array | None:
+        """As `Features` has it."""
+        return self.few.X.scale
+
+    @property
+    def shift(self) -> Float64Array | None:
+        """As `Features` has it."""
+        return self.few.X.shift
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def check_finite(self, name: str) -> None:
+        """Do nothing: all rows were looked at in the first pass."""
+
+    def serves_rough_products(self, n_classes: int) -> bool:
+        """As `Features`, by rows that were drawn."""
+        return self.few.X.serves_rough_products(n_classes)
+
+    @property
+    def serves_dual_ascent(self) -> bool:
+        """Dual ascent takes the rows in random order."""
+        return False
+
+
+class StreamedLoss(LeavesLoss):
+    """The loss of rows of which some are drawn.
+
+    Every pass is the sum of a function over leaves. Rows for the curvature are drawn in a pass, and those for its first
+    guess in the first pass of all.
+
+    Parameters
+    ----------
+    passes, binding, survey, ledger
+        As of `LeavesLoss`.
+    """
+
+    rows_at_hand = False
+
+    def __init__(self, passes: Passes, binding: Binding, survey: Survey, ledger: Ledger | None = None) -> None:
+        facts = survey.facts
+        few = binding.loss(survey.drawn.settled()[0])
+        n_features = few.X.shape[1]
+        n_entries = facts.n_entries * n_features // facts.form.n_features
+        description = Description((facts.n_rows, n_features), few.X.dtype, n_entries, few)
+        # What families prove by the samples, they prove by the smallest weight.
+        least = None if few.samples.weight is None else np.array([facts.least_weight / binding.mean_weight])
+        labels = None if few.samples.labels is None else np.zeros(1, np.intp)
+        summary = Samples(labels, None, few.n_outputs, weight=least, parameter=few.samples.parameter)
+        super().__init__(description, summary, passes, binding, survey, ledger)
+        self._few = few
+
+    @override
+    def _of_binding(self, binding: Binding, ledger: Ledger) -> "StreamedLoss":
+        return StreamedLoss(self.passes, binding, self.survey, ledger)
+
+    @override
+    def columns(self, columns: IndexArray) -> Loss:
+        """Return the loss of some features alone; in memory, after a pass that gathers them, where they are small."""
+        few, binding = self._few, self.binding
+        stored = few.X.columns(columns).n_entries / len(few) + few.n_outputs
+        if stored * len(self) <= SURELY_HELD * MOST_HELD:
+            own = columns if binding.columns is None else binding.columns[columns]
+            (held,) = self.total(partial(_held, own))
+            if held.rows is not None:
+                scale, shift = (None if part is None else part[own] for part in (binding.scale, binding.shift))
+                part = replace(binding, columns=None, scale=scale, shift=shift).loss(held.rows)
+                part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
+                return self._part(part)
+        return super().columns(columns)
+
+    @override
+    def average(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
+        return self.means_of_leaves(of_part)
+
+    @override
+    def sums(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
+        return self.total(partial(_plain_sums_of, self.binding, of_part))
+
+    @override
+    def hess_vec(self, theta: Float64Array, v: Float64Array) -> Float64Array:
+        (product,) = self.average(partial(_hess_vec, theta=theta, v=v))
+        return np.asarray(product)
+
+    @override
+    def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
+        """Return phi(t) → (L, dL/dt) at theta + t · direction.
+
+        The first FULL values of t take a pass each, which is saved where the gradient is wanted next. After these a
+        pass finds the values at t, t/2, t/4 and so on: so a search goes on that has failed until there.
+        """
+        known: dict[float, tuple[float, float]] = {}
+
+        def phi(t: float) -> tuple[float, float]:
+            if t in known:
+                return known[t]
+            if len(known) < FULL:
+                grad = np.empty_like(theta)
+                loss = self.write_loss_grad(self.split(grad), self.split(theta + t * direction))
+                known[t] = loss, dot(grad, direction)
+                return known[t]
+            ts = [t * 0.5**halvings for halvings in range(HALVINGS)]
+            (values,) = self.means_of_leaves(partial(_on_line, theta=theta, direction=direction, ts=ts))
+            known.update(zip(ts, map(tuple, values.tolist()), strict=True))
+            return known[t]
+
+        return phi
+
+    @override
+    def second_moments(self, center: Float64Array) -> Float64Array:
+        moments, mass = self.average(partial(_second_moments, center=center))
+        return np.asarray(moments / mass)
+
+    @override
+    def importance(self, theta: Float64Array, spans: Float64Array | None) -> Importance:
+        return Importance(np.empty(0), len(self), theta)
+
+    @override
+    def draw(self, importance: Importance | None, n_rows: int) -> tuple[Loss, Float64Array]:
+        first = self.survey.drawn
+        if importance is None and min(n_rows, len(self)) <= first.n_wanted:
+            drawn = first.top(n_rows)
+        else:
+            theta = None if importance is None else importance.theta
+            rows, factor = first.settled()
+            expected = float(_importance(self.binding.loss(rows), theta) @ factor)
+            floor = SAFE * expected / n_rows if n_rows < len(self) else 0.0
+            of_leaf = partial(_drawn, self.binding, theta=theta, n_rows=n_rows, floor=floor)
+            (drawn,) = self.total(of_leaf)
+            if not len(drawn):
+                drawn = first  # the model is sure of all samples: no row matters more
+        rows, factor = drawn.settled()
+        part = self._part(self.binding.loss(rows))
+        return part, (factor if part.mass is None else part.mass * factor) / len(self)
+
+    @override
+    def few(self, n_rows: int) -> Loss:
+        rows, factor = self.survey.drawn.settled()
+        chosen = np.sort(np.random.default_rng(0).permutation(rows.n_rows)[:n_rows])
+        part = self._part(self.binding.loss(rows.take(chosen)))
+        weight = factor[chosen] * (rows.n_rows / len(self))
+        return part.part(slice(None), weight)
+
+    def _part(self, part: Loss) -> Loss:
+        """Let rows in memory count what is read of them here."""
+        part.ledger = self.ledger
+        return part
+
+    @override
+    def duality_gap(self, at: Parameters, penalty: ElasticNet) -> float:
+        if not self.can_pass or not (penalty.penalizes_all and self.family.has_duality_gap):
+            return math.nan
+        return duality_gap(self.average, at, penalty, self.fit_intercept)
+
+
+def _plain_sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]], leaf: Leaf) -> Summands:
+    return of_part(binding.loss(leaf.rows))
+
+
+def _held(columns: IndexArray, leaf: Leaf) -> tuple[Held]:
+    rows = leaf.rows
+    return (Held.of(rows._replace(X=rows.X[:, columns]), leaf.start),)
+
+
+def _hess_vec(part: Loss, theta: Float64Array, v: Float64Array) -> tuple[Float64Array]:
+    return (part.hess_vec(theta, v),)
+
+
+def _on_line(part: Loss, theta: Float64Array, direction: Float64Array, ts: list[float]) -> tuple[Float64Array]:
+    """Return loss and slope at each theta + t · direction, (len(ts), 2)."""
+    phi = part.line(theta, direction)
+    return (np.array([phi(t) for t in ts]),)
+
+
+def _importance(part: Loss, theta: Float64Array | None) -> Float64Array:
+    """Return m_i (1 − ‖p_i‖²) of every row, or without theta its mass m_i."""
+    mass = np.ones(len(part)) if part.mass is None else part.mass
+    return mass if theta is None else mass * part.family.trace(part.mean(theta))
+
+
+def _drawn(binding: Binding, leaf: Leaf, theta: Float64Array | None, n_rows: int, floor: float) -> Summands:
+    return (Drawn.of(leaf.rows, leaf.start, _importance(binding.loss(leaf.rows), theta), n_rows, floor),)
+
+
+def _second_moments(part: Loss, center: Float64Array) -> tuple[Float64Array, float]:
+    """Mean of m_i (x_ij − center_j)², and that of the mass m_i."""
+    mass = 1.0 if part.mass is None else float(part.mass.mean())
+    if mass == 0:
+        return np.zeros(len(center)), mass
+    weight = None if part.mass is None else part.mass / mass
+    return mass * part.X.second_moments(center, weight, part.num_threads), mass
