@@ -107,18 +107,20 @@ INLINE void NAME(fours_block)(real *z_out, const real *const x[NAME(FOUR_ROWS)],
 static void NAME(fours_logits)(const fs_tile *tile, const real *W, const real *b) {
     const NAME(fours) cut = NAME(fours_of)(tile->n_features, tile->n_logits);
     const ptrdiff_t rows = tile->rows, n_logits = tile->n_logits, n_features = tile->n_features;
+    real *const z_out = tile->z;
     vec packed[NAME(MOST_FOURS) * NAME(FOUR_GROUPS)], bias[NAME(FOUR_GROUPS)];
     fs_fetch fetch = fs_fetch_start(tile->fetch, LANES * tile->fetch_size, tile->fetch_all);
     fs_fetch_block(&fetch, 0);
     NAME(pack_fours)(packed, bias, W, b, &cut, n_logits, (n_features + LANES - 1) / LANES * LANES);
-    for (ptrdiff_t i = 0; i < rows; i += NAME(FOUR_ROWS)) {
+    /* Past the last sample too, as far as the row functions read. */
+    for (ptrdiff_t i = 0; i < (rows + LANES - 1) / LANES * LANES; i += NAME(FOUR_ROWS)) {
         const real *sample[NAME(FOUR_ROWS)];
         for (int r = 0; r < NAME(FOUR_ROWS); r++) {
             sample[r] = (const real *)tile->x + (i + r < rows ? i + r : rows - 1) * tile->ldx;
         }
 #define CASE(G)                                                                                                       \
     case G:                                                                                                           \
-        NAME(fours_block)((real *)tile->z + i, sample, packed, bias, &fetch, G, &cut, n_logits, n_features, tile->ldz); \
+        NAME(fours_block)(z_out + i, sample, packed, bias, &fetch, G, &cut, n_logits, n_features, tile->ldz);         \
         break;
         switch (cut.groups) { CASE(1) CASE(2) CASE(3) }
 #undef CASE
