@@ -90,6 +90,29 @@ def test_wide_data_and_many_classes(shape, dtype):
     )
 
 
+# Short samples whose features fill their fours, and the vectors of sixteen, to every degree; and all numbers of classes
+# up to three vectors of four. 70 samples end in the middle of a block.
+@pytest.mark.parametrize("n_features", [16, 17, 22, 29, 54, 63, 64, 95, 110, 120])
+@pytest.mark.parametrize("n_classes", range(2, 13))
+@pytest.mark.parametrize("offset", [0, 4], ids=["aligned", "unaligned"])
+def test_short_samples_and_few_classes(n_features, n_classes, offset):
+    p = make_problem(70, n_features, n_classes, dtype=np.float32)
+    W = (p.W / np.sqrt(n_features)).astype(np.float32)
+    memory = np.zeros(p.X.nbytes + 64 + offset, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    X = memory[start : start + p.X.nbytes].view(np.float32).reshape(p.X.shape)
+    X[:] = p.X
+
+    loss, grad_W, grad_b = fs.loss_grad(X, p.y, W, p.b)
+
+    expected, expected_W, expected_b = reference.loss_grad(p.X, one_hot(p.y, n_classes), W, p.b)
+    scale = logit_scale(p._replace(W=W))
+    assert_loss_close(loss, expected, np.float32, scale=scale)
+    assert_gradient_close(grad_W, expected_W, p.X, scale)
+    assert_gradient_close(grad_b, expected_b, p.X, scale)
+    assert fs.loss_grad(p.X, p.y, W, p.b)[0] == loss
+
+
 @given(problems(), st.booleans(), st.booleans(), st.booleans())
 def test_hess_vec_is_the_reference(p, soft, weighted, with_offset):
     n_classes = len(p.W)

@@ -1,19 +1,24 @@
 /* The two products of a tile for few classes, with the samples read as they are stored. Included once for every kind of
  * element: STORED, with SAMPLES(p) a vector of them as numbers. */
 
-/* sum_ki += ⟨a vector of W_k, the vector of x_i at j⟩, lane by lane */
+/* sum_ki += ⟨a vector of W_k, the vector of x_i at j⟩, lane by lane. All weights and one sample at a time are in
+ * registers beside the sums: 16 registers hold no more. What follows of a long sample is brought nearer. */
 INLINE void FEW_NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const STORED *const x[ROW_BLOCK], ptrdiff_t j,
-                                   const real *W, fs_fetch *fetch, const int classes, ptrdiff_t width) {
-    vec sample[ROW_BLOCK];
-    UNROLL for (int i = 0; i < ROW_BLOCK; i++) {
-        __builtin_prefetch(x[i] + j + NEAR_BYTES / sizeof(STORED));
-        sample[i] = SAMPLES(x[i] + j);
-        KEEP(sample[i]);
+                                   const real *W, fs_fetch *fetch, const int classes, ptrdiff_t width,
+                                   const int are_long) {
+    vec weight[CLASS_BLOCK];
+    UNROLL for (int k = 0; k < classes; k++) {
+        weight[k] = load(W + k * width);
+        KEEP(weight[k]);
     }
     fs_fetch_step(fetch);
-    UNROLL for (int k = 0; k < classes; k++) {
-        const vec weight = load(W + k * width);
-        UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] += weight * sample[i];
+    if (are_long) {
+        UNROLL for (int i = 0; i < ROW_BLOCK; i++) __builtin_prefetch(x[i] + j + NEAR_BYTES / sizeof(STORED));
+    }
+    UNROLL for (int i = 0; i < ROW_BLOCK; i++) {
+        vec sample = SAMPLES(x[i] + j);
+        KEEP(sample);
+        UNROLL for (int k = 0; k < classes; k++) sum[k][i] += weight[k] * sample;
     }
 }
 
@@ -21,20 +26,20 @@ INLINE void FEW_NAME(multiply_add)(vec sum[CLASS_BLOCK][ROW_BLOCK], const STORED
  * and `classes` classes. */
 INLINE void FEW_NAME(logits_block)(real *z_inout, const STORED *const x[ROW_BLOCK], const real *W, fs_fetch *fetch,
                                    const int classes, ptrdiff_t vectors, ptrdiff_t last, ptrdiff_t width,
-                                   ptrdiff_t ldz) {
+                                   ptrdiff_t ldz, const int are_long) {
     vec sum[CLASS_BLOCK][ROW_BLOCK];
     UNROLL for (int k = 0; k < classes; k++) {
         UNROLL for (int i = 0; i < ROW_BLOCK; i++) sum[k][i] = (vec){0};
     }
     for (ptrdiff_t j = 0; j < (vectors - 1) * LANES; j += LANES) {
-        FEW_NAME(multiply_add)(sum, x, j, W + j, fetch, classes, width);
+        FEW_NAME(multiply_add)(sum, x, j, W + j, fetch, classes, width, are_long);
     }
-    FEW_NAME(multiply_add)(sum, x, last, W + (vectors - 1) * LANES, fetch, classes, width);
+    FEW_NAME(multiply_add)(sum, x, last, W + (vectors - 1) * LANES, fetch, classes, width, are_long);
     UNROLL for (int k = 0; k < classes; k++) NAME(sum_lanes)(z_inout + k * ldz, sum[k]);
 }
 
-/* z += W x for z (n_classes, rows). */
-static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *fetch) {
+/* z += W x for z (n_classes, rows), of long samples or of short ones. */
+INLINE void FEW_NAME(sized_logits)(const fs_tile *tile, const real *W, fs_fetch *fetch, const int are_long) {
     const STORED *const x = tile->x;
     real *const z_inout = tile->z;
     const ptrdiff_t rows = tile->rows, n_classes = tile->n_logits, n_features = tile->n_features;
@@ -57,7 +62,8 @@ static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *f
                 for (int r = 0; r < ROW_BLOCK; r++) sample[r] = x + (i + r < rows ? i + r : rows - 1) * ldx + j;
 #define CASE(C)                                                                                                       \
     case C:                                                                                                           \
-        FEW_NAME(logits_block)(z_inout + k * ldz + i, sample, W + k * width + j, fetch, C, vectors, last, width, ldz);\
+        FEW_NAME(logits_block)(z_inout + k * ldz + i, sample, W + k * width + j, fetch, C, vectors, last, width, ldz, \
+                               are_long);                                                                             \
         break;
                 switch (classes) {
                     CASE(1) CASE(2) CASE(3)
@@ -68,6 +74,15 @@ static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *f
 #undef CASE
             }
         }
+    }
+}
+
+static void FEW_NAME(few_logits)(const fs_tile *tile, const real *W, fs_fetch *fetch) {
+    /* A tile of short samples stays in the first-level cache. */
+    if (tile->n_features * sizeof(STORED) > NEAR_BYTES) {
+        FEW_NAME(sized_logits)(tile, W, fetch, 1);
+    } else {
+        FEW_NAME(sized_logits)(tile, W, fetch, 0);
     }
 }
 

@@ -21,7 +21,7 @@
 #endif
 
 #if defined(__AVX512F__) || defined(__aarch64__) /* 32 registers */
-#define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums and ROW_BLOCK samples */
+#define CLASS_BLOCK 5   /* ROW_BLOCK x CLASS_BLOCK sums, CLASS_BLOCK weights and a sample */
 #define MANY_ROWS 8     /* MANY_ROWS x MANY_VECTORS sums; the rows divide FS_MANY_TILE_ROWS */
 #define MANY_VECTORS 3
 #define MANY_DEPTH 128  /* inner dimension of a panel of many classes: it stays in the first-level cache */
@@ -41,7 +41,7 @@
 
 #define ROW_BLOCK 4      /* samples that one step of tile_logits computes together; divides FS_ROW_ALIGN */
 #define CHUNK_BYTES 3200 /* features of a sample that are multiplied before the next block of classes is */
-#define NEAR_BYTES 512   /* distance at which tile_logits brings samples to the first-level cache */
+#define NEAR_BYTES 512   /* distance at which tile_logits brings long samples to the first-level cache */
 #define SUM_CLASSES 32   /* classes whose sum is rounded to the dtype at every term */
 #define CSR_AHEAD 16     /* samples whose entries are brought to the cache ahead */
 #define CSR_VECTORS 4    /* vectors of classes whose logits are summed together */

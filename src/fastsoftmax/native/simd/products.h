@@ -2,6 +2,18 @@
 
 typedef real NAME(four) __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 
+#if LANES == 16
+/* Of each of four vectors the sums of four lanes, four vectors' side by side. */
+INLINE vec NAME(sum_fours)(const vec v[4]) {
+    vec ab = SHUFFLE2(v[0], v[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+             SHUFFLE2(v[0], v[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    vec cd = SHUFFLE2(v[2], v[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
+             SHUFFLE2(v[2], v[3], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    return SHUFFLE2(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           SHUFFLE2(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+}
+#endif
+
 /* out[0..3] += the sums of the lanes of four vectors. Interleaving two vectors inside their 128-bit quarters and
  * adding keeps every lane busy: 13 instructions for 16 lanes, where four separate sums would take 32, and none that
  * competes with the multiply-adds. */
@@ -29,12 +41,7 @@ INLINE void NAME(sum_lanes)(real *out, const vec v[4]) {
     abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3);
     *(NAME(four) *)out += *(NAME(four) *)&abcd;
 #elif LANES == 16
-    vec ab = SHUFFLE2(v[0], v[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
-             SHUFFLE2(v[0], v[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    vec cd = SHUFFLE2(v[2], v[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29) +
-             SHUFFLE2(v[2], v[3], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    vec abcd = SHUFFLE2(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-               SHUFFLE2(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    vec abcd = NAME(sum_fours)(v);
     abcd += SHUFFLE2(abcd, abcd, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
     abcd += SHUFFLE2(abcd, abcd, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
     *(NAME(four) *)out += *(NAME(four) *)&abcd;
@@ -73,6 +80,9 @@ INLINE void NAME(start_logits)(const fs_tile *tile, const real *b) {
 }
 
 #include "many.h"
+#if LANES == 16
+#include "fours.h"
+#endif
 
 /* The products of few classes by what the samples are stored as. */
 #if DTYPE_IS_F32 && FS_DIRECT
@@ -89,6 +99,12 @@ static void NAME(tile_logits)(const fs_tile *tile, const real *W, const real *b)
         NAME(many_logits)(tile, W, b);
         return;
     }
+#if LANES == 16
+    if (NAME(fours_pay)(tile)) {
+        NAME(fours_logits)(tile, W, b);
+        return;
+    }
+#endif
     NAME(start_logits)(tile, b);
     const int twice = tile->fetch_all || tile->n_logits <= CLASS_BLOCK;
     fs_fetch ahead = fs_fetch_start(tile->fetch, LANES * tile->fetch_size, twice);
