@@ -19,7 +19,7 @@ import dask  # noqa: E402
 from dask.delayed import delayed  # noqa: E402
 
 import fastsoftmax.dask as fd  # noqa: E402
-from fastsoftmax.dask import passes as passes_room  # noqa: E402
+from fastsoftmax.cluster import passes as passes_room  # noqa: E402
 
 # Dask warns of its own doings, such as ports, memory and workers that are killed here.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -77,14 +77,14 @@ def test_the_bits_depend_on_no_number_of_workers_or_partitions(cluster):
 @pytest.mark.parametrize("penalty", [{"l2": 1e-3}, {"l1": 1e-3}])
 def test_a_worker_that_is_killed_in_the_third_pass_changes_no_bit(client, tmp_path, monkeypatch, penalty):
     n_passes = []
-    total = passes_room.DaskPasses.total
+    total = passes_room.ClusterPasses.total
 
     def killing(self, of_leaf, size):
         n_passes.append(size)
         return total(self, KillOnce(of_leaf, tmp_path / "killed") if len(n_passes) == 3 else of_leaf, size)
 
     expected = fs.fit(in_chunks(X, Y), tol=1e-6, **penalty)
-    monkeypatch.setattr(passes_room.DaskPasses, "total", killing)
+    monkeypatch.setattr(passes_room.ClusterPasses, "total", killing)
     found = fd.fit(client, *collections()[:2], tol=1e-6, **penalty)
     assert (tmp_path / "killed").exists()
     assert_same_bits(found, expected)
@@ -153,9 +153,9 @@ def test_empty_partitions_are_skipped_and_all_empty_are_refused(client):
 
 
 def test_a_worker_of_another_version_is_named(client, monkeypatch):
-    from fastsoftmax.dask.work import Identity
+    from fastsoftmax.cluster.work import Identity
 
-    monkeypatch.setattr(Identity, "here", classmethod(lambda cls: cls("0.0.1", "baseline", "")))
+    monkeypatch.setattr(Identity, "own", classmethod(lambda cls: cls("0.0.1", "baseline", "")))
     with pytest.raises(RuntimeError, match=r"worker tcp://\S+ has fastsoftmax .* FASTSOFTMAX_ISA"):
         fd.fit(client, [part_of(X, Y)], l2=1e-3)
 

@@ -7,6 +7,7 @@ import numpy as np
 from dask.delayed import delayed
 
 from ..leaves import Chunks, as_chunks, is_chunks
+from ..leaves.protocol import blamed_on, name_of
 
 
 class Part:
@@ -15,12 +16,14 @@ class Part:
     def __init__(self, columns: tuple[str, ...] | None) -> None:
         self.columns = columns
 
-    def __call__(self, X: Any, *others: Any) -> tuple[Any, ...]:
+    def __call__(self, index: int, X: Any, *others: Any) -> tuple[Any, ...]:
         """Return (X, y, sample_weight, offset)."""
         if self.columns is not None:
             found = tuple(map(str, X.columns))
             if found != self.columns:
-                raise ValueError(f"must have the columns {list(self.columns)}, in this order, found {list(found)}")
+                raise ValueError(
+                    f"partition {index}: must have the columns {list(self.columns)}, in this order, found {list(found)}"
+                )
         return (_as_array(X), *map(_as_array, others))
 
 
@@ -55,7 +58,7 @@ def parts_of(X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> l
             raise ValueError(f"{name} must have a partition for each of the {len(parts)} of X, found {len(of_name)}")
         others.append(of_name)
     make = delayed(Part(columns), pure=False)
-    return [make(*part) for part in zip(parts, *others, strict=True)]
+    return [make(index, *part) for index, part in enumerate(zip(parts, *others, strict=True))]
 
 
 def feature_names(X: Any) -> tuple[str, ...] | None:
@@ -81,7 +84,8 @@ def _delayed(name: str, value: Any, sizes: Any) -> list[Any]:
 
 
 def _chunk(chunks: Chunks, index: int) -> tuple[Any, ...]:
-    return chunks[index]
+    with blamed_on(name_of(chunks, index)):
+        return chunks[index]
 
 
 def _as_array(value: Any) -> Any:
