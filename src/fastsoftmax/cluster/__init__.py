@@ -7,7 +7,8 @@ their results; `fastsoftmax.dask` and `fastsoftmax.ray` each have one.
 
 from .engine import Engine
 from .estimator import ClusterClassifier
-from .fit import fit_on, words_of
-from .passes import ClusterPasses, EngineFailed, names_of
+from .fit import fit_on
+from .passes import ClusterPasses, names_of
+from .work import chunk_of
 
-__all__ = ["ClusterClassifier", "ClusterPasses", "Engine", "EngineFailed", "fit_on", "names_of", "words_of"]
+__all__ = ["ClusterClassifier", "ClusterPasses", "Engine", "chunk_of", "fit_on", "names_of"]

@@ -125,7 +125,8 @@ class ClusterPasses:
             self._plan = []
             for place in sorted(set(where)):
                 own = [block for block, found in zip(self._blocks, where, strict=True) if found == place]
-                n_tasks = min(len(own), TASKS_PER_THREAD * workers.get(place, 1))
+                # What no worker has is made anew by all of them.
+                n_tasks = min(len(own), TASKS_PER_THREAD * workers.get(place, max(1, sum(workers.values()))))
                 self._plan += [own[first::n_tasks] for first in range(n_tasks)]
             self._known_workers = workers
         return self._plan

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .. import __version__, _kernels
 from ..leaves.cut import cut
 from ..leaves.facts import Facts
-from ..leaves.protocol import blamed_on
+from ..leaves.protocol import Chunks, blamed_on, name_of
 from ..leaves.reading import Judge
 from ..leaves.rows import Rows, as_rows, fingerprint
 from ..leaves.tree import Tree
@@ -46,6 +46,12 @@ class Check(NamedTuple):
                 f"worker {self.here()} has {own}, and the client {self.wanted}: install one version, and set "
                 "FASTSOFTMAX_ISA (and OPENBLAS_CORETYPE) alike on all machines"
             )
+
+
+def chunk_of(chunks: Chunks, index: int) -> tuple[Any, ...]:
+    """Return a chunk, which a worker reads itself."""
+    with blamed_on(name_of(chunks, index)):
+        return chunks[index]
 
 
 def read(part: tuple[Any, ...], name: str) -> Rows | None:
