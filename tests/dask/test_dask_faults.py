@@ -1,5 +1,7 @@
 """Every fault of a cluster, of its partitions and of their files has an answer, and none is to wait for ever."""
 
+import re
+
 import numpy as np
 import pytest
 from chunked import N, assert_same_bits, in_chunks
@@ -162,10 +164,21 @@ def test_empty_partitions_are_skipped_and_all_empty_are_refused(client):
     assert_same_bits(fd.fit(client, [empty, part_of(X, Y), empty], **OPTIONS), expected)
     with pytest.raises(ValueError, match="must hold samples, found 2 partitions, all of them empty"):
         fd.fit(client, [empty, empty], l2=1e-3)
-    with pytest.raises(ValueError, match="family must be 'softmax' where rows come in chunks, found 'gaussian'"):
-        fd.fit(client, [part_of(X, Y)], family="gaussian", link="log")
     with pytest.raises(ValueError, match="y must have a partition for each of the 2 of X, found 1"):
         fd.fit(client, [delayed(X), delayed(X)], [delayed(Y)], l2=1e-3)
+
+
+def test_a_family_is_served_as_chunks_serve_it(client):
+    options = {"family": "poisson", **OPTIONS}
+    try:
+        expected = fs.fit(in_chunks(X, Y), **options)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            fd.fit(client, in_chunks(X, Y), **options)
+    else:
+        found = fd.fit(client, in_chunks(X, Y), **options)
+        assert np.array_equal(found.W, expected.W)
+        assert np.array_equal(found.history["loss"], expected.history["loss"])
 
 
 def test_a_class_of_one_partition_alone_is_known_everywhere(client):

@@ -20,8 +20,8 @@ class Engine(Protocol):
     def wait(self, references: list[Any], seconds: float) -> bool:
         """Wait for tasks, but no longer than this; return whether all are done or have failed."""
 
-    def result(self, reference: Any) -> Any:
-        """Return what a task has returned, or raise what it has raised."""
+    def results(self, references: list[Any]) -> list[Any]:
+        """Return what tasks have returned, all at once, or raise what the first of those that failed has raised."""
 
     def workers(self) -> dict[str, int]:
         """Return the places where tasks run, and how many run there at a time; none where there is no worker."""

@@ -88,7 +88,7 @@ class ClusterPasses:
                 self.engine.submit("look", work.look, rows, name, shared, self._check)
                 for rows, name in zip(self._rows, self.names, strict=True)
             ]
-            seen: list[Facts | None] = [self._result(look) for look in looks]
+            seen: list[Facts | None] = self._results(looks)
         known = [(name, facts) for name, facts in zip(self.names, seen, strict=True) if facts is not None]
         if not known:
             raise ValueError(f"X must hold samples, found {len(seen)} partitions, all of them empty")
@@ -112,7 +112,7 @@ class ClusterPasses:
             while len(trees) > FAN_IN:
                 groups = [trees[first : first + FAN_IN] for first in range(0, len(trees), FAN_IN)]
                 trees = [submit("add", work.added, *group) for group in groups]
-            return Tree().merge([self._result(tree) for tree in trees]).total
+            return Tree().merge(self._results(trees)).total
 
     def _tasks(self) -> list[list[Block]]:
         """Return the blocks in as many lists as keep all threads busy, those of a list on one worker if possible.
@@ -152,9 +152,9 @@ class ClusterPasses:
                 blocks[number][1].append(piece)
         return blocks
 
-    def _result(self, reference: Any) -> Any:
-        self._wait([reference])
-        return self.engine.result(reference)
+    def _results(self, references: list[Any]) -> list[Any]:
+        self._wait(references)
+        return self.engine.results(references)
 
     def _wait(self, references: list[Any]) -> None:
         """Wait until all are done, but not for ever where there is no worker."""

@@ -42,9 +42,12 @@ class DaskEngine:
             return False
         return True
 
-    def result(self, reference: Future) -> Any:
-        """Return what a task has returned, or raise what it has raised."""
-        return reference.result()
+    def results(self, references: list[Future]) -> list[Any]:
+        """Return what tasks have returned, all at once, or raise what the first of those that failed has raised."""
+        for reference in references:
+            if reference.status == "error":
+                reference.result()
+        return list(self.client.gather(references))
 
     def workers(self) -> dict[str, int]:
         """Return the threads of each worker, by its address."""

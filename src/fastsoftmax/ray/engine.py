@@ -40,10 +40,10 @@ class RayEngine:
         _, waiting = ray.wait(references, num_returns=len(references), timeout=seconds, fetch_local=False)
         return not waiting
 
-    def result(self, reference: Any) -> Any:
-        """Return what a task has returned, or raise what it has raised."""
+    def results(self, references: list[Any]) -> list[Any]:
+        """Return what tasks have returned, all at once, or raise what the first of those that failed has raised."""
         try:
-            return ray.get(reference)
+            return list(ray.get(references))
         except RayTaskError as error:
             raise error.cause from error
 
