@@ -64,7 +64,12 @@ def started(threads, n_workers=0, **options):
     import dask
     import distributed
 
-    settings = {"distributed.comm.timeouts.connect": "10s", "distributed.worker.memory.terminate": False}
+    settings = {
+        "distributed.comm.timeouts.connect": "10s",
+        "distributed.worker.memory.terminate": False,
+        # So long after a death, a worker is given up if it is not there just then, as where it was killed again.
+        "distributed.deploy.lost-worker-timeout": "600s",
+    }
     options |= {"n_workers": n_workers, "threads_per_worker": threads, "dashboard_address": None, "memory_limit": 0}
     with (
         dask.config.set(settings),
