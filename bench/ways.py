@@ -20,14 +20,14 @@ from .results import Report, add_results_options
 from .timing import time_once
 
 MIB = 1 << 20
-N_CLASSES, REPEATS = 10, 20
+N_CLASSES, REPEATS = 10, 60
 COLUMNS = ("rows in", "data MB", "s a pass", "GB/s")
 
 
 def main() -> None:
     """Measure, print and keep it."""
     parser = argparse.ArgumentParser(prog="python -m bench.ways", description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=1000, help="of X, float32; default: %(default)s")
+    parser.add_argument("--megabytes", type=int, default=500, help="of X, float32; default: %(default)s")
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2, help="of one thread each; default: %(default)s")
     parser.add_argument("--folder", type=Path, help="where the files go; a temporary folder by default")
