@@ -192,8 +192,7 @@ def _overhead() -> list[str]:
     import dask.array as da
     from distributed import Client, LocalCluster
 
-    from fastsoftmax.dask.parts import parts_of
-    from fastsoftmax.dask.passes import DaskPasses
+    from fastsoftmax.dask.fit import passes_of
 
     n_blocks, n_rows, n_features = 32, 1024, 784
     rng = np.random.default_rng(0)
@@ -202,7 +201,7 @@ def _overhead() -> list[str]:
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         collections = [client.persist(da.from_array(part, chunks=(n_rows, *part.shape[1:]))) for part in (X, y)]
-        loss = bind_passes(DaskPasses(client, parts_of(*collections)), SOFTMAX, num_threads=1)
+        loss = bind_passes(passes_of(client, *collections), SOFTMAX, num_threads=1)
         theta, grad = np.zeros(loss.n_params), np.empty(loss.n_params)
 
         def whole_pass() -> None:

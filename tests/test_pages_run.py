@@ -17,10 +17,12 @@ from pages import FENCE, PAGES, README, ROOT, blocks_of
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason="needs the pages"),
+    # Ray warns of its own settings.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),
 ]
 
 # Libraries that not every environment has; a block that imports one runs where it is installed.
-LIBRARIES = ("torch", "jax", "statsmodels", "shap", "skops")
+LIBRARIES = ("torch", "jax", "statsmodels", "shap", "skops", "ray")
 
 
 def page_name(page):

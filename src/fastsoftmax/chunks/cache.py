@@ -34,7 +34,8 @@ class CachedChunks:
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         path = self.sources[index].check()
-        with readable_as("NPZ", path), np.load(path, allow_pickle=False) as file:
+        # np.load would leave a damaged file open.
+        with readable_as("NPZ", path), path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             if "X" in file:
                 X = file["X"]
             else:

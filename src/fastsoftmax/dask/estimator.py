@@ -1,23 +1,21 @@
 """DaskSoftmaxRegression: the classifier on a cluster, by the names that LightGBM's and XGBoost's users know."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..estimators.bound import Bound, bound_passes, set_features
-from ..estimators.classifier import rows_of
-from ..estimators.sklearn_input import check_labels
-from ..estimators.softmax_regression import SoftmaxRegression
+from ..cluster import ClusterClassifier, ClusterPasses
 from ..estimators.spellings import explains_spellings
-from .fit import running, with_words, words_of
-from .parts import feature_names, parts_of
-from .passes import DaskPasses
+from .fit import passes_of, running
+from .parts import feature_names
 
 
 @explains_spellings
 @dataclass(kw_only=True, eq=False, repr=False)
-class DaskSoftmaxRegression(SoftmaxRegression):
+class DaskSoftmaxRegression(ClusterClassifier):
     """`SoftmaxRegression` for arrays, frames and delayed parts of Dask.
 
     Parameters
@@ -29,60 +27,6 @@ class DaskSoftmaxRegression(SoftmaxRegression):
     """
 
     client: Any = None
-
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, classes: Any = None, *, offset: Any = None
-    ) -> "DaskSoftmaxRegression":
-        """Fit to the rows of a cluster.
-
-        Parameters
-        ----------
-        X, y, sample_weight, offset
-            As in `fastsoftmax.dask.fit`; y of one dimension holds labels of any kind.
-        classes : array_like of shape (n_classes,), optional
-            All labels that there may be: others are refused. One that never comes has the probability zero, its
-            intercept being −∞. By default the labels that come.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an argument, or a partition, has the wrong shape, type or values; the message names the partition.
-        RuntimeError
-            If the cluster fails. If it had evaluated the start, the fitted attributes hold the best coefficients.
-        """
-        known = None
-        if classes is not None:
-            known = np.unique(np.asarray(classes))
-            check_labels("classes", known)
-        with running(self.client) as client:
-            passes = DaskPasses(client, parts_of(X, y, sample_weight, offset))
-            self._cluster = passes, known, feature_names(X)
-            try:
-                with words_of(passes):
-                    super().fit(X, y, sample_weight, offset=offset)
-            except KeyboardInterrupt as interrupt:
-                self._add_unseen(known)
-                if not passes.failure:
-                    raise
-                self.result_ = with_words(self.result_, passes)
-                raise RuntimeError(self.result_.message) from interrupt
-            finally:
-                del self._cluster
-        self._add_unseen(known)
-        return self
-
-    def to_local(self) -> SoftmaxRegression:
-        """Return the same as a `SoftmaxRegression`, which knows nothing of Dask."""
-        parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "client"}
-        local = SoftmaxRegression(**parameters)
-        for name, value in vars(self).items():
-            if name not in parameters and name != "client":
-                setattr(local, name, value)
-        return local
 
     def predict(self, X: Any, offset: Any = None) -> Any:
         """Return the likeliest class of every sample: a collection, computed when it is asked for, if X is one."""
@@ -116,20 +60,12 @@ class DaskSoftmaxRegression(SoftmaxRegression):
         empty = np.empty((0,) * (1 + len(width)), dtype)
         return X.map_blocks(call, dtype=dtype, chunks=chunks, drop_axis=dropped, meta=empty)
 
-    def _bind(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Bound:
-        passes, known, names = self._cluster
-        bound = bound_passes(self, passes, known, self._num_threads() or 1)
-        set_features(self, bound.loss.X.shape[1], names)
-        return bound
-
-    def _add_unseen(self, known: np.ndarray | None) -> None:
-        """Give the classes that never came an intercept of −∞."""
-        if known is None or len(known) == len(self.classes_):
-            return
-        seen = np.isin(known, self.classes_)
-        coef, intercept = _widened(*rows_of(self.coef_, self.intercept_), seen)
-        W, b = _widened(self.result_.W, self.result_.b, seen)
-        self.__dict__.update(classes_=known, coef_=coef, intercept_=intercept, result_=replace(self.result_, W=W, b=b))
+    @contextmanager
+    def _passes(
+        self, X: Any, y: Any, sample_weight: Any, offset: Any
+    ) -> Iterator[tuple[ClusterPasses, tuple[str, ...] | None]]:
+        with running(self.client) as client:
+            yield passes_of(client, X, y, sample_weight, offset), feature_names(X)
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -138,10 +74,3 @@ class DaskSoftmaxRegression(SoftmaxRegression):
     def __sklearn_clone__(self) -> "DaskSoftmaxRegression":
         parameters = self.get_params(deep=False)
         return type(self)(**parameters)
-
-
-def _widened(W: np.ndarray, b: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return parameters with a row for each class."""
-    coef, intercept = np.zeros((len(seen), W.shape[1]), W.dtype), np.full(len(seen), -np.inf, b.dtype)
-    coef[seen], intercept[seen] = W, b
-    return coef, intercept

@@ -6,22 +6,8 @@ from typing import Any
 import numpy as np
 from dask.delayed import delayed
 
-from ..leaves import Chunks, as_chunks, is_chunks
-
-
-class Part:
-    """Makes what a chunk is of the parts of one partition; frames become arrays here."""
-
-    def __init__(self, columns: tuple[str, ...] | None) -> None:
-        self.columns = columns
-
-    def __call__(self, X: Any, *others: Any) -> tuple[Any, ...]:
-        """Return (X, y, sample_weight, offset)."""
-        if self.columns is not None:
-            found = tuple(map(str, X.columns))
-            if found != self.columns:
-                raise ValueError(f"must have the columns {list(self.columns)}, in this order, found {list(found)}")
-        return (_as_array(X), *map(_as_array, others))
+from ..cluster import chunk_of
+from ..leaves import as_chunks, is_chunks
 
 
 def parts_of(X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> list[Any]:
@@ -40,29 +26,30 @@ def parts_of(X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> l
     """
     if is_chunks(X) and not isinstance(X, list):
         chunks = as_chunks(X, y=y, sample_weight=sample_weight, offset=offset)
-        return [delayed(_chunk)(chunks, index) for index in range(len(chunks))]
-    columns = tuple(map(str, X.columns)) if hasattr(X, "columns") else None
+        return [delayed(chunk_of)(chunks, index) for index in range(len(chunks))]
     sizes = X.chunks[0] if hasattr(X, "chunks") else None
     parts = _delayed("X", X, sizes)
+    # Those of a list are the first part's. They are a task of their own, since there may be many.
+    of_collection = not isinstance(X, Sequence)
+    columns = delayed(_columns_of(X), traverse=False) if of_collection or not parts else delayed(_columns_of)(parts[0])
     if y is None and sample_weight is None and offset is None:
-        if sizes is not None or columns is not None:
+        if of_collection:
             raise ValueError("y must be given where X is a collection, found None")
-        return parts
+        make = delayed(_chunk_of_tuple, pure=False)
+        return [make(index, columns, part) for index, part in enumerate(parts)]
     others = []
     for name, value in (("y", y), ("sample_weight", sample_weight), ("offset", offset)):
         of_name = [None] * len(parts) if value is None else _delayed(name, value, sizes)
         if len(of_name) != len(parts):
             raise ValueError(f"{name} must have a partition for each of the {len(parts)} of X, found {len(of_name)}")
         others.append(of_name)
-    make = delayed(Part(columns), pure=False)
-    return [make(*part) for part in zip(parts, *others, strict=True)]
+    make = delayed(_chunk, pure=False)
+    return [make(index, columns, *part) for index, part in enumerate(zip(parts, *others, strict=True))]
 
 
 def feature_names(X: Any) -> tuple[str, ...] | None:
     """Return the names of the columns of a frame, or of chunks that have any."""
-    if hasattr(X, "columns"):
-        return tuple(map(str, X.columns))
-    return getattr(X, "feature_names", None)
+    return None if isinstance(X, list) else _columns_of(X) or getattr(X, "feature_names", None)
 
 
 def _delayed(name: str, value: Any, sizes: Any) -> list[Any]:
@@ -80,8 +67,24 @@ def _delayed(name: str, value: Any, sizes: Any) -> list[Any]:
     return list(np.ravel(value.to_delayed()))
 
 
-def _chunk(chunks: Chunks, index: int) -> tuple[Any, ...]:
-    return chunks[index]
+def _columns_of(X: Any) -> tuple[str, ...] | None:
+    """Return the names of the columns of a frame, or of the frame that comes first in a tuple."""
+    frame = X[0] if isinstance(X, tuple | list) and X else X
+    return tuple(map(str, frame.columns)) if hasattr(frame, "columns") else None
+
+
+def _chunk(index: int, columns: tuple[str, ...] | None, X: Any, *others: Any) -> tuple[Any, ...]:
+    """Return what a chunk is, (X, y, sample_weight, offset), of the parts of a partition; frames become arrays here."""
+    found = _columns_of(X)
+    if found != columns and np.shape(X)[:1] != (0,):
+        names = [list(some) if some is not None else "an array without names" for some in (columns, found)]
+        raise ValueError(f"partition {index}: must have the columns {names[0]}, in this order, found {names[1]}")
+    return (_as_array(X), *map(_as_array, others))
+
+
+def _chunk_of_tuple(index: int, columns: tuple[str, ...] | None, chunk: Any) -> Any:
+    """Return what a chunk is of a tuple; what is none, others refuse."""
+    return _chunk(index, columns, *chunk) if isinstance(chunk, tuple | list) and chunk else chunk
 
 
 def _as_array(value: Any) -> Any:
