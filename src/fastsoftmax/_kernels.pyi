@@ -186,6 +186,19 @@ FAMILIES: tuple[str, ...]  # the names of the families, by their numbers
 MAX_STRIPES: int
 MAX_STEPS: int
 
+def gradient_seconds(
+    grad_W_out: _Float64,
+    grad_b_out: _Float64,
+    X: memoryview,
+    center: _Real | None,
+    W: _Real,
+    b: _Real,
+    samples: _Samples,
+    family: int,
+    precision: int,
+    tasks_for: int,
+) -> list[list[float]]: ...
+
 loss_grad: dict[str, _LossGrad]
 hess_vec: dict[str, _HessVec]
 gram: dict[str, _Gram]
