@@ -1,6 +1,7 @@
 # Types of the compiled border. A _Real is float32 or float64, the same in all arguments of a call. A kernel whose first
 # such argument may be None, or whose call must be fast, is chosen by its C type: kernel["float"] or kernel["double"].
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -198,6 +199,9 @@ def gradient_seconds(
     precision: int,
     tasks_for: int,
 ) -> list[list[float]]: ...
+
+def project(out: _Float64, vectors: Sequence[_Float64] | _Float64, v: _Float64, num_threads: int) -> None: ...
+def combine(out: _Real, coefficients: _Float64, vectors: Sequence[_Float64] | _Float64, num_threads: int) -> None: ...
 
 loss_grad: dict[str, _LossGrad]
 hess_vec: dict[str, _HessVec]

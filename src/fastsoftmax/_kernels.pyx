@@ -429,5 +429,6 @@ def targets_of(int family):
 include "native/processor.pxi"
 include "native/model.pxi"
 include "native/measured.pxi"
+include "native/vectors.pxi"
 include "capi/passes.pxi"
 include "capi/functions.pxi"

@@ -83,6 +83,7 @@ class Objective:
         self.bases = Bases() if bases is None else bases
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
         self.is_shift_invariant = loss.family.is_categorical
+        self.asked_threads = loss.asked_threads
         self._chosen: Chosen | None = None
 
     @property
@@ -133,7 +134,7 @@ class Objective:
         grad = np.empty_like(theta)
         grad_out, at = self.split(grad), self.split(theta)
         loss = self.loss.write_loss_grad(grad_out, at)
-        return loss + self.penalty.add_smooth(at.W, grad_out.W), grad
+        return loss + self.penalty.add_smooth(at.W, grad_out.W, self.asked_threads), grad
 
     def hess_vec(self, theta: Float64Array, v: Float64Array) -> Float64Array:
         """∂²F/∂theta² at theta times a direction v; one pass over X."""
@@ -144,7 +145,7 @@ class Objective:
     def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
         """Return phi(t) → (F, dF/dt) at theta + t · direction; passes as of `Loss.line`."""
         of_loss = self.loss.line(theta, direction)
-        a, b, c = self.penalty.smooth_line(self.split(theta).W, self.split(direction).W)
+        a, b, c = self.penalty.smooth_line(self.split(theta).W, self.split(direction).W, self.asked_threads)
 
         def phi(t: float) -> tuple[float, float]:
             loss, slope = of_loss(t)

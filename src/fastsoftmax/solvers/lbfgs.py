@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.arrays import Float64Array
-from ..runtime.vectors import dot
+from ..runtime.vectors import along, dot
 from .inverse_hessian import InverseHessian
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import NO_PROGRESS, Lowest, State
@@ -170,7 +170,7 @@ class LBFGS:
         """Yield inverse Hessians to try: from curvature and pairs, from the curvature here, from the gradient alone."""
 
         def inverse_of(matrix: Preconditioner | None) -> InverseHessian:
-            return InverseHessian(matrix, state.grad, self._capacity(state))
+            return InverseHessian(matrix, state.grad, self._capacity(state), objective.asked_threads)
 
         inverse, curvature = state.inverse, state.curvature
         if not self.preconditioned:
@@ -211,7 +211,7 @@ class LBFGS:
     ) -> Step | None:
         """Return a step along the quasi-Newton direction that satisfies the Wolfe conditions, or None."""
         direction = inverse.direction()
-        slope = dot(direction, state.grad)
+        slope = dot(direction, state.grad, objective.asked_threads)
         if not slope < 0:
             return None
         for size in self._sizes(objective, state.theta, inverse, curvature, direction):
@@ -250,9 +250,9 @@ class LBFGS:
     ) -> Step | None:
         """Return the step of this size if it satisfies the Wolfe conditions, else None."""
         change = direction if step_size == 1 else step_size * direction
-        theta = state.theta + change
+        theta = along(state.theta, 1.0, change, objective.asked_threads)
         loss, grad = objective.loss_grad(theta)
-        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction))
+        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction, objective.asked_threads))
         return Step(change, theta, loss, grad) if accepted else None
 
 
