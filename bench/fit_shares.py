@@ -19,7 +19,7 @@ from .simulation import on_threads
 COLUMNS = ("problem", "threads", "s", "speed-up", "passes %", "other kernels %", "one thread %", "outside passes %")
 
 # The kernels whose tasks many threads share, beside that of a pass; by the C type of what they compute in, or not.
-SHARED = ("predict", "gram", "mean", "cross_entropy", "feature_sums", "project", "combine")
+SHARED = ("predict", "gram", "mean", "cross_entropy", "feature_sums", "project", "combine", "affine")
 
 
 class Parts(NamedTuple):
@@ -89,7 +89,7 @@ def _stopwatch() -> Iterator[dict[str, float]]:
         for name, part in {"loss_grad": "passes", **dict.fromkeys(SHARED, "shared")}.items():
             kernel: Mapping[str, Callable[..., Any]] | Callable[..., Any] = getattr(_kernels, name)
             if hasattr(kernel, "__signatures__"):
-                kinds = {kind: timed(kernel[kind], part) for kind in ("float", "double")}
+                kinds = {kind: timed(kernel[kind], part) for kind in kernel.__signatures__}
                 stack.enter_context(patch.object(_kernels, name, Kernel(timed(kernel, part), kinds)))
             else:
                 stack.enter_context(patch.object(_kernels, name, timed(kernel, part)))

@@ -201,6 +201,15 @@ def gradient_seconds(
 ) -> list[list[float]]: ...
 
 def project(out: _Float64, vectors: Sequence[_Float64] | _Float64, v: _Float64, num_threads: int) -> None: ...
+def affine(
+    out: _Real,
+    x: _Real,
+    row: _Float64 | None,
+    column: _Float64 | None,
+    scale: _Float64,
+    shift: _Float64 | None,
+    num_threads: int,
+) -> None: ...
 def combine(out: _Real, coefficients: _Float64, vectors: Sequence[_Float64] | _Float64, num_threads: int) -> None: ...
 
 loss_grad: dict[str, _LossGrad]

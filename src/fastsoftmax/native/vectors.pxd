@@ -2,6 +2,7 @@
 
 from cython.parallel cimport prange
 
+from .csr cimport parameter
 from .simd cimport real
 
 cdef extern from "vectors.h" nogil:
@@ -57,3 +58,31 @@ cdef inline void combine_all(real* out, const double* coefficients, const double
     cdef Py_ssize_t n_blocks = (size + ENTRIES - 1) // ENTRIES, block
     for block in prange(n_blocks, schedule="static", num_threads=num_threads):
         combine_block(out, coefficients, vectors, n_vectors, block * ENTRIES, min((block + 1) * ENTRIES, size))
+
+
+cdef struct Affine:         # (x_kj + row_k column_j) scale_j + shift_j
+    const double* row       # NULL for zeros, as column then
+    const double* column
+    const double* scale
+    const double* shift     # NULL for zeros
+
+
+cdef inline void affine_row(parameter* out, const real* x, const Affine* a, Py_ssize_t k, Py_ssize_t size) noexcept nogil:
+    cdef double row = a.row[k] if a.row != NULL else 0
+    cdef Py_ssize_t j
+    if a.row == NULL:
+        for j in range(size):
+            out[j] = <parameter> (x[j] * a.scale[j])
+    else:
+        for j in range(size):
+            out[j] = <parameter> ((x[j] + row * a.column[j]) * a.scale[j])
+    if a.shift != NULL:
+        for j in range(size):
+            out[j] += <parameter> a.shift[j]
+
+
+cdef inline void affine_all(parameter* out, const real* x, const Affine* a, Py_ssize_t n_rows, Py_ssize_t size,
+                            Py_ssize_t ldo, Py_ssize_t ldx, int num_threads) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in prange(n_rows, schedule="static", num_threads=num_threads):
+        affine_row(out + k * ldo, x + k * ldx, a, k, size)

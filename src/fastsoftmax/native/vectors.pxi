@@ -3,7 +3,7 @@
 from libc.stdlib cimport free, malloc
 
 from .native.codes cimport FS_NO_MEMORY
-from .native.vectors cimport ENTRIES, combine_all, project_all
+from .native.vectors cimport ENTRIES, Affine, affine_all, combine_all, project_all
 
 
 cdef const double** pointers_of(vectors, Py_ssize_t size) except NULL:
@@ -46,3 +46,17 @@ def combine(real[::1] out, const double[::1] coefficients, vectors, int num_thre
     with nogil:
         combine_all(&out[0], &coefficients[0], pointers, coefficients.shape[0], out.shape[0], num_threads)
     free(pointers)
+
+
+def affine(parameter[:, :] out, const real[:, :] x, const double[::1] row, const double[::1] column,
+           const double[::1] scale, const double[::1] shift, int num_threads):
+    """Write (x_kj + row_k column_j) scale_j + shift_j; the numbers of a row of out and of x lie side by side.
+
+    row and column, or shift, may be None.
+    """
+    cdef Affine a = Affine(pointer_of(row), pointer_of(column), &scale[0], pointer_of(shift))
+    if out.strides[1] != sizeof(parameter) or x.strides[1] != sizeof(real):
+        raise ValueError("the numbers of a row must be contiguous")
+    with nogil:
+        affine_all(&out[0, 0], &x[0, 0], &a, x.shape[0], x.shape[1], out.strides[0] // <Py_ssize_t> sizeof(parameter),
+                   x.strides[0] // <Py_ssize_t> sizeof(real), num_threads)

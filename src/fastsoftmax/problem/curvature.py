@@ -17,6 +17,7 @@ import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray
 from ..runtime.override import override
+from ..runtime.vectors import combine
 from .basis import Basis
 from .cholesky import Factors
 from .hessian import RESOLUTION, hessian_blocks, kronecker_blocks, output_directions
@@ -67,18 +68,16 @@ class DirectionsCurvature(ABC):
         K, inputs = self.n_outputs, self.inputs
         split = K * len(inputs.mean)
         W, b = v[:split].reshape(K, -1), v[split:].reshape(K, -1)
-        # The inputs are centred, so b + W mean is their intercept.
-        centred = W - b * inputs.mean if b.size else W
-        found = self._solve_inputs(inputs.of_gradient(centred, b, self.dtype))
-        out = np.empty_like(v)
-        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
-        inputs.write_parameters(found, W_out, b_out)
+        shift = None
         if self.is_categorical:
             # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the
             # gradient such a part, which must not be divided by a small l2.
-            W_out += centred.sum(axis=0) * (inputs.unit[: len(inputs.mean)] ** 2 / K)
-        if b.size:
-            b_out -= (W_out @ inputs.mean)[:, None]
+            alike = combine(np.ones(K), W, self.num_threads) - b.sum() * inputs.mean
+            shift = alike * (inputs.unit[: len(inputs.mean)] ** 2 / K)
+        found = self._solve_inputs(inputs.of_gradient(W, b, self.dtype, self.num_threads))
+        out = np.empty_like(v)
+        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
+        inputs.write_parameters(found, W_out, b_out, shift, self.num_threads)
         return out
 
 
@@ -138,7 +137,9 @@ class PrincipalCurvature(DirectionsCurvature):
         curvature = moments * spread.max() + penalty
         flat = curvature <= np.finfo(sample.precision).eps * curvature.max()
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
-        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
+        # As products lie in memory: they are multiplied entry by entry.
+        order = "F" if len(spread) > len(moments) else "C"
+        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype, order=order)
 
         self.factors: Factors | None = None
         if n_leading:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from .arrays import Float64Array
+from .arrays import Float64Array, FloatArray
 from .contention import contention
 from .threads import SMALL_WORK, resolve_num_threads
 
@@ -66,6 +66,32 @@ def along(start: Float64Array, size: float, direction: Float64Array, num_threads
     return _combine(np.empty(start.size), np.array([1.0, size]), (start, direction), num_threads)
 
 
+def assign(out: Float64Array, vector: Float64Array, num_threads: int | None = 1) -> None:
+    """Write a vector to memory that may never have been touched, on so many threads at most."""
+    if out.size < LONG:
+        out[:] = vector
+    else:
+        _combine(out, np.ones(1), (vector,), num_threads)
+
+
+def affine(
+    out: FloatArray,
+    x: FloatArray,
+    scale: Float64Array,
+    *,
+    outer: tuple[Float64Array, Float64Array] | None = None,
+    shift: Float64Array | None = None,
+    num_threads: int | None = 1,
+) -> None:
+    """Out = (x + row columnᵀ) scale + shift, for matrices with contiguous rows, on so many threads at most.
+
+    outer is the row, (n_rows,), and the column, (n_columns,), or None for zeros; scale and shift are (n_columns,).
+    """
+    threads = _threads(num_threads, x.size)
+    with contention.watched(threads):
+        _kernels.affine(out, x, *(outer or (None, None)), scale, shift, threads)
+
+
 def largest(vector: Float64Array) -> float:
     """Largest absolute entry, or NaN if any entry is NaN; without a copy."""
     return max(float(vector.max()), -float(vector.min()))
@@ -102,4 +128,4 @@ def _served(*arrays: NDArray[Any]) -> bool:
 
 def _threads(num_threads: int | None, n_entries: int) -> int:
     """Threads for so many entries: an entry that comes from memory takes the time of many multiply-adds."""
-    return resolve_num_threads(num_threads, SMALL_WORK * n_entries // LONG)
+    return resolve_num_threads(num_threads, SMALL_WORK) if n_entries >= LONG else 1

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from ..runtime.arrays import Float64Array
-from ..runtime.vectors import add_scaled, along, combine, dot, products
+from ..runtime.vectors import add_scaled, along, assign, combine, dot, products
 from .protocol import Preconditioner
 
 # When M is replaced, keep this many of the newest pairs: a pair does not depend on M.
@@ -117,8 +117,8 @@ class InverseHessian:
         self.n_used = max(self.n_used, slot + 1)
         self.R_inverse[slot] = 0
         self.R_inverse[:, slot] = 0
-        self.vectors[slot, 0] = step
-        self.vectors[slot, 1] = z
+        for row, vector in zip(self.vectors[slot], (step, z), strict=True):
+            assign(row, vector, self.num_threads)
         return slot
 
     def _accept(self, slot: int, step: Float64Array, change: Float64Array, products: Float64Array) -> None:
