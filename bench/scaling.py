@@ -1,8 +1,10 @@
-"""``python -m bench.scaling``: what a pass would take on 2 to 128 threads, from its tasks' times on one.
+"""``python -m bench.scaling``: what passes and fits would take on 2 to 128 threads, from their parts' times on one.
 
 All tasks of a pass run on one thread, each timed alone, cut as for that many threads. What the threads would need
 follows: each takes the next task when it is free, and waits at the end of a phase for the last. Beside it stands what
 this machine measures. Memory that many threads share is not simulated: the numbers say what the cut into tasks allows.
+
+``--fits`` does it for whole fits. ``--under-load`` measures passes and fits while other processes want the processors.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from fastsoftmax.data.samples import Samples
 from fastsoftmax.families import SOFTMAX
 from fastsoftmax.runtime.precision import Precision
 
+from . import fit_shares, load
 from .environment import all_threads, describe
 from .memory import peak_memory
 from .options import positive
@@ -33,13 +36,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scaling", description=__doc__)
     parser.add_argument("--shapes", type=Shape.parse, nargs="+", default=SHAPES, metavar="n×N×K")
     parser.add_argument("--repeats", type=positive, default=5, help="of which each task's best counts; default: 5")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--fits", action="store_true", help="simulate fits, not passes")
+    what.add_argument("--under-load", action="store_true", help="measure beside busy processes, which it starts")
     parser.add_argument("--markdown", action="store_true", help="print a table for a page")
     add_results_options(parser)
     options = parser.parse_args()
     report = Report("scaling", options)
     report.add_facts(describe())
-    for shape in options.shapes:
-        report.add_table(COLUMNS, _rows(make_problem(shape, "float32"), options.repeats), f"A pass over {shape}, float32")
+    if options.under_load:
+        report.add_table(load.COLUMNS, list(load.rows()), "Beside busy processes")
+    for make in fit_shares.PROBLEMS if options.fits else ():
+        problem = make()
+        report.add_table(
+            fit_shares.COLUMNS, list(fit_shares.rows(problem, THREADS)), f"Simulated: {problem.describe()}"
+        )
+    for shape in () if options.fits or options.under_load else options.shapes:
+        report.add_table(
+            COLUMNS, _rows(make_problem(shape, "float32"), options.repeats), f"A pass over {shape}, float32"
+        )
     report.save()
 
 

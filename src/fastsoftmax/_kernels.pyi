@@ -199,7 +199,6 @@ def gradient_seconds(
     precision: int,
     tasks_for: int,
 ) -> list[list[float]]: ...
-
 def project(out: _Float64, vectors: Sequence[_Float64] | _Float64, v: _Float64, num_threads: int) -> None: ...
 def affine(
     out: _Real,

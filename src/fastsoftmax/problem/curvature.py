@@ -38,10 +38,10 @@ class DirectionsCurvature(ABC):
     sample : Sample
     inputs : Inputs
     plan : Plan
-    num_threads : int
+    num_threads : int or None
     """
 
-    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
+    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int | None) -> None:
         self.price, self.is_exact = plan.price, plan.is_exact
         self.better_at, self.better_below = plan.better_at, plan.better_below
         self.inputs, self.num_threads, self.dtype = inputs, num_threads, sample.X.dtype
@@ -84,7 +84,7 @@ class DirectionsCurvature(ABC):
 class InputCurvature(DirectionsCurvature):
     """A matrix for the inputs as they are: H, or without leading components the Kronecker product."""
 
-    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
+    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int | None) -> None:
         super().__init__(sample, inputs, plan, num_threads)
         Z = inputs.of_rows(sample.X)
         blocks = hessian_blocks(sample, self.classes, Z, num_threads) if plan.n_leading else None
@@ -117,10 +117,10 @@ class PrincipalCurvature(DirectionsCurvature):
     basis : Basis
     plan : Plan
         Its leading components are the last ones of the basis; may be none.
-    num_threads : int
+    num_threads : int or None
     """
 
-    def __init__(self, sample: Sample, basis: Basis, plan: Plan, num_threads: int) -> None:
+    def __init__(self, sample: Sample, basis: Basis, plan: Plan, num_threads: int | None) -> None:
         inputs = basis.inputs
         super().__init__(sample, inputs, plan, num_threads)
         n_leading = self.n_leading = plan.n_leading

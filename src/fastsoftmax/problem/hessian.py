@@ -46,7 +46,7 @@ def output_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None
     return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
 
 
-def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_threads: int) -> FloatArray:
+def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_threads: int | None) -> FloatArray:
     """Return the Kronecker product of second moments of outputs and inputs, a block for each direction of outputs.
 
     It equals H where all samples have the same probabilities, as at W = 0.
@@ -59,7 +59,9 @@ def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_th
     return (spread.astype(Z.dtype)[:, None, None] * moments)[:, None, :, None]
 
 
-def hessian_blocks(sample: Sample, classes: Float64Array | None, Y: FloatArray, num_threads: int) -> FloatArray | None:
+def hessian_blocks(
+    sample: Sample, classes: Float64Array | None, Y: FloatArray, num_threads: int | None
+) -> FloatArray | None:
     """Lower triangles of H without penalty, in directions of outputs × leading components, a block for each output.
 
     Categories are one block, as of `hessian_block`, of all directions; None where these are too many.
@@ -73,7 +75,7 @@ def hessian_blocks(sample: Sample, classes: Float64Array | None, Y: FloatArray, 
     return output_hessians(sample, Y, num_threads)[:, None, :, None]
 
 
-def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArray:
+def output_hessians(sample: Sample, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """Σ_i w_i C_ik y_i y_iᵀ of each of independent outputs, (n_outputs, n_columns, n_columns).
 
     What y has shown of C is nearer to H than its mean, but far from the minimum it need not be positive definite.
@@ -94,7 +96,7 @@ def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArr
     return hessians
 
 
-def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """Lower triangle of H without penalty, in class directions × leading components; Y is (n_rows, n_leading) in those.
 
     The share DAMPING of the curvature is added evenly to all rows and class directions.
@@ -107,7 +109,7 @@ def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_thre
     return hessian(sample, classes, Y, num_threads)
 
 
-def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """`hessian_block` by a Gram matrix for each pair of class directions."""
     n_directions, n_leading = classes.shape[1], Y.shape[1]
     hessian = np.empty((n_directions, n_leading, n_directions, n_leading), dtype=Y.dtype)
@@ -122,7 +124,7 @@ def _paired_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_th
     return hessian
 
 
-def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """`hessian_block` by one Gram matrix of p_i ⊗ y_i, and one per class on the diagonal, where p − p² would cancel."""
     P, weights = sample.probabilities, sample.weights[:, None]
     (n_classes, n_directions), n_leading = classes.shape, Y.shape[1]

@@ -92,7 +92,7 @@ class Inputs(NamedTuple):
         inputs[:, n_features:] = self.unit[n_features:]
         return inputs
 
-    def of_gradient(self, W: Float64Array, b: Float64Array, dtype: DTypeLike, num_threads: int) -> FloatArray:
+    def of_gradient(self, W: Float64Array, b: Float64Array, dtype: DTypeLike, num_threads: int | None) -> FloatArray:
         """Return what a gradient by W, (n_outputs, n_features), and b, (n_outputs, 1 or 0), is by weights of inputs."""
         n_features = len(self.mean)
         inputs = np.empty((len(W), len(self.unit)), dtype)
@@ -105,7 +105,12 @@ class Inputs(NamedTuple):
         return inputs
 
     def write_parameters(
-        self, found: FloatArray, W_out: Float64Array, b_out: Float64Array, shift: Float64Array | None, num_threads: int
+        self,
+        found: FloatArray,
+        W_out: Float64Array,
+        b_out: Float64Array,
+        shift: Float64Array | None,
+        num_threads: int | None,
     ) -> None:
         """Write the W, each row plus a shift, and b of the inputs' weights, (n_outputs, n_inputs)."""
         n_features, found = len(self.mean), np.ascontiguousarray(found)

@@ -257,7 +257,7 @@ class Objective:
         return sample, bought
 
     def _curvature_of(self, sample: Sample, bought: Plan, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
-        inputs, threads = self._inputs_of(sample, grad), self.loss.num_threads
+        inputs, threads = self._inputs_of(sample, grad), self.asked_threads
         if self._leads_as_it_is(inputs, bought):
             return InputCurvature(sample, inputs, bought, threads)
         basis = self.bases.latest
