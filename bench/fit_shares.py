@@ -87,7 +87,7 @@ def _stopwatch() -> Iterator[dict[str, float]]:
 
     with ExitStack() as stack:
         for name, part in {"loss_grad": "passes", **dict.fromkeys(SHARED, "shared")}.items():
-            kernel: Mapping[str, Callable[..., Any]] | Callable[..., Any] = getattr(_kernels, name)
+            kernel: Any = getattr(_kernels, name)
             if hasattr(kernel, "__signatures__"):
                 kinds = {kind: timed(kernel[kind], part) for kind in kernel.__signatures__}
                 stack.enter_context(patch.object(_kernels, name, Kernel(timed(kernel, part), kinds)))

@@ -59,19 +59,26 @@ def main() -> None:
 
 
 def _rows(problem: Problem, repeats: int) -> list[tuple[str, ...]]:
-    rows, one = [], on_threads(_phases(problem, 1, repeats), 1)
-    for threads in THREADS:
-        phases = _phases(problem, threads, repeats)
-        tasks = max(phases, key=len)
-        simulated = on_threads(phases, threads)
-        measured = _measured(problem, threads, repeats) if threads <= all_threads() else None
-        peak = peak_memory(lambda: _loss_grad(problem, threads))
-        rows.append((
-            str(problem.shape), str(len(tasks)), str(threads), f"{100 * max(tasks) / sum(tasks):.1f}",
-            f"{1e3 * simulated:.3f}", f"{one / simulated:.1f}",
-            "" if measured is None else f"{1e3 * measured:.3f}", "" if peak is None else f"{peak / 1e6:.0f}",
-        ))  # fmt: skip
-    return rows
+    one = on_threads(_phases(problem, 1, repeats), 1)
+    return [_row(problem, threads, repeats, one) for threads in THREADS]
+
+
+def _row(problem: Problem, threads: int, repeats: int, one: float) -> tuple[str, ...]:
+    """Return a row in COLUMNS; one is the seconds of one thread."""
+    phases = _phases(problem, threads, repeats)
+    tasks, simulated = max(phases, key=len), on_threads(phases, threads)
+    measured = f"{1e3 * _measured(problem, threads, repeats):.3f}" if threads <= all_threads() else ""
+    peak = peak_memory(lambda: _loss_grad(problem, threads))
+    return (
+        str(problem.shape),
+        str(len(tasks)),
+        str(threads),
+        f"{100 * max(tasks) / sum(tasks):.1f}",
+        f"{1e3 * simulated:.3f}",
+        f"{one / simulated:.1f}",
+        measured,
+        "" if peak is None else f"{peak / 1e6:.0f}",
+    )
 
 
 def _phases(problem: Problem, threads: int, repeats: int) -> Phases:

@@ -89,7 +89,8 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     shape.tile_rows = max(rows, FS_ROW_ALIGN)
     rows = SLOT_ROWS
     if n_outputs >= FS_MANY_CLASSES:
-        rows = min(max((n_samples + LARGE_SLOTS - 1) // LARGE_SLOTS, <Py_ssize_t> LARGE_SLOT_ROWS), <Py_ssize_t> LARGE_SLOT_MOST)
+        rows = max((n_samples + LARGE_SLOTS - 1) // LARGE_SLOTS, <Py_ssize_t> LARGE_SLOT_ROWS)
+        rows = min(rows, <Py_ssize_t> LARGE_SLOT_MOST)
     rows = max((n_samples + SLOTS - 1) // SLOTS, rows)
     shape.slot_rows = round_up(rows, shape.tile_rows)
     shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows

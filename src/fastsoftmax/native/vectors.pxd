@@ -67,7 +67,8 @@ cdef struct Affine:         # (x_kj + row_k column_j) scale_j + shift_j
     const double* shift     # NULL for zeros
 
 
-cdef inline void affine_row(parameter* out, const real* x, const Affine* a, Py_ssize_t k, Py_ssize_t size) noexcept nogil:
+cdef inline void affine_row(parameter* out, const real* x, const Affine* a, Py_ssize_t k,
+                            Py_ssize_t size) noexcept nogil:
     cdef double row = a.row[k] if a.row != NULL else 0
     cdef Py_ssize_t j
     if a.row == NULL:

@@ -138,8 +138,8 @@ class PrincipalCurvature(DirectionsCurvature):
         flat = curvature <= np.finfo(sample.precision).eps * curvature.max()
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
         # As products lie in memory: they are multiplied entry by entry.
-        order = "F" if len(spread) > len(moments) else "C"
-        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype, order=order)
+        inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
+        self.inverse = np.asfortranarray(inverse) if len(spread) > len(moments) else inverse
 
         self.factors: Factors | None = None
         if n_leading:

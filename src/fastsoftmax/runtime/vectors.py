@@ -87,9 +87,10 @@ def affine(
 
     outer is the row, (n_rows,), and the column, (n_columns,), or None for zeros; scale and shift are (n_columns,).
     """
+    row, column = outer or (None, None)
     threads = _threads(num_threads, x.size)
     with contention.watched(threads):
-        _kernels.affine(out, x, *(outer or (None, None)), scale, shift, threads)
+        _kernels.affine(out, x, row, column, scale, shift, threads)
 
 
 def largest(vector: Float64Array) -> float:
