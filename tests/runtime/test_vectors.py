@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tolerances import SAME, SCALED
 
 from fastsoftmax import _kernels
 from fastsoftmax.runtime import vectors
 from fastsoftmax.runtime.vectors import LONG
-from tolerances import SAME, SCALED
 
 SIZES = [1, 7, 8, 4095, 4096, 4097, 20_000, LONG + 3]
 THREADS = (1, 2, 3, 16)
