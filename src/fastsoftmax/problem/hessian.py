@@ -21,6 +21,9 @@ WEIGHTS = 500_000
 # Above this K, use only the diagonal of the class moments: the eigenvectors would cost more than they save.
 MANY_CLASSES = 256
 
+# Probabilities that are multiplied at a time: they stay in the second-level cache.
+BLOCK_NUMBERS = 1 << 15
+
 # Where classes are nearly separated, most rows have nearly no curvature, until a step that ignores them goes wrong for
 # them. Spread this share of the curvature evenly.
 DAMPING = 0.03
@@ -39,7 +42,10 @@ def output_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None
         moments = weights @ P
         return np.maximum(moments, RESOLUTION * moments.max()), None
     if P.shape[1] > MANY_CLASSES:
-        diagonal = weights @ (P * (1 - P))
+        diagonal, step = np.zeros(P.shape[1]), max(1, BLOCK_NUMBERS // P.shape[1])
+        for start in range(0, len(P), step):
+            block = P[start : start + step]
+            diagonal += weights[start : start + step] @ (block * (1 - block))
         return np.maximum(diagonal, RESOLUTION * diagonal.max()), None
     moments = np.diag(weights @ P) - (P.T * weights) @ P
     values, vectors = np.linalg.eigh(moments + np.trace(moments))
