@@ -63,9 +63,10 @@ def test_short_and_long_vectors_are_served_alike(size, num_threads):
 
 @pytest.mark.parametrize(("stored", "written"), [(np.float64, np.float32), (np.float32, np.float64), (np.float64,) * 2])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_matrices_are_scaled_and_shifted(stored, written, threads):
-    x, row, (column, scale, shift) = numbers(6, 9).astype(stored), numbers(6, seed=1), numbers(3, 7, seed=2)
-    out = np.zeros((6, 8), written)
+@pytest.mark.parametrize("n_rows", [6, LONG // 7 + 1])
+def test_matrices_are_scaled_and_shifted(stored, written, threads, n_rows):
+    x, row, (column, scale, shift) = numbers(n_rows, 9).astype(stored), numbers(n_rows, seed=1), numbers(3, 7, seed=2)
+    out = np.zeros((n_rows, 8), written)
     vectors.affine(out[:, :7], x[:, 1:8], scale, outer=(row, column), shift=shift, num_threads=threads)
     expected = (x[:, 1:8].astype(np.float64) + np.outer(row, column)) * scale + shift
     np.testing.assert_allclose(out[:, :7], expected, rtol=0, atol=SCALED[written])

@@ -62,7 +62,7 @@ def combine(coefficients: Float64Array, matrix: Float64Array, num_threads: int |
 def along(start: Float64Array, size: float, direction: Float64Array, num_threads: int | None = 1) -> Float64Array:
     """Start + size · direction, on so many threads at most; all are contiguous."""
     if start.size < LONG:
-        return start + size * direction
+        return start + (direction if size == 1 else size * direction)
     return _combine(np.empty(start.size), np.array([1.0, size]), (start, direction), num_threads)
 
 
@@ -88,6 +88,11 @@ def affine(
     outer is the row, (n_rows,), and the column, (n_columns,), or None for zeros; scale and shift are (n_columns,).
     """
     row, column = outer or (None, None)
+    if x.size < LONG:
+        np.multiply(x if row is None else x + row[:, None] * column, scale, out=out, casting="same_kind")
+        if shift is not None:
+            out += shift
+        return
     threads = _threads(num_threads, x.size)
     with contention.watched(threads):
         _kernels.affine(out, x, row, column, scale, shift, threads)
