@@ -87,12 +87,13 @@ def affine(
 
     outer is the row, (n_rows,), and the column, (n_columns,), or None for zeros; scale and shift are (n_columns,).
     """
-    row, column = outer or (None, None)
     if x.size < LONG:
-        np.multiply(x if row is None else x + row[:, None] * column, scale, out=out, casting="same_kind")
+        moved = x if outer is None else x + outer[0][:, None] * outer[1]
+        np.multiply(moved, scale, out=out, casting="same_kind")
         if shift is not None:
             out += shift
         return
+    row, column = outer or (None, None)
     threads = _threads(num_threads, x.size)
     with contention.watched(threads):
         _kernels.affine(out, x, row, column, scale, shift, threads)
