@@ -41,6 +41,8 @@ EXPORT_ROUNDED = 2e-6
 FAMILY = {np.float64: 1e-13, np.float32: 1e-5}
 # For float64 quantities that differ only in the order of their sums.
 SAME = 1e-12
+# For numbers of size ten that are scaled and shifted, rounded to a dtype.
+SCALED = {np.float64: 1e-14, np.float32: 2e-6}
 
 
 def assert_gradient_close(actual, expected, X, sample_mass=1.0):

@@ -1,6 +1,7 @@
 # Types of the compiled border. A _Real is float32 or float64, the same in all arguments of a call. A kernel whose first
 # such argument may be None, or whose call must be fast, is chosen by its C type: kernel["float"] or kernel["double"].
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -185,6 +186,30 @@ OTHERS: int
 FAMILIES: tuple[str, ...]  # the names of the families, by their numbers
 MAX_STRIPES: int
 MAX_STEPS: int
+
+def gradient_seconds(
+    grad_W_out: _Float64,
+    grad_b_out: _Float64,
+    X: memoryview,
+    center: _Real | None,
+    W: _Real,
+    b: _Real,
+    samples: _Samples,
+    family: int,
+    precision: int,
+    tasks_for: int,
+) -> list[list[float]]: ...
+def project(out: _Float64, vectors: Sequence[_Float64] | _Float64, v: _Float64, num_threads: int) -> None: ...
+def affine(
+    out: _Real,
+    x: _Real,
+    row: _Float64 | None,
+    column: _Float64 | None,
+    scale: _Float64,
+    shift: _Float64 | None,
+    num_threads: int,
+) -> None: ...
+def combine(out: _Real, coefficients: _Float64, vectors: Sequence[_Float64] | _Float64, num_threads: int) -> None: ...
 
 loss_grad: dict[str, _LossGrad]
 hess_vec: dict[str, _HessVec]

@@ -109,15 +109,51 @@ cdef void slot_gradient(Gradient* g, Py_ssize_t slot, void* scratch, const real*
 # The slots, over the threads
 # ---------------------------------------------------------------------------------------------------------------------
 
+cdef void store_means(double* loss_out, double* grad_W_out, double* grad_b_out, Gradient* g) noexcept nogil:
+    """Write what all slots have added up to."""
+    cdef Py_ssize_t n_outputs = g.shape.n_outputs, n_weights = n_outputs * g.X.n_features
+    store_mean(grad_W_out, &g.partials, 0, n_weights, g.X.n_samples, g.threads)
+    store_mean(grad_b_out, &g.partials, n_weights, n_outputs, g.X.n_samples, g.threads)
+    store_mean(loss_out, &g.partials, n_weights + n_outputs, 1, g.X.n_samples, g.threads)
+
+
 cdef void slots_gradient(double* loss_out, double* grad_W_out, double* grad_b_out, Gradient* g,
                          const real* W) noexcept nogil:
     """Write the means of s_i L_i, s_i r_i x_iᵀ and s_i r_i, by slots."""
-    cdef Py_ssize_t n_outputs = g.shape.n_outputs, n_weights = n_outputs * g.X.n_features, s
+    cdef Py_ssize_t s
     for s in prange(g.shape.n_slots, schedule="dynamic", num_threads=g.threads):
         slot_gradient(g, s, g.scratch + threadid() * g.scratch_size, W)
-    store_mean(grad_W_out, &g.partials, 0, n_weights, g.X.n_samples)
-    store_mean(grad_b_out, &g.partials, n_weights, n_outputs, g.X.n_samples)
-    store_mean(loss_out, &g.partials, n_weights + n_outputs, 1, g.X.n_samples)
+    store_means(loss_out, grad_W_out, grad_b_out, g)
+
+
+cdef int begin_gradient(Gradient* g, Arena* arena, Features* X, Parameters* at, Parameters* direction, Samples* samples,
+                        int family, int precision, int tasks_for, int num_threads, Room* room,
+                        real* dtype) noexcept nogil:
+    """Cut a pass into tasks that are enough for tasks_for threads, find its memory and pack W."""
+    cdef Py_ssize_t n_outputs = at.n_logits
+    cdef int code
+    arena[0] = arena_at(NULL)
+    g.X = X[0]
+    g.samples = samples[0]
+    g.residual = family_of(dtype, family).residual[samples.kind]
+    if g.residual == NULL:
+        return FS_NOT_SERVED
+    g.n_logits = n_outputs if direction == NULL else 2 * n_outputs
+    g.shape = cut(X.n_samples, X.n_features, n_outputs, g.n_logits, lanes_of(dtype), sizeof(real),
+                  is_direct(X, g.n_logits, dtype))
+    g.product = fs_product_of(fs_active_use.in_pass, precision, n_outputs)
+    plan_gradient(g, tasks_for, dtype)
+    g.threads = min(g.threads, num_threads)
+    gradient_layout(g, arena, dtype)
+    code = give(arena, room)
+    if code != FS_DONE:
+        return code
+    gradient_layout(g, arena, dtype)
+    pack_weights(<real*> g.W, <real*> g.b, at, 0, g.n_logits, &g.shape, g.threads)
+    if direction != NULL:
+        pack_weights(<real*> g.W, <real*> g.b, direction, n_outputs, g.n_logits, &g.shape, g.threads)
+    pack_center(&g.X, <real*> g.zeros)
+    return FS_DONE
 
 
 cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out, Features* X, Parameters* at,
@@ -129,28 +165,11 @@ cdef int gradient_pass(double* loss_out, double* grad_W_out, double* grad_b_out,
     """
     cdef:
         Gradient g
-        Arena arena = arena_at(NULL)
-        Py_ssize_t n_outputs = at.n_logits
-        int code
-    g.X = X[0]
-    g.samples = samples[0]
-    g.residual = family_of(dtype, family).residual[samples.kind]
-    if g.residual == NULL:
-        return FS_NOT_SERVED
-    g.n_logits = n_outputs if direction == NULL else 2 * n_outputs
-    g.shape = cut(X.n_samples, X.n_features, n_outputs, g.n_logits, lanes_of(dtype), sizeof(real),
-                  is_direct(X, g.n_logits, dtype))
-    g.product = fs_product_of(fs_active_use.in_pass, precision, n_outputs)
-    plan_gradient(&g, num_threads, dtype)
-    gradient_layout(&g, &arena, dtype)
-    code = give(&arena, room)
+        Arena arena
+        int code = begin_gradient(&g, &arena, X, at, direction, samples, family, precision, num_threads, num_threads,
+                                  room, dtype)
     if code != FS_DONE:
         return code
-    gradient_layout(&g, &arena, dtype)
-    pack_weights(<real*> g.W, <real*> g.b, at, 0, g.n_logits, &g.shape, g.threads)
-    if direction != NULL:
-        pack_weights(<real*> g.W, <real*> g.b, direction, n_outputs, g.n_logits, &g.shape, g.threads)
-    pack_center(&g.X, <real*> g.zeros)
     if g.wide:
         loss_out[0] = wide_gradient(grad_W_out, grad_b_out, &g, <const real*> g.W, dtype)
     else:
@@ -409,5 +428,7 @@ def targets_of(int family):
 
 include "native/processor.pxi"
 include "native/model.pxi"
+include "native/measured.pxi"
+include "native/vectors.pxi"
 include "capi/passes.pxi"
 include "capi/functions.pxi"

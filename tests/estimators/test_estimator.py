@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tolerances import SCORE
 
 import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegression
@@ -341,3 +342,21 @@ def test_two_columns_of_labels_are_no_counts():
     with pytest.raises(ValueError, match="a column of labels must stand alone"):
         SoftmaxRegression().fit(P.X, labels)
     SoftmaxRegression().fit(P.X, labels.astype(float))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_predictor_of_the_coefficients_predicts_single_samples(n_classes, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 5)).astype(dtype)
+    y = np.array(["a", "b", "c"])[(X[:, 0] * 2).astype(int) % n_classes]
+    model = SoftmaxRegression().fit(X, y)
+    predictor = model.predictor()
+    assert model.classes_[predictor.predict(X[3])] == model.predict(X[3:4])[0]
+    np.testing.assert_allclose(predictor.predict_proba(X[3]), model.predict_proba(X[3:4])[0], atol=SCORE[dtype])
+    before = predictor.predict_proba(X[3])
+    model.coef_ *= 2
+    np.testing.assert_array_equal(predictor.predict_proba(X[3]), before)
+    np.testing.assert_allclose(model.predictor().predict_proba(X[3]), model.predict_proba(X[3:4])[0], atol=SCORE[dtype])
+    with pytest.raises(NotFittedError):
+        SoftmaxRegression().predictor()

@@ -7,6 +7,9 @@ import pytest
 
 import fastsoftmax as fs
 from fastsoftmax import _kernels
+from fastsoftmax.data.samples import Samples
+from fastsoftmax.families import SOFTMAX
+from fastsoftmax.runtime.precision import Precision
 
 SHAPES = [
     (581_012, 54, 7),
@@ -57,6 +60,28 @@ def test_slots_do_not_depend_on_the_number_of_threads(shape):
     phases = [_kernels.gradient_tasks(*shape, threads) for threads in (1, 128)]
     if len(phases[0]) == 1:
         assert phases[0] == phases[1]
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("shape", [(5000, 30, 4), (5000, 90, 40), (5001, 1030, 300)])
+@pytest.mark.parametrize("threads", [1, 64])
+def test_timed_tasks_make_the_same_gradient(shape, threads):
+    n_samples, n_features, n_classes = shape
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
+    W = rng.standard_normal((n_classes, n_features), dtype=np.float32) / 9
+    y, b = rng.integers(0, n_classes, n_samples), np.zeros(n_classes, np.float32)
+    grad_W, grad_b = np.empty(W.shape), np.empty(n_classes)
+    phases = _kernels.gradient_seconds(
+        grad_W, grad_b, X.data, None, W, b, Samples(y, None, n_classes), SOFTMAX.number, Precision.EXACT, threads
+    )
+    _, of_W, of_b = fs.loss_grad(X, y, W, b, num_threads=2)
+    np.testing.assert_array_equal(grad_W.astype(np.float32), of_W)
+    np.testing.assert_array_equal(grad_b.astype(np.float32), of_b)
+    assert all(seconds >= 0 for tasks in phases for seconds in tasks)
+    sizes = [len(tasks) for tasks in phases]
+    for tasks in _kernels.gradient_tasks(*shape, threads):
+        sizes.remove(len(tasks))
 
 
 @pytest.mark.bits

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import fastsoftmax as fs
+from fastsoftmax.runtime.vectors import LONG
 from fastsoftmax.solvers.inverse_hessian import InverseHessian
 
 
@@ -48,3 +50,18 @@ def test_a_step_of_negative_curvature_is_no_pair():
     inverse = InverseHessian(None, grad, 3)
     inverse.move(step, grad - step)
     np.testing.assert_array_equal(inverse.direction(), step - grad)
+
+
+@pytest.mark.bits
+def test_long_vectors_give_the_same_bits_on_any_number_of_threads():
+    """More than LONG parameters, so that vectors, curvature and a large W are shared by threads."""
+    rng = np.random.default_rng(0)
+    n_features, n_classes = 260, 400
+    X = rng.standard_normal((1500, n_features), dtype=np.float32)
+    y = rng.integers(0, n_classes, 1500)
+    assert n_features * n_classes >= LONG
+    one, *others = (fs.fit(X, y, l2=1e-2, max_iter=6, num_threads=threads) for threads in (1, 2, 5))
+    assert one.n_iter >= 3
+    for other in others:
+        np.testing.assert_array_equal(other.W, one.W)
+        np.testing.assert_array_equal(other.b, one.b)

@@ -27,6 +27,7 @@ class Quadratic:
         self.A, self.g = root.T @ root + np.eye(6), rng.standard_normal(6)
         self.height, self.floor = height, floor
         self.n_params = self.n_weights = 6
+        self.asked_threads = 1
         self.n_samples, self.n_passes, self.n_curvatures = 1, 0, 0
         self.l1 = self.l1_of_features = 0.0
         self.lacks = dict.fromkeys(lacks, "a quadratic has no such thing")

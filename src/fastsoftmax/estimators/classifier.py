@@ -14,6 +14,7 @@ from ..data.samples import as_offset
 from ..families import SOFTMAX
 from ..fitting.logits import log_softmax, softmax
 from ..fitting.passes import decision_function
+from ..fitting.predictor import Predictor
 from ..penalties import ElasticNet, as_bounds
 from ..runtime.vectors import project
 from .base import LinearEstimator
@@ -63,6 +64,18 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         scores = self.decision_function(X, offset)
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_[best]
+
+    def predictor(self) -> Predictor:
+        """Return a `Predictor` of the coefficients as they are now, which predicts single samples fast.
+
+        Its columns and class indices are in the order of classes_. It copies the coefficients: the methods of the
+        estimator use none, since coef_ may be changed in place. With `standardize`, they subtract the means of the
+        features from X, so that float32 rounds less; a Predictor does not. A class that is ruled out, with an intercept
+        of −∞, raises ValueError.
+        """
+        check_is_fitted(self)
+        coef, intercept = self._coefficients()
+        return Predictor(*rows_of(coef, intercept), num_threads=self._num_threads())
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """Return the share of samples whose likeliest class is right."""

@@ -21,8 +21,8 @@ cdef enum:
     BLOCK_BYTES = 48 * 1024 * 1024      # residuals of a block, if it has more than one run
     RUN_BYTES = 64 * 1024 * 1024        # residuals of a run: of very many classes it has fewer samples
     STRIPE_BYTES = 576                  # features of a stripe: packed, a depth of them fits the second-level cache
-    SPLIT = 256                         # outputs of a stripe that is cut first: each piece of X is packed for 128
-    THREAD_STRIPES = 4                  # stripes for each thread
+    THREAD_STRIPES = 2                  # stripes for each thread, at least, if W has that many
+    PACKINGS = 40                       # as often X could be packed while it is multiplied with a thousand outputs
 
 cdef struct Blocks:
     Py_ssize_t run_rows
@@ -50,6 +50,28 @@ cdef inline Py_ssize_t output_start(Blocks* blocks, Py_ssize_t s, Py_ssize_t n_o
     return s * n_outputs // blocks.output_stripes
 
 
+cdef inline Py_ssize_t even_stripes(Py_ssize_t n_stripes, Py_ssize_t units) noexcept nogil:
+    """So many stripes, or one less if they have as many units each then; no more than there are units."""
+    if n_stripes > 1 and units % n_stripes and units % (n_stripes - 1) == 0:
+        return n_stripes - 1
+    return min(n_stripes, units)
+
+
+cdef inline Py_ssize_t fastest_cut(Py_ssize_t feature_stripes, Py_ssize_t most, int threads) noexcept nogil:
+    """Into how many stripes outputs are cut: most threads have something to do then, and X is not packed too often.
+
+    The time is counted in stripes that a thread does one after the other, and a quarter of one for which it waits.
+    """
+    cdef Py_ssize_t best = 1, stripes
+    cdef double least = 0, time
+    for stripes in range(1, most + 1):
+        time = ((feature_stripes * stripes + threads - 1) // threads + 0.25) * (1.0 / PACKINGS + 1.0 / stripes)
+        if stripes == 1 or time < least:
+            least = time
+            best = stripes
+    return best
+
+
 cdef inline Blocks plan_blocks(Shape* shape, Py_ssize_t n_rows, Py_ssize_t n_samples, Py_ssize_t unit,
                                Py_ssize_t itemsize, int threads) noexcept nogil:
     """Cut the samples into blocks, and the gradient into stripes of whole units of features."""
@@ -65,17 +87,11 @@ cdef inline Blocks plan_blocks(Shape* shape, Py_ssize_t n_rows, Py_ssize_t n_sam
     blocks.block_rows = min(blocks.block_rows, round_up(n_samples, FS_MANY_TILE_ROWS))
     blocks.ldr = blocks.block_rows + CACHE_LINE // itemsize     # rows start in different sets of the caches
     blocks.unit = unit
-    blocks.feature_stripes = min(units, (shape.n_features * itemsize + STRIPE_BYTES - 1) // STRIPE_BYTES)
-    blocks.output_stripes = 1
-    while blocks.feature_stripes * blocks.output_stripes < threads * THREAD_STRIPES:
-        if shape.n_outputs >= SPLIT * blocks.output_stripes:
-            blocks.output_stripes *= 2
-        elif 2 * blocks.feature_stripes <= units:
-            blocks.feature_stripes *= 2
-        elif shape.n_outputs >= 2 * blocks.output_stripes * FS_MANY_CLASSES:
-            blocks.output_stripes *= 2
-        else:
-            break
+    blocks.feature_stripes = even_stripes((shape.n_features * itemsize + STRIPE_BYTES - 1) // STRIPE_BYTES, units)
+    most = max(shape.n_outputs // FS_MANY_CLASSES, 1)
+    if blocks.feature_stripes * most < THREAD_STRIPES * threads:
+        blocks.feature_stripes = min(units, (THREAD_STRIPES * threads + most - 1) // most)
+    blocks.output_stripes = fastest_cut(blocks.feature_stripes, most, threads)
     for s in range(blocks.feature_stripes):
         blocks.stripe_features = max(blocks.stripe_features, feature_start(&blocks, s + 1, shape.n_features)
                                      - feature_start(&blocks, s, shape.n_features))

@@ -14,7 +14,9 @@ cdef enum:
     TILE_BYTES = 512 * 1024     # samples of a tile at most: they fit the second-level cache
     TILE_ROWS = 64              # samples of a tile at most: their logits fit the first-level cache
     SLOT_ROWS = 256             # samples of a slot at least, if there are that many: adding its sums costs little then
-    LARGE_SLOT_ROWS = 960       # the same if there are many outputs: the sums of a slot are large
+    LARGE_SLOT_ROWS = 768       # the same if there are many outputs: the sums of a slot are large
+    LARGE_SLOTS = 64            # this many of them, rather than a few more: of so many threads each has one then
+    LARGE_SLOT_MOST = 960       # unless one of LARGE_SLOTS has more samples than this
     MANY_ROWS = 96              # samples of a tile of many outputs
     WIDE = 1 << 18              # numbers in W from which on it is large, and is not multiplied by slots
     SLOTS = 128                 # this many, or a few less, if the samples suffice: 64 threads have two each
@@ -85,7 +87,11 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
         rows = min(TILE_ROWS, TILE_BYTES // (itemsize * shape.width) // FS_ROW_ALIGN * FS_ROW_ALIGN)
     rows = min(rows, round_up(n_samples, FS_ROW_ALIGN))
     shape.tile_rows = max(rows, FS_ROW_ALIGN)
-    rows = max((n_samples + SLOTS - 1) // SLOTS, LARGE_SLOT_ROWS if n_outputs >= FS_MANY_CLASSES else SLOT_ROWS)
+    rows = SLOT_ROWS
+    if n_outputs >= FS_MANY_CLASSES:
+        rows = max((n_samples + LARGE_SLOTS - 1) // LARGE_SLOTS, <Py_ssize_t> LARGE_SLOT_ROWS)
+        rows = min(rows, <Py_ssize_t> LARGE_SLOT_MOST)
+    rows = max((n_samples + SLOTS - 1) // SLOTS, rows)
     shape.slot_rows = round_up(rows, shape.tile_rows)
     shape.n_slots = (n_samples + shape.slot_rows - 1) // shape.slot_rows
     return shape

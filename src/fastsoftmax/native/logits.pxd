@@ -154,7 +154,7 @@ cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix r
     p.samples = samples[0]
     for s in prange(p.shape.n_slots, schedule="dynamic", num_threads=p.threads):
         slot_cross_entropy(&p, s, p.scratch + threadid() * p.scratch_size, dtype)
-    store_mean(loss_out, &p.partials, 0, 1, n_samples)
-    store_mean(slope_out, &p.partials, 1, 1, n_samples)
+    store_mean(loss_out, &p.partials, 0, 1, n_samples, 1)
+    store_mean(slope_out, &p.partials, 1, 1, n_samples, 1)
     release(&arena)
     return FS_DONE

@@ -5,6 +5,7 @@ its own and gives the other's buffer back, then meets its next neighbour. So onl
 are slots in work and whole branches that wait: with one thread 8 for 128 slots. Nobody waits for anybody.
 """
 
+from cython.parallel cimport prange
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
@@ -18,6 +19,9 @@ cdef extern from *:
     """
     double* fs_exchange_pointer(double** at, double* value) noexcept nogil
     uint8_t fs_exchange_byte(uint8_t* at, uint8_t value) noexcept nogil
+
+cdef enum:
+    PART = 8192                 # numbers that are stored by one thread: it takes some microseconds
 
 cdef struct Partials:
     double* buffers
@@ -81,9 +85,24 @@ cdef inline void end_slot(Partials* p, Py_ssize_t slot, double* sums) noexcept n
     p.total = sums
 
 
-cdef inline void store_mean(double* mean_out, Partials* p, Py_ssize_t start, Py_ssize_t count,
+cdef inline Py_ssize_t store_parts(Py_ssize_t count) noexcept nogil:
+    """Into how many parts so many numbers are cut: one would be done before other threads are awake."""
+    return max(count // PART, 1)
+
+
+cdef inline void store_part(double* mean_out, const double* sums, Py_ssize_t start, Py_ssize_t stop,
                             Py_ssize_t n_samples) noexcept nogil:
-    """The numbers from start on of the sum of all slots, over n_samples."""
     cdef Py_ssize_t j
-    for j in range(count):
-        mean_out[j] = p.total[start + j] / n_samples
+    for j in range(start, stop):
+        mean_out[j] = sums[j] / n_samples
+
+
+cdef inline void store_mean(double* mean_out, Partials* p, Py_ssize_t start, Py_ssize_t count, Py_ssize_t n_samples,
+                            int threads) noexcept nogil:
+    """The numbers from start on of the sum of all slots, over n_samples."""
+    cdef Py_ssize_t parts = store_parts(count), part
+    if parts == 1:
+        store_part(mean_out, p.total + start, 0, count, n_samples)
+        return
+    for part in prange(parts, schedule="static", num_threads=threads):
+        store_part(mean_out, p.total + start, part * count // parts, (part + 1) * count // parts, n_samples)

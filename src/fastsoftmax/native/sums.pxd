@@ -93,6 +93,6 @@ cdef inline int sums_pass(double* mean_out, Features* X, const double* weight, b
     pack_center(&s.X, <real*> s.zeros)
     for i in prange(s.shape.n_slots, schedule="dynamic", num_threads=s.threads):
         slot_sums(&s, i, s.scratch + threadid() * s.scratch_size, dtype)
-    store_mean(mean_out, &s.partials, 0, s.X.n_features, s.X.n_samples)
+    store_mean(mean_out, &s.partials, 0, s.X.n_features, s.X.n_samples, s.threads)
     release(&arena)
     return FS_DONE

@@ -106,25 +106,28 @@ class ElasticNet:
         l1[: len(of_W)] = self.l1 if self.factors is None else self.l1 * self.factors[of_W % shape[1]]
         return EntryPenalty(entries, l1)
 
-    def add_smooth(self, W: FloatArray, grad_W_inout: FloatArray) -> float:
+    def add_smooth(self, W: FloatArray, grad_W_inout: FloatArray, num_threads: int | None = 1) -> float:
         """Add the gradient of the L2 part to a gradient, and return the part's value; W may be float32."""
         if not self.l2:
             return 0.0
         weights = W.astype(np.float64, copy=False)
         scaled = weights if self.factors is None else weights * self.factors
-        add_scaled(grad_W_inout, self.l2, scaled)
-        return 0.5 * self.l2 * dot(weights, scaled)
+        add_scaled(grad_W_inout, self.l2, scaled, num_threads)
+        return 0.5 * self.l2 * dot(weights, scaled, num_threads)
 
     def add_smooth_hess_vec(self, V: Float64Array, product_W_inout: Float64Array) -> None:
         """Add the Hessian of the L2 part times V to a product."""
         if self.l2:
             add_scaled(product_W_inout, self.l2, V if self.factors is None else V * self.factors)
 
-    def smooth_line(self, W: Float64Array, W_step: Float64Array) -> tuple[float, float, float]:
+    def smooth_line(
+        self, W: Float64Array, W_step: Float64Array, num_threads: int | None = 1
+    ) -> tuple[float, float, float]:
         """Return a, b, c with the L2 part at W + t · W_step = a + 2 b t + c t²."""
         step = W_step if self.factors is None else W_step * self.factors
         of_W = W if self.factors is None else W * self.factors
-        return tuple(0.5 * self.l2 * dot(u, v) for u, v in ((W, of_W), (W, step), (W_step, step)))  # type: ignore[return-value]
+        pairs = (W, of_W), (W, step), (W_step, step)
+        return tuple(0.5 * self.l2 * dot(u, v, num_threads) for u, v in pairs)  # type: ignore[return-value]
 
     def absolute(self, W: Float64Array) -> float:
         """Return the L1 part at W."""

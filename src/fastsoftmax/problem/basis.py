@@ -21,7 +21,7 @@ class Basis(NamedTuple):
     components: FloatArray  # (n_inputs, n_inputs), orthonormal columns by ascending second moment
 
     @classmethod
-    def of(cls, sample: Sample, inputs: Inputs, num_threads: int) -> "Basis":
+    def of(cls, sample: Sample, inputs: Inputs, num_threads: int | None) -> "Basis":
         """Compute the components of a sample; the units make them independent of the features' scale."""
         from scipy.linalg import eigh
 

@@ -138,7 +138,7 @@ class CurvatureChoice:
         return sample, bought
 
     def _curvature_of(self, sample: Sample, bought: Plan, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
-        inputs, threads = self._inputs_of(sample, grad), self.loss.num_threads
+        inputs, threads = self._inputs_of(sample, grad), self.loss.asked_threads
         if self._leads_as_it_is(inputs, bought):
             return InputCurvature(sample, inputs, bought, threads)
         basis = self.bases.latest

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray
 from ..runtime.override import override
+from ..runtime.vectors import combine
 from .basis import Basis
 from .cholesky import Factors
 from .hessian import RESOLUTION, hessian_blocks, kronecker_blocks, output_directions
@@ -37,10 +38,10 @@ class DirectionsCurvature(ABC):
     sample : Sample
     inputs : Inputs
     plan : Plan
-    num_threads : int
+    num_threads : int or None
     """
 
-    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
+    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int | None) -> None:
         self.price, self.is_exact = plan.price, plan.is_exact
         self.better_at, self.better_below = plan.better_at, plan.better_below
         self.inputs, self.num_threads, self.dtype = inputs, num_threads, sample.X.dtype
@@ -67,25 +68,23 @@ class DirectionsCurvature(ABC):
         K, inputs = self.n_outputs, self.inputs
         split = K * len(inputs.mean)
         W, b = v[:split].reshape(K, -1), v[split:].reshape(K, -1)
-        # The inputs are centred, so b + W mean is their intercept.
-        centred = W - b * inputs.mean if b.size else W
-        found = self._solve_inputs(inputs.of_gradient(centred, b, self.dtype))
-        out = np.empty_like(v)
-        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
-        inputs.write_parameters(found, W_out, b_out)
+        shift = None
         if self.is_categorical:
             # A shift of all classes alike changes only the penalty, and is 0 at the optimum. Rounding gives the
             # gradient such a part, which must not be divided by a small l2.
-            W_out += centred.sum(axis=0) * (inputs.unit[: len(inputs.mean)] ** 2 / K)
-        if b.size:
-            b_out -= (W_out @ inputs.mean)[:, None]
+            alike = combine(np.ones(K), W, self.num_threads) - b.sum() * inputs.mean
+            shift = alike * (inputs.unit[: len(inputs.mean)] ** 2 / K)
+        found = self._solve_inputs(inputs.of_gradient(W, b, self.dtype, self.num_threads))
+        out = np.empty_like(v)
+        W_out, b_out = out[:split].reshape(W.shape), out[split:].reshape(b.shape)
+        inputs.write_parameters(found, W_out, b_out, shift, self.num_threads)
         return out
 
 
 class InputCurvature(DirectionsCurvature):
     """A matrix for the inputs as they are: H, or without leading components the Kronecker product."""
 
-    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int) -> None:
+    def __init__(self, sample: Sample, inputs: Inputs, plan: Plan, num_threads: int | None) -> None:
         super().__init__(sample, inputs, plan, num_threads)
         Z = inputs.of_rows(sample.X)
         blocks = hessian_blocks(sample, self.classes, Z, num_threads) if plan.n_leading else None
@@ -118,10 +117,10 @@ class PrincipalCurvature(DirectionsCurvature):
     basis : Basis
     plan : Plan
         Its leading components are the last ones of the basis; may be none.
-    num_threads : int
+    num_threads : int or None
     """
 
-    def __init__(self, sample: Sample, basis: Basis, plan: Plan, num_threads: int) -> None:
+    def __init__(self, sample: Sample, basis: Basis, plan: Plan, num_threads: int | None) -> None:
         inputs = basis.inputs
         super().__init__(sample, inputs, plan, num_threads)
         n_leading = self.n_leading = plan.n_leading
@@ -138,7 +137,9 @@ class PrincipalCurvature(DirectionsCurvature):
         curvature = moments * spread.max() + penalty
         flat = curvature <= np.finfo(sample.precision).eps * curvature.max()
         moments = np.where(flat, moments.max() or 1.0, np.maximum(moments, RESOLUTION * moments.max()))
-        self.inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
+        # As products lie in memory: they are multiplied entry by entry.
+        inverse = (1 / (moments[:, None] * spread + penalty[:, None])).astype(self.dtype)
+        self.inverse = np.asfortranarray(inverse) if len(spread) > len(moments) else inverse
 
         self.factors: Factors | None = None
         if n_leading:

@@ -21,6 +21,9 @@ WEIGHTS = 500_000
 # Above this K, use only the diagonal of the class moments: the eigenvectors would cost more than they save.
 MANY_CLASSES = 256
 
+# Probabilities that are multiplied at a time: they stay in the second-level cache.
+BLOCK_NUMBERS = 1 << 15
+
 # Where classes are nearly separated, most rows have nearly no curvature, until a step that ignores them goes wrong for
 # them. Spread this share of the curvature evenly.
 DAMPING = 0.03
@@ -40,14 +43,17 @@ def output_directions(sample: Sample) -> tuple[Float64Array, Float64Array | None
         moments = weights @ P
         return np.maximum(moments, RESOLUTION * moments.max()), None
     if P.shape[1] > MANY_CLASSES:
-        diagonal = weights @ (P * (1 - P))
+        diagonal, step = np.zeros(P.shape[1]), max(1, BLOCK_NUMBERS // P.shape[1])
+        for start in range(0, len(P), step):
+            block = P[start : start + step]
+            diagonal += weights[start : start + step] @ (block * (1 - block))
         return np.maximum(diagonal, RESOLUTION * diagonal.max()), None
     moments = np.diag(weights @ P) - (P.T * weights) @ P
     values, vectors = np.linalg.eigh(moments + np.trace(moments))
     return np.maximum(values[:-1], RESOLUTION * values[-2]), vectors[:, :-1]
 
 
-def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_threads: int) -> FloatArray:
+def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_threads: int | None) -> FloatArray:
     """Return the Kronecker product of second moments of outputs and inputs, a block for each direction of outputs.
 
     It equals H where all samples have the same probabilities, as at W = 0.
@@ -60,7 +66,9 @@ def kronecker_blocks(sample: Sample, spread: Float64Array, Z: FloatArray, num_th
     return (spread.astype(Z.dtype)[:, None, None] * moments)[:, None, :, None]
 
 
-def hessian_blocks(sample: Sample, classes: Float64Array | None, Y: FloatArray, num_threads: int) -> FloatArray | None:
+def hessian_blocks(
+    sample: Sample, classes: Float64Array | None, Y: FloatArray, num_threads: int | None
+) -> FloatArray | None:
     """Lower triangles of H without penalty, in directions of outputs × leading components, a block for each output.
 
     Categories are one block, as of `hessian_block`, of all directions; None where these are too many.
@@ -74,7 +82,7 @@ def hessian_blocks(sample: Sample, classes: Float64Array | None, Y: FloatArray, 
     return output_hessians(sample, Y, num_threads)[:, None, :, None]
 
 
-def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArray:
+def output_hessians(sample: Sample, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """Σ_i w_i C_ik y_i y_iᵀ of each of independent outputs, (n_outputs, n_columns, n_columns).
 
     What y has shown of C is nearer to H than its mean, but far from the minimum it need not be positive definite.
@@ -95,7 +103,7 @@ def output_hessians(sample: Sample, Y: FloatArray, num_threads: int) -> FloatArr
     return hessians
 
 
-def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+def hessian_block(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """Lower triangle of H without penalty, in class directions × leading components; Y is (n_rows, n_leading) in those.
 
     The share DAMPING of the curvature is added evenly to all rows and class directions.
@@ -116,7 +124,7 @@ def paired_hessian(
     classes: Float64Array,
     damping: Float64Array,
     Y: FloatArray,
-    num_threads: int,
+    num_threads: int | None,
 ) -> FloatArray:
     """`hessian_block` by a Gram matrix for each pair of class directions; damping, (n_rows,), is added to weights."""
     n_directions, n_leading = classes.shape[1], Y.shape[1]
@@ -139,7 +147,7 @@ def _pairs(n_directions: int) -> tuple[IndexArray, IndexArray]:
     return np.tril_indices(n_directions)
 
 
-def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int) -> FloatArray:
+def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_threads: int | None) -> FloatArray:
     """`hessian_block` by one Gram matrix of p_i ⊗ y_i, and one per class on the diagonal, where p − p² would cancel."""
     P, weights = sample.probabilities, sample.weights[:, None]
     (n_classes, n_directions), n_leading = classes.shape, Y.shape[1]

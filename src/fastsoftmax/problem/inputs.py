@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, FloatArray
+from ..runtime.vectors import affine, products
 from .sample import Sample
 
 # A feature is constant if its standard deviation is at most 100 roundings (eps) of its mean.
@@ -91,24 +92,32 @@ class Inputs(NamedTuple):
         inputs[:, n_features:] = self.unit[n_features:]
         return inputs
 
-    def of_gradient(self, W: Float64Array, b: Float64Array, dtype: DTypeLike) -> FloatArray:
-        """Return what a gradient by W, (n_outputs, n_features), and b, (n_outputs, 1 or 0), is by weights of inputs.
-
-        W is centred: b · mean is subtracted from it.
-        """
+    def of_gradient(self, W: Float64Array, b: Float64Array, dtype: DTypeLike, num_threads: int | None) -> FloatArray:
+        """Return what a gradient by W, (n_outputs, n_features), and b, (n_outputs, 1 or 0), is by weights of inputs."""
         n_features = len(self.mean)
         inputs = np.empty((len(W), len(self.unit)), dtype)
+        outer = None
         if b.size:
             np.multiply(b, INTERCEPT_UNIT, out=inputs[:, n_features:], casting="same_kind")
-        np.multiply(W, self.unit[:n_features], out=inputs[:, :n_features], casting="same_kind")
+            # The inputs are centred, so b + W mean is their intercept.
+            outer = -b[:, 0], self.mean
+        affine(inputs[:, :n_features], W, self.unit[:n_features], outer=outer, num_threads=num_threads)
         return inputs
 
-    def write_parameters(self, found: FloatArray, W_out: Float64Array, b_out: Float64Array) -> None:
-        """Write the W and b of the inputs' weights, (n_outputs, n_inputs), but for what centring adds to b."""
-        n_features = len(self.mean)
-        np.multiply(found[:, :n_features], self.unit[:n_features], out=W_out)
+    def write_parameters(
+        self,
+        found: FloatArray,
+        W_out: Float64Array,
+        b_out: Float64Array,
+        shift: Float64Array | None,
+        num_threads: int | None,
+    ) -> None:
+        """Write the W, each row plus a shift, and b of the inputs' weights, (n_outputs, n_inputs)."""
+        n_features, found = len(self.mean), np.ascontiguousarray(found)
+        affine(W_out, found[:, :n_features], self.unit[:n_features], shift=shift, num_threads=num_threads)
         if b_out.size:
             np.multiply(found[:, n_features:], INTERCEPT_UNIT, out=b_out)
+            b_out -= products(W_out, self.mean, num_threads)[:, None]
 
 
 def _variance(

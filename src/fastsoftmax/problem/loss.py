@@ -56,6 +56,8 @@ class Loss:
     n_weights : int
         Entries of W, which come first in it.
     n_outputs : int
+    asked_threads : int or None
+        As num_threads was given.
     rows_at_hand : bool
         Whether any of the rows, or all, can be had without a pass.
     in_chunks : bool
@@ -87,7 +89,7 @@ class Loss:
         self.rows_of_pass = len(X)  # that a pass counts as
         self.n_outputs = samples.n_outputs
         self.precision = precision
-        self._asked, self._is_part = num_threads, False
+        self.asked_threads, self._is_part = num_threads, False
         resolve_num_threads(num_threads)  # it must be right
         self.n_weights = self.n_outputs * X.shape[1]
         self.n_params = self.n_weights + (self.n_outputs if fit_intercept else 0)
@@ -99,7 +101,7 @@ class Loss:
     def num_threads(self) -> int:
         """Threads of a pass."""
         work = self.X.n_entries * self.n_outputs
-        threads = resolve_num_threads(self._asked, work)
+        threads = resolve_num_threads(self.asked_threads, work)
         return min(threads, resolve_num_threads(None, work)) if self._is_part else threads
 
     @property
@@ -269,7 +271,7 @@ class Loss:
             self.family,
             fit_intercept=self.fit_intercept,
             precision=self.precision,
-            num_threads=self._asked,
+            num_threads=self.asked_threads,
             ledger=self.ledger,
         )
         other._is_part = True

@@ -49,6 +49,7 @@ class Objective:
         self.is_shift_invariant = loss.family.is_categorical
         self.visited = Visited()
         self._blocks: Blocks | None = None
+        self.asked_threads = loss.asked_threads
 
     @property
     def X(self) -> Features:
@@ -96,7 +97,7 @@ class Objective:
     def loss_grad(self, theta: Float64Array) -> tuple[float, Float64Array]:
         """F and ∂F/∂theta at theta; one pass over X, none at the point that `visit` has remembered."""
         loss, grad = self._of_loss(theta)
-        return loss + self.penalty.add_smooth(self.split(theta).W, self.split(grad).W), grad
+        return loss + self.penalty.add_smooth(self.split(theta).W, self.split(grad).W, self.asked_threads), grad
 
     def visit(self, theta: Float64Array) -> tuple[float, Float64Array]:
         """Return the same, and remember it, for other penalties and for fits of some features alone."""
@@ -119,7 +120,7 @@ class Objective:
     def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
         """Return phi(t) → (F, dF/dt) at theta + t · direction; passes as of `Loss.line`."""
         of_loss = self.loss.line(theta, direction)
-        a, b, c = self.penalty.smooth_line(self.split(theta).W, self.split(direction).W)
+        a, b, c = self.penalty.smooth_line(self.split(theta).W, self.split(direction).W, self.asked_threads)
 
         def phi(t: float) -> tuple[float, float]:
             loss, slope = of_loss(t)

@@ -90,7 +90,7 @@ class WholeCurvature:
         mass = np.full(len(means), 1 / len(means)) if loss.mass is None else loss.mass / len(means)
         unsure, _ = unsaturated(loss.family, means, mass)
         directions = contrasts(loss.n_outputs)
-        hessian = paired_hessian(unsure, mass, directions, NO_DAMPING, problem.rows, loss.num_threads)
+        hessian = paired_hessian(unsure, mass, directions, NO_DAMPING, problem.rows, loss.asked_threads)
         diagonal = np.einsum("cjcj->cj", hessian)  # a view
         diagonal += l2
         of_inputs = diagonal.sum(axis=0)

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from ..runtime.arrays import Float64Array
-from ..runtime.vectors import dot
+from ..runtime.vectors import add_scaled, along, assign, combine, dot, products
 from .protocol import Preconditioner
 
 # When M is replaced, keep this many of the newest pairs: a pair does not depend on M.
@@ -31,11 +31,16 @@ class InverseHessian:
         Gradient at the first point.
     capacity : int
         Pairs kept.
+    num_threads : int, optional
+        For long vectors.
     """
 
-    def __init__(self, matrix: Preconditioner | None, grad: Float64Array, capacity: int) -> None:
+    def __init__(
+        self, matrix: Preconditioner | None, grad: Float64Array, capacity: int, num_threads: int | None = 1
+    ) -> None:
         self.matrix = matrix
         self.capacity = capacity
+        self.num_threads = num_threads
         self.grad, self.solved = grad, self._solve(grad)
         self.slots: list[int] = []  # slot of each pair, oldest pair first
         self.latest: deque[tuple[Float64Array, Float64Array]] = deque(maxlen=LATEST)  # columns of S and Y
@@ -58,8 +63,9 @@ class InverseHessian:
         coefficients = np.empty((self.capacity, 2))
         coefficients[:, 0] = (scale * (Zg - self.ZY @ u) - self.D * u) @ self.R_inverse
         coefficients[:, 1] = scale * u
-        direction = coefficients[: self.n_used].reshape(-1) @ self.vectors[: self.n_used].reshape(-1, self.grad.size)
-        direction -= scale * self.solved
+        used = self.vectors[: self.n_used].reshape(-1, self.grad.size)
+        direction = combine(coefficients[: self.n_used].reshape(-1), used, self.num_threads)
+        add_scaled(direction, -scale, self.solved, self.num_threads)
         return direction
 
     def distance(self) -> float:
@@ -67,16 +73,17 @@ class InverseHessian:
 
         The larger of two: the pairs know less than M of directions in which no step went, and more of the others.
         """
-        of_pairs, of_matrix = -dot(self.direction(), self.grad), dot(self.solved, self.grad)
+        threads = self.num_threads
+        of_pairs, of_matrix = -dot(self.direction(), self.grad, threads), dot(self.solved, self.grad, threads)
         return 0.5 * max(of_pairs, of_matrix)
 
     def move(self, step: Float64Array, grad: Float64Array) -> None:
         """Move by a step to a point with gradient grad, and store the pair of that step."""
         solved = self._solve(grad)
-        slot = self._write(step, solved - self.solved)
+        slot = self._write(step, along(solved, -1.0, self.solved, self.num_threads))
         before = self.products
-        before[slot] = self.vectors[slot] @ self.grad
-        change = grad - self.grad
+        before[slot] = products(self.vectors[slot], self.grad, self.num_threads)
+        change = along(grad, -1.0, self.grad, self.num_threads)
         self.grad, self.solved, self.products = grad, solved, self._project(grad)
         self._accept(slot, step, change, self.products - before)
 
@@ -86,7 +93,7 @@ class InverseHessian:
 
     def renewed(self, matrix: Preconditioner | None) -> "InverseHessian":
         """Return the approximation at the same point from another M and the newest LATEST pairs only."""
-        new = InverseHessian(matrix, self.grad, self.capacity)
+        new = InverseHessian(matrix, self.grad, self.capacity, self.num_threads)
         for step, change in self.latest:
             slot = new._write(step, new._solve(change))
             new._accept(slot, step, change, new._project(change))
@@ -98,9 +105,10 @@ class InverseHessian:
 
     def _project(self, v: Float64Array) -> Float64Array:
         """Sᵀv and Zᵀv, (capacity, 2)."""
-        products = np.zeros((self.capacity, 2))
-        products[: self.n_used] = (self.vectors[: self.n_used].reshape(-1, v.size) @ v).reshape(-1, 2)
-        return products
+        found = np.zeros((self.capacity, 2))
+        used = self.vectors[: self.n_used].reshape(-1, v.size)
+        found[: self.n_used] = products(used, v, self.num_threads).reshape(-1, 2)
+        return found
 
     def _write(self, step: Float64Array, z: Float64Array) -> int:
         """Write a pair into a free slot, or if there is none into that of the oldest pair; return the slot."""
@@ -109,8 +117,8 @@ class InverseHessian:
         self.n_used = max(self.n_used, slot + 1)
         self.R_inverse[slot] = 0
         self.R_inverse[:, slot] = 0
-        self.vectors[slot, 0] = step
-        self.vectors[slot, 1] = z
+        for row, vector in zip(self.vectors[slot], (step, z), strict=True):
+            assign(row, vector, self.num_threads)
         return slot
 
     def _accept(self, slot: int, step: Float64Array, change: Float64Array, products: Float64Array) -> None:

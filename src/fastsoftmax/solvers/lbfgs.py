@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.arrays import Float64Array
-from ..runtime.vectors import dot
+from ..runtime.vectors import along, dot
 from .inverse_hessian import InverseHessian
 from .line_search import satisfies_wolfe, strong_wolfe
 from .loop import NO_PROGRESS, Lowest, State
@@ -82,15 +82,15 @@ class LBFGSState(State):
             if not self.preconditioned or not self.grad.any() or objective.split(self.theta)[0].any():
                 return self
             curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss)
-            return replace(self, inverse=self.inverse_of(curvature.matrix), curvature=curvature)
+            return replace(self, inverse=self.inverse_of(curvature.matrix, objective), curvature=curvature)
         if not has_fallen(self.loss, self.curvature.loss, objective.floor, STALE):
             return self
         curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss, lifetime=self.curvature.lifetime)
         return replace(self, inverse=self.inverse.renewed(curvature.matrix), curvature=curvature)
 
-    def inverse_of(self, matrix: Preconditioner | None) -> InverseHessian:
+    def inverse_of(self, matrix: Preconditioner | None, objective: Problem) -> InverseHessian:
         """Return an inverse Hessian at this point, of a curvature and no pairs."""
-        return InverseHessian(matrix, self.grad, self.capacity)
+        return InverseHessian(matrix, self.grad, self.capacity, objective.asked_threads)
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -189,26 +189,26 @@ class LBFGS:
         """Yield inverse Hessians to try: from curvature and pairs, from the curvature here, from the gradient alone."""
         inverse, curvature = state.inverse, state.curvature
         if not self.preconditioned:
-            yield inverse or state.inverse_of(None), None
+            yield inverse or state.inverse_of(None, objective), None
             if inverse and inverse.slots:
-                yield state.inverse_of(None), None
+                yield state.inverse_of(None, objective), None
             return
         if inverse is None or curvature is None:
             # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
-            inverse = state.inverse_of(curvature.matrix)
+            inverse = state.inverse_of(curvature.matrix, objective)
         elif self._is_outdated(objective, state.loss, curvature):
             matrix = objective.curvature(state.theta, state.grad)
             lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
             curvature = Curvature(matrix, state.loss, lifetime=lifetime)
             # A pair tells the mean curvature along its step, which the Hessian knows better.
-            inverse = state.inverse_of(matrix) if matrix.is_exact else inverse.renewed(matrix)
+            inverse = state.inverse_of(matrix, objective) if matrix.is_exact else inverse.renewed(matrix)
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
         if inverse.slots:
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss, lifetime=curvature.lifetime)
-            yield state.inverse_of(curvature.matrix), curvature
-        yield state.inverse_of(None), curvature
+            yield state.inverse_of(curvature.matrix, objective), curvature
+        yield state.inverse_of(None, objective), curvature
 
     def _is_outdated(self, objective: Problem, loss: float, curvature: Curvature) -> bool:
         better_below = curvature.matrix.better_below
@@ -224,7 +224,7 @@ class LBFGS:
     ) -> Step | None:
         """Return a step along the quasi-Newton direction that satisfies the Wolfe conditions, or None."""
         direction = inverse.direction()
-        slope = dot(direction, state.grad)
+        slope = dot(direction, state.grad, objective.asked_threads)
         if not slope < 0:
             return None
         for size in self._sizes(objective, state.theta, inverse, curvature, direction):
@@ -263,9 +263,9 @@ class LBFGS:
     ) -> Step | None:
         """Return the step of this size if it satisfies the Wolfe conditions, else None."""
         change = direction if step_size == 1 else step_size * direction
-        theta = state.theta + change
+        theta = along(state.theta, 1.0, change, objective.asked_threads)
         loss, grad = objective.loss_grad(theta)
-        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction))
+        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction, objective.asked_threads))
         return Step(change, theta, loss, grad) if accepted else None
 
 

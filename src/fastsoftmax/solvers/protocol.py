@@ -38,6 +38,9 @@ class Objective(Protocol):
 
     n_params: int
 
+    asked_threads: int | None
+    """Threads for what a method does with long vectors; None for as many as are worth it."""
+
     @property
     def n_passes(self) -> int:
         """Passes so far; batches count by their share."""
