@@ -35,8 +35,8 @@ def fit(
     X : ray.data.Dataset, list of object references, or Chunks
         A reference is to a tuple such as a chunk is, made by a task: what `ray.put` has made dies with its node.
     y, sample_weight, offset : str, or list of str for y; None but for a dataset
-        Columns: of labels, or of probabilities or counts of each class; of weights; of offsets. All others are features,
-        of numbers; or one whose values are lists of the same length.
+        Columns: of labels, or of probabilities or counts of each class; of weights; of offsets. All others are
+        features, of numbers; or one whose values are lists of the same length.
     retries : int
         How often a task is tried again whose worker has died, or that a file system or network has failed.
     patience : float
