@@ -176,6 +176,9 @@ def walk(
     objective: Objective, penalties: Iterable[ElasticNet], theta: Float64Array, settings: Settings
 ) -> Iterator[FitResult]:
     """Yield the fit of each penalty in turn, begun where the one before ended."""
+    penalties = tuple(penalties)
+    if not all(penalty.is_smooth for penalty in penalties):
+        objective = objective.centred()
     loss = objective.loss
     for penalty in penalties:
         result = solve(objective.variant(penalty, loss.samples.weight), theta, settings)

@@ -52,6 +52,8 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
     method = _method(settings, max_iter, penalty)
     if settings.certify:
         _check_certifiable(objective)
+    if isinstance(method, ProximalNewton):
+        objective = objective.centred()
     check_needs(str(settings.solver), method, objective)
 
     run = minimize_screened if penalty.l1 else minimize
@@ -60,6 +62,7 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
     theta = theta.copy()
     W = objective.split(theta).W
     W[:] = penalty.nearest(W)
+    theta = objective.from_users(theta)
     with one_blas_thread:
         solution = run(objective, method, theta, tol=tol, max_iter=max_iter, callback=report)
     # What X holds shows in the first pass, even where W is zero; if there was none, nothing is known. A sample of
@@ -69,7 +72,7 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
         objective.X.check_finite("X")
     if solution.status in ("converged", "max_iter", "rounding"):
         solution = _without_optimum(objective, solution)
-    W, b = objective.split(solution.theta)
+    W, b = objective.split(objective.to_users(solution.theta))
     message, gap, above_floor = solution.message, np.nan, solution.loss - objective.floor
     distance = np.nan
     if math.isfinite(solution.distance) and 0 < above_floor < math.inf:
@@ -86,8 +89,8 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
                 distance = gap / above_floor
                 message += f", {distance:.3g} of the loss"
     return FitResult(
-        W=W.copy(),
-        b=b.copy(),
+        W=W,
+        b=b,
         loss=solution.loss,
         grad_norm=solution.grad_norm,
         n_iter=solution.n_iter,
@@ -115,8 +118,9 @@ def _check_certifiable(objective: Objective) -> None:
 
 
 def _state(objective: Objective, progress: Progress) -> FitState:
-    """Return what a callback sees: the solver's own memory, which is not the callback's to write to."""
-    W, b = objective.split(progress.theta)
+    """Return what a callback sees, which is not the callback's to write to."""
+    theta = progress.theta if objective.center is None else objective.to_users(progress.theta)
+    W, b = objective.split(theta)
     W.flags.writeable = b.flags.writeable = False
     return FitState(*progress[:5], W, b)
 

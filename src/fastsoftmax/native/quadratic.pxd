@@ -24,13 +24,15 @@ cdef extern from * nogil:
     // A step is whole, a quarter, … of itself, and at last what leads to the first kink.
     #define SHORTENINGS 4
     #define BEYOND (1 + 2.3e-16)
-    // Raise the diagonal by this share of its largest entry for a Newton step: shifts of all classes alike may have no
-    // curvature, and the Gram matrices of float32 are rounded.
+    // Raise the diagonal by this share of itself for a Newton step: shifts of all classes alike may have no curvature,
+    // and the Gram matrices of float32 are rounded. Features in other units differ much: where one has no curvature of
+    // its own, a small share of the largest serves.
     #define RIDGE 1e-6
+    #define FLATTEST 1e-14
     """
     const Py_ssize_t SWEEPS, SWEEPS_SHARE
     const int ROUNDS, STEPS, SHORTENINGS
-    const double STALLED, BEYOND, RIDGE
+    const double STALLED, BEYOND, RIDGE, FLATTEST
 
 ctypedef void (*Factor)(char* triangle, int* n, double* A, int* lda, int* info) noexcept nogil
 ctypedef void (*Solve)(char* triangle, int* n, int* n_right, double* A, int* lda, double* b, int* ldb,
@@ -189,7 +191,7 @@ cdef inline bint find_step(Quadratic* q) noexcept nogil:
     for i in range(n):
         most = fmax(most, q.factor[i * (n + 1)])
     for i in range(n):
-        q.factor[i * (n + 1)] += RIDGE * most
+        q.factor[i * (n + 1)] += RIDGE * fmax(q.factor[i * (n + 1)], FLATTEST * most)
     q.dpotrf(&upper, &n, q.factor, &n, &info)
     if info != 0:
         return False

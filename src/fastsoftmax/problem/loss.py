@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import _kernels
 from ..data.arguments import C_TYPE
-from ..data.features import Features, Parameters, PassOptions
+from ..data.features import DenseFeatures, Features, Parameters, PassOptions
 from ..data.samples import Samples
 from ..families import Family
 from ..penalties import ElasticNet
@@ -285,6 +285,13 @@ class Loss:
         other.ledger = Ledger(len(self), self.ledger)
         for name in ("mass", "floor"):
             vars(other).pop(name, None)
+        return other
+
+    def centred(self, center: Float64Array) -> "Loss":
+        """Return the same of dense features less their center, (n_features,)."""
+        other = copy(self)
+        assert isinstance(self.X, DenseFeatures)
+        other.X = DenseFeatures(self.X.array, None, -center, self.X.dtype)
         return other
 
     def with_precision(self, precision: Precision) -> "Loss":

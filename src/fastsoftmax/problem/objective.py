@@ -18,6 +18,7 @@ from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.precision import Precision
 from .block import BlockPlan, Blocks, RowsHessian, SparseRows, plan_block
 from .bound import half_gram_bound
+from .center import center_of
 from .choice import AnyCurvature, Bases, CurvatureChoice
 from .loss import Loss, Phi
 from .visited import Visited
@@ -48,6 +49,8 @@ class Objective:
         self.n_params, self.n_weights, self.n_samples = loss.n_params, loss.n_weights, len(loss)
         self.is_shift_invariant = loss.family.is_categorical
         self.visited = Visited()
+        self.center: Float64Array | None = None
+        self._was_centred = False
         self._blocks: Blocks | None = None
         self.asked_threads = loss.asked_threads
 
@@ -147,8 +150,34 @@ class Objective:
     def variant(self, penalty: ElasticNet, weight: Float64Array | None) -> "Objective":
         """Return the same data with another penalty and other weights, whose passes are counted anew and here too."""
         other = Objective(self.loss.weighted(weight), penalty, self._choice.bases)
-        other.visited = self.visited
+        other.visited, other.center, other._was_centred = self.visited, self.center, self._was_centred
         return other
+
+    def centred(self) -> "Objective":
+        """Return the same by other intercepts, those of features less their `center`, where some are far from zero."""
+        if self._was_centred:
+            return self
+        center = center_of(self.loss)
+        other = self if center is None else Objective(self.loss.centred(center), self.penalty)
+        other.center, other._was_centred = center, True
+        return other
+
+    def from_users(self, theta: Float64Array) -> Float64Array:
+        """Return a copy of the users' parameters with the intercepts that they have here."""
+        return self._moved(theta, 1)
+
+    def to_users(self, theta: Float64Array) -> Float64Array:
+        """Return a copy with the intercepts of the features as they are."""
+        return self._moved(theta, -1)
+
+    def _moved(self, theta: Float64Array, sign: int) -> Float64Array:
+        moved = theta.copy()
+        if self.center is not None:
+            W, b = self.split(moved)
+            moves = W @ self.center
+            # A shift of all classes alike is not seen: the intercepts keep their mean.
+            b += sign * (moves - moves.mean() if self.is_shift_invariant else moves)
+        return moved
 
     def rough(self, theta: Float64Array) -> "Objective | None":
         """Return the same by rough products, if W is zero and they are faster and still tell the samples apart."""
