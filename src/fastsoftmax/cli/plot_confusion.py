@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import PowerNorm
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from ..estimators.displays.style import INK, VERMILION, colour_bar, style
@@ -58,6 +58,7 @@ def draw_pairs(axes: "Axes", evaluation: Evaluation, most: int) -> None:
     axes.barh(places, [pair.share for pair in pairs], color=VERMILION, alpha=0.75, height=0.7)
     axes.set_yticks(places, names, fontsize=8)
     axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     for place, pair in zip(places, pairs, strict=True):
         axes.annotate(

@@ -22,6 +22,9 @@ SIDE, LONGEST_SIDE = 4.6, 16.0
 
 PAIRS = 15
 
+# The numbers above more bars than these are smaller.
+FEW_BINS = 10
+
 
 def evaluation_figure(evaluation: Evaluation) -> Figure:
     """Draw a reliability diagram with intervals, the confusion matrix, and which pairs are confused most.
@@ -94,7 +97,7 @@ def _draw_counts(axes: "Axes", evaluation: Evaluation) -> None:
             xytext=(0, 2),
             textcoords="offset points",
             ha="center",
-            fontsize=8,
+            fontsize=8 if len(counts) <= FEW_BINS else 6,
             color=INK,
         )
     # The bars are labelled, so no ticks are needed; the label of the tallest bar needs room.

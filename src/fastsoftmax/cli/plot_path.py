@@ -42,7 +42,8 @@ def _draw_weights(axes: "Axes", points: list[Point]) -> None:
     Cs = [point.C for point in points]
     norms = np.array([np.linalg.norm(point.model.W, axis=0) for point in points])  # (n_points, n_features)
     names = points[-1].model.feature_names or tuple(str(j + 1) for j in range(norms.shape[1]))
-    some = f"   {NAMED} strongest of {norms.shape[1]} features" if norms.shape[1] > NAMED else ""
+    n_used = int(norms.any(axis=0).sum())
+    some = f"   {min(NAMED, n_used)} strongest of {norms.shape[1]} features" if norms.shape[1] > NAMED else ""
     norm = "norm of a feature's weights"
     display = PathDisplay(
         np.array(Cs), norms, feature_names=names, xlabel=STRENGTH, ylabel=norm, title=f"Weights{some}"

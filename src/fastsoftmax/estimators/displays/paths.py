@@ -158,6 +158,7 @@ class PathDisplay:
         self.figure_ = axes.figure
         style(axes, self.title, self.xlabel, self.ylabel)
         named = strongest(self.coefs, n_features)
+        named = named[self.coefs[:, named].any(axis=0)]  # a name needs a line that leaves zero
         others = np.setdiff1d(np.arange(self.coefs.shape[1]), named)
         if len(others):
             axes.plot(self.strengths, self.coefs[:, others], color=GREY, linewidth=0.7, alpha=0.7)
