@@ -108,14 +108,18 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         if values.dtype.kind == "T":  # NumPy's StringDType, which scikit-learn does not know
             y = values.astype(object)
         y = column_or_1d(y, warn=True)
-        with np.errstate(invalid="ignore", over="ignore"):  # scikit-learn casts all floats to integers and back
-            check_classification_targets(y)
+        are_integers = y.dtype.kind in "biu"
+        if not are_integers:
+            with np.errstate(invalid="ignore", over="ignore"):  # scikit-learn casts all floats to integers and back
+                check_classification_targets(y)
         if len(y) != n_samples:
             raise ValueError(
                 "Found input variables with inconsistent numbers of samples: "
                 f"y must have one label for each of the {n_samples} samples, found {len(y)}"
             )
         classes, labels = np.unique(y, return_inverse=True)
+        if are_integers and 2 * len(classes) > len(y):
+            check_classification_targets(y)  # which warns: integers are labels, but so many may be numbers
         if known is not None:
             unknown = classes[~np.isin(classes, known)]
             if len(unknown):
