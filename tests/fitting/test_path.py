@@ -60,11 +60,21 @@ def test_results_are_in_the_order_of_the_penalties():
     assert path[:2] == [path[0], path[1]]
 
 
-def test_a_warm_start_that_is_the_optimum_is_one_pass():
+def test_a_warm_start_that_is_the_optimum_is_one_pass_and_a_curvature():
     exact = fs.fit(P.X, P.y, l2=0.1, tol=1e-8)
     path = fs.path(P.X, P.y, l2s=0.1, init=(exact.W, exact.b), tol=1e-6)
     assert path.n_iter.tolist() == [0]
-    assert path.n_passes.tolist() == [1]
+    assert path.n_passes.tolist() == [3]
+    assert path[0].distance <= 1e-6
+
+
+def test_no_fit_of_a_path_stays_where_the_one_before_ended():
+    # The classes are separated: from some penalty on, the gradient at the minimum of the one before is below tol.
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    y = (X @ [[1, -1, 0], [0, 1, -1], [2, 0, 1], [1, 1, 1]]).argmax(axis=1)
+    l2s = np.geomspace(1e-2, 1e-9, 8)
+    for result, l2 in zip(fs.path(X, y, l2s=l2s), l2s, strict=True):
+        assert result.loss <= (1 + 1e-3) * fs.fit(X, y, l2=l2, tol=1e-10, max_iter=3000).loss
 
 
 def test_one_penalty_is_fit():

@@ -74,7 +74,7 @@ def test_rough_products_lead_to_the_same_optimum(served):
 def test_a_warm_start_is_exact_from_the_start(served):
     result = fs.fit(MANY.X, MANY.y, l2=L2, tol=1e-5)
     again = fs.fit(MANY.X, MANY.y, l2=L2, tol=1e-5, init=(result.W, result.b))
-    assert (again.n_iter, again.n_passes) == (0, 1)
+    assert (again.n_iter, again.n_passes) == (0, 3)  # two of them for the curvature
 
 
 def test_passes_by_rough_products_count(served):

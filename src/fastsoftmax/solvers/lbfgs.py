@@ -75,11 +75,11 @@ class LBFGSState(State):
     def renewed(self, objective: Problem) -> "LBFGSState":
         """Return the same point with the curvature there, if the loss has fallen far since it was computed.
 
-        Also at a start of W = 0, where a small gradient may be that of rare classes or small features. Another start
-        may be the optimum, and is spared the price.
+        Also at a start: its small gradient may be that of rare classes, of small features, or of a stronger penalty
+        where classes are nearly separated.
         """
         if self.inverse is None or self.curvature is None:
-            if not self.preconditioned or not self.grad.any() or objective.split(self.theta)[0].any():
+            if not self.preconditioned or not self.grad.any():
                 return self
             curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss)
             return replace(self, inverse=self.inverse_of(curvature.matrix, objective), curvature=curvature)
@@ -194,7 +194,6 @@ class LBFGS:
                 yield state.inverse_of(None, objective), None
             return
         if inverse is None or curvature is None:
-            # Not computed earlier: a warm start may be the optimum and need none.
             curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
             inverse = state.inverse_of(curvature.matrix, objective)
         elif self._is_outdated(objective, state.loss, curvature):
