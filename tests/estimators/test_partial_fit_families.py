@@ -109,3 +109,10 @@ def test_bad_parts():
         labels.partial_fit(X[:3], np.arange(3))
     with pytest.raises(ValueError, match=r"y must hold a label a sample, as before, found shape \(10, 3\)"):
         labels.partial_fit(X[:10], np.eye(10, 3))
+
+
+def test_huge_counts_do_not_overflow_the_rate():
+    y = np.full(len(X), 1e200)
+    y[0] = 1.0
+    model = fs.PoissonRegression().partial_fit(X, y)
+    assert np.isfinite(model.coef_).all()

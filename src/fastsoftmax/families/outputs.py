@@ -139,7 +139,7 @@ class OutputsFamily(Family):
         assert samples.targets is not None
         of_mean = self.curvature(self._mean_of(samples)[None])
         of_y = self.curvature(samples.targets.astype(np.float64))
-        return MORE_CURVATURE * float(np.sqrt(of_mean.max() * max(of_y.max(), of_mean.max())))
+        return MORE_CURVATURE * float(np.sqrt(of_mean.max()) * np.sqrt(max(of_y.max(), of_mean.max())))
 
     @override
     def floor_of(self, samples: Samples) -> float:
