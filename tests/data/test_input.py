@@ -198,6 +198,10 @@ BAD_LOSS_GRAD = {
         dict(X=1e41 * P.X, W=np.zeros((3, 4), "f4")),
         "X, W or y are so large that the loss or its gradient overflows",
     ),
+    "overflow of the intercepts' cast": (
+        dict(y=1e100 * P.Y, b=P.b.astype("f4")),
+        "X, W or y are so large that the loss or its gradient overflows float32; scale X",
+    ),
     "penalty": (dict(l2=np.inf), "l2 must be a non-negative finite number, found inf"),
 }
 

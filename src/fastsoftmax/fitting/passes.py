@@ -1,7 +1,7 @@
 """Passes over X as functions: arrays in, arrays out."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -101,11 +101,14 @@ def loss_grad(
         if l2:
             loss += ElasticNet(l2).add_smooth(W, grad_W)
         grads = grad_W.astype(W.dtype, copy=False), grad_b.astype(b.dtype, copy=False)
-        # A sample of weight zero has no share in the loss; of the gradients it has one, NaN times zero.
-        if math.isfinite(loss) and is_finite(grads[0]):
+        # A sample of weight zero has no share in the loss; of the gradients it has one, NaN times zero. Python adds up
+        # few numbers faster than NumPy looks at them.
+        intercepts: Any = grads[1].tolist()
+        if math.isfinite(loss) and math.isfinite(sum(intercepts)) and is_finite(grads[0]):
             return loss, *grads
     _name_the_nonfinite(features, W, b)
-    raise ValueError(f"X, W or y are so large that the loss or its gradient overflows {features.dtype}; scale X")
+    narrowest = min((features.dtype, W.dtype, b.dtype), key=lambda dtype: dtype.itemsize)
+    raise ValueError(f"X, W or y are so large that the loss or its gradient overflows {narrowest}; scale X")
 
 
 def predict_proba(
