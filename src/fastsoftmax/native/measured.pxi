@@ -15,7 +15,8 @@ from .native.wide cimport block_stripe, block_tile
 
 cdef list lap(list begun, Py_ssize_t n_tasks):
     """The times of the last n_tasks, from when each of them, and the one after them, began."""
-    return [stop - start for start, stop in zip(begun[-n_tasks - 1:-1], begun[-n_tasks:])]
+    cdef Py_ssize_t first = len(begun) - n_tasks
+    return [stop - start for start, stop in zip(begun[first - 1:], begun[first:])]
 
 
 cdef list shared(list begun, Py_ssize_t n_parts):

@@ -15,7 +15,7 @@ cdef extern from * nogil:
     // suffice.
     #define SWEEPS 8
     #define SWEEPS_SHARE 16
-    #define ROUNDS 40
+    #define ALTERNATIONS 40
     // Up to 100 Newton steps follow each other, as long as entries stop at their kinks: sweeps in between would crawl
     // where columns are nearly alike.
     #define STEPS 100
@@ -31,7 +31,7 @@ cdef extern from * nogil:
     #define FLATTEST 1e-14
     """
     const Py_ssize_t SWEEPS, SWEEPS_SHARE
-    const int ROUNDS, STEPS, SHORTENINGS
+    const int ALTERNATIONS, STEPS, SHORTENINGS
     const double STALLED, BEYOND, RIDGE, FLATTEST
 
 ctypedef void (*Factor)(char* triangle, int* n, double* A, int* lda, int* info) noexcept nogil
@@ -345,7 +345,7 @@ cdef inline double minimize_quadratic(Quadratic* q, double accuracy) noexcept no
         bint whole
     find_flat(q)
     enough = accuracy * find_least(q)
-    for _round in range(ROUNDS):
+    for _round in range(ALTERNATIONS):
         if descend(m, enough, 0, sweeps, q.aims) >= 0 and find_least(q) <= enough:
             break
         total = 0
