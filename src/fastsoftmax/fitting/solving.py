@@ -89,8 +89,8 @@ def solve(objective: Objective, theta: Float64Array, settings: Settings) -> FitR
                 distance = gap / above_floor
                 message += f", {distance:.3g} of the loss"
     return FitResult(
-        W=W,
-        b=b,
+        W=W.copy(),
+        b=b.copy(),
         loss=solution.loss,
         grad_norm=solution.grad_norm,
         n_iter=solution.n_iter,
@@ -119,8 +119,7 @@ def _check_certifiable(objective: Objective) -> None:
 
 def _state(objective: Objective, progress: Progress) -> FitState:
     """Return what a callback sees, which is not the callback's to write to."""
-    theta = progress.theta if objective.center is None else objective.to_users(progress.theta)
-    W, b = objective.split(theta)
+    W, b = objective.split(objective.to_users(progress.theta))
     W.flags.writeable = b.flags.writeable = False
     return FitState(*progress[:5], W, b)
 

@@ -163,20 +163,21 @@ class Objective:
         return other
 
     def from_users(self, theta: Float64Array) -> Float64Array:
-        """Return a copy of the users' parameters with the intercepts that they have here."""
+        """Return users' parameters with the intercepts that they have here; theta itself where these are the same."""
         return self._moved(theta, 1)
 
     def to_users(self, theta: Float64Array) -> Float64Array:
-        """Return a copy with the intercepts of the features as they are."""
+        """Return parameters with the intercepts of features as they are; theta itself where these are the same."""
         return self._moved(theta, -1)
 
     def _moved(self, theta: Float64Array, sign: int) -> Float64Array:
+        if self.center is None:
+            return theta
         moved = theta.copy()
-        if self.center is not None:
-            W, b = self.split(moved)
-            moves = W @ self.center
-            # A shift of all classes alike is not seen: the intercepts keep their mean.
-            b += sign * (moves - moves.mean() if self.is_shift_invariant else moves)
+        W, b = self.split(moved)
+        moves = W @ self.center
+        # A shift of all classes alike is not seen: the intercepts keep their mean.
+        b += sign * (moves - moves.mean() if self.is_shift_invariant else moves)
         return moved
 
     def rough(self, theta: Float64Array) -> "Objective | None":

@@ -81,8 +81,8 @@ class LBFGSState(State):
         if self.inverse is None or self.curvature is None:
             if not self.preconditioned or not self.grad.any():
                 return self
-            curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss)
-            return replace(self, inverse=self.inverse_of(curvature.matrix, objective), curvature=curvature)
+            inverse, curvature = self.curved(objective)
+            return replace(self, inverse=inverse, curvature=curvature)
         if not has_fallen(self.loss, self.curvature.loss, objective.floor, STALE):
             return self
         curvature = Curvature(objective.curvature(self.theta, self.grad), self.loss, lifetime=self.curvature.lifetime)
@@ -91,6 +91,11 @@ class LBFGSState(State):
     def inverse_of(self, matrix: Preconditioner | None, objective: Problem) -> InverseHessian:
         """Return an inverse Hessian at this point, of a curvature and no pairs."""
         return InverseHessian(matrix, self.grad, self.capacity, objective.asked_threads)
+
+    def curved(self, objective: Problem, lifetime: float = FIRST_CURVATURE) -> tuple[InverseHessian, Curvature]:
+        """Return an inverse Hessian of the curvature at this point alone, and that curvature."""
+        matrix = objective.curvature(self.theta, self.grad)
+        return self.inverse_of(matrix, objective), Curvature(matrix, self.loss, lifetime=lifetime)
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -194,8 +199,7 @@ class LBFGS:
                 yield state.inverse_of(None, objective), None
             return
         if inverse is None or curvature is None:
-            curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss)
-            inverse = state.inverse_of(curvature.matrix, objective)
+            inverse, curvature = state.curved(objective)
         elif self._is_outdated(objective, state.loss, curvature):
             matrix = objective.curvature(state.theta, state.grad)
             lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
@@ -205,8 +209,8 @@ class LBFGS:
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
         if inverse.slots:
-            curvature = Curvature(objective.curvature(state.theta, state.grad), state.loss, lifetime=curvature.lifetime)
-            yield state.inverse_of(curvature.matrix, objective), curvature
+            inverse, curvature = state.curved(objective, curvature.lifetime)
+            yield inverse, curvature
         yield state.inverse_of(None, objective), curvature
 
     def _is_outdated(self, objective: Problem, loss: float, curvature: Curvature) -> bool:

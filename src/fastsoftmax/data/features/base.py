@@ -197,11 +197,12 @@ class Features(ABC):
     def check_finite(self, name: str) -> None:
         """Raise ValueError, naming the place, if X holds NaN or infinity."""
 
-    @abstractmethod
     def _second_moments(
         self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
     ) -> Float64Array:
         """`second_moments` of what is stored."""
+        mean, deviation = self.moments(sample_weight, num_threads)
+        return deviation**2 + (mean - center) ** 2
 
     @abstractmethod
     def _loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:

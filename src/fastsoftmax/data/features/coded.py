@@ -88,13 +88,6 @@ class CodedFeatures(Features):
         return mean, sparse_deviations(mean, blocks, weights)
 
     @override
-    def _second_moments(
-        self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
-    ) -> Float64Array:
-        mean, deviation = self.moments(sample_weight, num_threads)
-        return deviation**2 + (mean - center) ** 2
-
-    @override
     def check_finite(self, name: str) -> None:
         check_finite(name, self.matrix.numbers)
 

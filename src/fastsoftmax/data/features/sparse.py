@@ -145,13 +145,6 @@ class CsrFeatures(Features):
         return mean, sparse_deviations(mean, ((rows, self.matrix[rows]) for rows in slices), weights)
 
     @override
-    def _second_moments(
-        self, center: Float64Array, sample_weight: Float64Array | None, num_threads: int
-    ) -> Float64Array:
-        mean, deviation = self.moments(sample_weight, num_threads)
-        return deviation**2 + (mean - center) ** 2
-
-    @override
     def check_finite(self, name: str) -> None:
         bad = np.flatnonzero(~np.isfinite(self.matrix.data[: self.n_entries]))
         if len(bad):
