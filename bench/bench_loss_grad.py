@@ -12,9 +12,8 @@ from fastsoftmax.cli import numpy_baseline
 
 from .agreement import check_against_numpy, check_threads
 from .environment import all_threads
-from .pinning import pinned_threads
+from .pinning import pinned_threads, settle
 from .problems import DTYPES, SHAPES, Problem, make_problem
-from .timing import settle
 
 THREADS = sorted({1, all_threads()})
 CASES = [
@@ -40,8 +39,6 @@ def test_loss_grad(benchmark: BenchmarkFixture, problem: Problem, threads: int, 
     }
     benchmark.group = f"{problem.shape} {problem.X.dtype}, {threads} thread{'s' * (threads > 1)}"
     call = partial(calls[implementation], *problem)
-    with threadpool_limits(threads, user_api="blas"):
-        call()
+    with threadpool_limits(threads, user_api="blas"), pinned_threads([call]):
         settle()
-        with pinned_threads():
-            benchmark(call)
+        benchmark(call)

@@ -151,8 +151,8 @@ def _range(rates: Sequence[float]) -> str:
 
 def _best(call: Callable[[], T]) -> tuple[T, float]:
     """Return the result of the last call and the seconds of the fastest call."""
-    result, seconds = call(), float("inf")
-    with pinned_threads():
+    seconds = float("inf")
+    with pinned_threads([call]):
         for _ in range(BURSTS):
             start = perf_counter()
             result = call()

@@ -12,8 +12,8 @@ import numpy as np
 import fastsoftmax as fs
 
 from .environment import all_threads
+from .pinning import settle
 from .problems import Problem, Shape, make_problem
-from .timing import settle
 
 COLUMNS = ("what", "busy processes", "threads", "median ms", "95 % ms", "× quiet", "× one thread")
 BUSY = "while True: pass"

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from statistics import median
-from time import perf_counter, process_time, sleep
+from time import perf_counter
 from typing import TypeVar
 
-from .pinning import pinned_threads
+from .pinning import pinned_threads, settle
 
 T = TypeVar("T")
 
 BLOCK_SECONDS = 0.05  # one timing lasts at least this long
-PATIENCE = 50  # longest wait for idle threads, in hundredths of a second
 
 
 class Times:
@@ -33,10 +32,8 @@ class Times:
 
 def take_turns(calls: Mapping[str, Callable[[], object]], repeats: int) -> Times:
     """Time all functions in turns: each once, then each again, and so on."""
-    for call in calls.values():
-        call()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    with pinned_threads():
+    with pinned_threads(calls.values()):
         for _ in range(repeats):
             for name, call in calls.items():
                 seconds[name].append(_seconds_a_call(call))
@@ -61,16 +58,3 @@ def _seconds_a_call(function: Callable[[], object]) -> float:
         function()
         calls += 1
     return seconds / calls
-
-
-def settle() -> None:
-    """Wait until no thread of this process is busy.
-
-    The workers of BLAS and of OpenMP wait for more work in a busy loop, for up to a tenth of a second. They would slow
-    the function that is timed next.
-    """
-    for _ in range(PATIENCE):
-        before = process_time()
-        sleep(0.01)
-        if process_time() - before < 0.001:
-            break
