@@ -5,6 +5,7 @@ import pytest
 from tolerances import SAME, SCALED
 
 from fastsoftmax import _kernels
+from fastsoftmax.data.arguments import in_dtype
 from fastsoftmax.runtime import vectors
 from fastsoftmax.runtime.vectors import LONG
 
@@ -80,3 +81,15 @@ def test_vectors_of_other_lengths_are_refused():
         _kernels.project(np.empty(1), [np.zeros(4)], np.zeros(3), 1)
     with pytest.raises(ValueError, match="must be contiguous"):
         _kernels.affine(np.empty((2, 3)), np.zeros((3, 2)).T, None, None, np.ones(3), None, 1)
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_parameters_are_converted_alike_on_threads(num_threads):
+    """What is too large becomes infinite, without a warning."""
+    theta = numbers(7, LONG)
+    theta[0, :3] = 1e300, np.nan, -np.inf
+    with np.errstate(over="ignore"):
+        expected = theta.astype(np.float32)
+    found = in_dtype(theta, np.float32, num_threads)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)

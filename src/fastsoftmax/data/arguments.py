@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..runtime.arrays import FloatArray
 from ..runtime.precision import Precision
+from ..runtime.vectors import LONG, assign
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,10 +110,17 @@ def is_readable(array: NDArray[Any]) -> bool:
     return flags.aligned and (flags.forc or not any(s % array.itemsize for s in array.strides))
 
 
-def in_dtype(array: NDArray[Any], dtype: DTypeLike) -> FloatArray:
-    """Return the array in a dtype; values too large for it become infinite, without a warning."""
+def in_dtype(array: NDArray[Any], dtype: DTypeLike, num_threads: int = 1) -> FloatArray:
+    """Return the array in a dtype; values too large for it become infinite, without a warning.
+
+    Long vectors of parameters are converted on so many threads.
+    """
     if array.dtype == dtype:
         return array
+    if array.size >= LONG and array.dtype == np.float64 and array.flags.c_contiguous:
+        out = np.empty(array.shape, dtype)
+        assign(out.reshape(-1), array.reshape(-1), num_threads)
+        return out
     with np.errstate(over="ignore"):
         return array.astype(dtype)
 

@@ -45,6 +45,10 @@ cdef inline void combine_block(real* out, const double* coefficients, const doub
     cdef:
         double[ENTRIES] sums
         Py_ssize_t count = stop - start, j, c
+    if n_vectors == 1:
+        for j in range(start, stop):
+            out[j] = <real> (coefficients[0] * vectors[0][j])
+        return
     for j in range(count):
         sums[j] = coefficients[0] * vectors[0][start + j]
     for c in range(1, n_vectors):

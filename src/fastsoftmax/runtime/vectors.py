@@ -56,18 +56,22 @@ def combine(coefficients: Float64Array, matrix: Float64Array, num_threads: int |
     """Σ_c coefficients_c · row_c of a contiguous matrix, on so many threads at most."""
     if matrix.size < LONG:
         return np.asarray(coefficients @ matrix)
-    return _combine(np.empty(matrix.shape[1]), coefficients, matrix, num_threads)
+    out: Float64Array = np.empty(matrix.shape[1])
+    _combine(out, coefficients, matrix, num_threads)
+    return out
 
 
 def along(start: Float64Array, size: float, direction: Float64Array, num_threads: int | None = 1) -> Float64Array:
     """Start + size · direction, on so many threads at most; all are contiguous."""
     if start.size < LONG:
         return start + (direction if size == 1 else size * direction)
-    return _combine(np.empty(start.size), np.array([1.0, size]), (start, direction), num_threads)
+    out: Float64Array = np.empty(start.size)
+    _combine(out, np.array([1.0, size]), (start, direction), num_threads)
+    return out
 
 
-def assign(out: Float64Array, vector: Float64Array, num_threads: int | None = 1) -> None:
-    """Write a vector to memory that may never have been touched, on so many threads at most."""
+def assign(out: FloatArray, vector: Float64Array, num_threads: int | None = 1) -> None:
+    """Write a vector to memory that may never have been touched, on so many threads at most; out may be float32."""
     if out.size < LONG:
         out[:] = vector
     else:
@@ -116,16 +120,15 @@ def add_scaled(out: NDArray[Any], factor: float, vector: NDArray[Any], num_threa
 
 
 def _combine(
-    out: Float64Array,
+    out: FloatArray,
     coefficients: Float64Array,
     vectors: Sequence[Float64Array] | Float64Array,
     num_threads: int | None,
-) -> Float64Array:
+) -> None:
     """Write Σ_c coefficients_c · vector_c; out may be one of the vectors."""
     threads = _threads(num_threads, out.size * len(vectors))
     with contention.watched(threads):
         _kernels.combine(out, np.ascontiguousarray(coefficients), vectors, threads)
-    return out
 
 
 def _served(*arrays: NDArray[Any]) -> bool:

@@ -162,7 +162,7 @@ class DenseFeatures(Features):
 
     @override
     def _loss_grad(self, grad_out: Parameters, at: Parameters, samples: Samples, options: PassOptions) -> float:
-        W, b = in_dtype(at.W, self.dtype), in_dtype(at.b, self.dtype)
+        W, b = in_dtype(at.W, self.dtype, options.num_threads), in_dtype(at.b, self.dtype)
         return _kernels.loss_grad[self.kind](*grad_out, self.view, self.center, W, b, samples, *options)
 
     @override
@@ -170,14 +170,14 @@ class DenseFeatures(Features):
         self, product_out: Parameters, at: Parameters, direction: Parameters, samples: Samples, options: PassOptions
     ) -> None:
         # The kernel computes the logits of both with one reading of X.
-        W, b, V, v = (in_dtype(part, self.dtype) for part in (*at, *direction))
+        W, b, V, v = (in_dtype(part, self.dtype, options.num_threads) for part in (*at, *direction))
         _kernels.hess_vec[self.kind](
             *product_out, self.view, self.center, W, b, V, v, samples.mass, samples.offset, samples.parameter, *options
         )
 
     @override
     def _predict(self, out: FloatArray, at: Parameters, mean: bool, options: PassOptions) -> float:
-        W, b = in_dtype(at.W, self.dtype), in_dtype(at.b, self.dtype)
+        W, b = in_dtype(at.W, self.dtype, options.num_threads), in_dtype(at.b, self.dtype)
         return _kernels.predict[self.kind](out, self.view, self.center, W, b, mean, *options)
 
 
