@@ -13,7 +13,7 @@ from .curvature import DiagonalCurvature, InputCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss
-from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
+from .plan import CALL_WORK, MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
 from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows
 from .whole import MOST_PARAMETERS, WholeCurvature, WholeProblem
 
@@ -220,7 +220,14 @@ class CurvatureChoice:
     @property
     def has_components(self) -> bool:
         """Whether the principal components of X are worth their cost, beside that of a fit's passes."""
-        return self._n_whole <= SMALL_BLOCK or EIGEN_WORK * self.n_inputs**3 <= BASIS_PASSES * self.loss.pass_work
+        work, loss = EIGEN_WORK * self.n_inputs**3, self.loss
+        usual = self._n_whole <= SMALL_BLOCK or work <= BASIS_PASSES * loss.pass_work
+        return usual or loss.ledger.n_passes >= self._components_price
+
+    @property
+    def _components_price(self) -> float:
+        """What the principal components cost, in iterations."""
+        return EIGEN_WORK * self.n_inputs**3 / (self.loss.pass_work + CALL_WORK)
 
     def _inputs_of(self, sample: Sample, grad: Float64Array) -> Inputs:
         """Return inputs by the sample, or those by another one that serve as well."""
@@ -242,4 +249,4 @@ class CurvatureChoice:
         """Return the diagonal of ∂²F/∂theta² at theta; two passes over X."""
         diagonal, is_guess = loss_diagonal(self.loss, theta)
         self.loss.split(diagonal).W[:] += self.penalty.l2_of_features
-        return DiagonalCurvature(diagonal, is_guess)
+        return DiagonalCurvature(diagonal, is_guess, self._components_price)

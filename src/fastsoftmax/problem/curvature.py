@@ -177,13 +177,15 @@ class DiagonalCurvature:
         Its entries, finite; those not positive are replaced by the smallest positive one, or by 1 if there is none.
     is_guess : bool
         Whether it is that of probabilities of 1/K, in the place of a Hessian that is nearly zero.
+    better_at : float
+        Passes of the fit from which on components of the features are worth their price.
     """
 
     better_below: float | None = None
 
-    def __init__(self, diagonal: Float64Array, is_guess: bool = False) -> None:
+    def __init__(self, diagonal: Float64Array, is_guess: bool = False, better_at: float = math.inf) -> None:
         self.is_guess = is_guess
-        self.price, self.is_exact, self.better_at = 2.0, False, math.inf
+        self.price, self.is_exact, self.better_at = 2.0, False, better_at
         positive = diagonal > max(RESOLUTION**2 * diagonal.max(), np.finfo(np.float64).tiny)
         self.inverse = 1 / np.where(positive, diagonal, diagonal[positive].min() if positive.any() else 1.0)
 
