@@ -141,6 +141,12 @@ def make_embeddings(name: str, _folder: Path | None) -> FitProblem:
     return FitProblem(name, np.ascontiguousarray(X, np.float32), y, C=0.01)
 
 
+def make_probe(name: str, _folder: Path | None) -> FitProblem:
+    """Make a linear probe: like embeddings of a tenth of ImageNet's images, in float16."""
+    X, y = draw_embeddings(np.random.default_rng(3), Shape(128_117, 768, 1000), separation=0.5)
+    return FitProblem(name, X.astype(np.float16), y, C=0.01)
+
+
 def draw_embeddings(rng: np.random.Generator, shape: Shape, separation: float) -> tuple[NDArray[np.float64], Labels]:
     """Noise around a mean per class, `separation` times as large, scaled to a power-law spectrum and rotated."""
     n_samples, n_features, n_classes = shape
@@ -175,6 +181,7 @@ PROBLEMS: Mapping[str, Callable[[str, Path | None], FitProblem]] = {
     "digits": make_digits,
     "covertype": make_covertype,
     "embeddings": make_embeddings,
+    "probe": make_probe,
     "20news": partial(make_text, C=10.0),
     "ill": make_ill_scaled,
     "mnist-l1": partial(make_images, C=0.1, l1_ratio=1.0),

@@ -136,7 +136,7 @@ def _torch(problem: FitProblem, cap: int, *, device: str = "cpu", precision: str
     torch.set_num_threads(all_threads())
     torch.set_float32_matmul_precision(precision)
     _, n_features, n_classes = problem.shape
-    X, y = _tensor(problem.X).to(device), torch.from_numpy(problem.y).to(device)
+    X, y = _tensor(problem.X).to(device).float(), torch.from_numpy(problem.y).to(device)  # float16 travels as it is
     W, b = (torch.zeros(size, device=device, requires_grad=True) for size in ((n_classes, n_features), n_classes))
     optimizer = torch.optim.LBFGS(
         [W, b],
