@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from problems import make_objective
 from sklearn.datasets import load_breast_cancer, load_digits
 
@@ -136,3 +137,26 @@ def test_weak_penalties_on_nearly_separated_classes_take_few_passes(l2, most, of
     result = fs.fit(X, y, l2=l2, tol=0, max_iter=1000, callback=lambda state: state.loss <= best * (1 + 1e-8))
     assert result.status == "callback"
     assert result.n_passes <= most
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_where_labels_are_noise_the_curvature_is_renewed_though_the_loss_hardly_falls(seed):
+    rng = np.random.default_rng(seed)
+    X = 20 + np.exp(0.7 * rng.normal(size=(3000, 60))) @ (np.eye(60) + 0.2 * rng.normal(size=(60, 60)))
+    y = ((X - X.mean(axis=0)) @ rng.normal(size=(60, 8)) / 50 + 3 * rng.gumbel(size=(3000, 8))).argmax(axis=1)
+    result = fs.fit(X, y, l2=1e-7, tol=1e-8)
+    assert result.status == "converged"
+    assert result.loss > 0.9 * np.log(8)
+    assert result.n_passes <= 50
+
+
+def test_a_longer_fit_of_words_is_worth_their_components():
+    rng = np.random.default_rng(1)
+    lengths = rng.poisson(12, 2000) + 1
+    words = (np.minimum(rng.zipf(1.3, lengths.sum()), 1e8) - 1).astype(np.intp) % 300
+    X = sp.csr_array((np.ones(len(words)), words, np.r_[0, lengths.cumsum()]), shape=(2000, 300))
+    X.sum_duplicates()
+    y = (0.4 * X @ rng.normal(size=(300, 4)) + rng.gumbel(size=(2000, 4))).argmax(axis=1)
+    result = fs.fit(X, y, l2=1e-5, tol=1e-9)
+    assert result.status == "converged"
+    assert result.n_passes <= 350

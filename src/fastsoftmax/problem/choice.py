@@ -13,7 +13,7 @@ from .curvature import DiagonalCurvature, InputCurvature, PrincipalCurvature
 from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss
-from .plan import CALL_WORK, MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
+from .plan import CALL_WORK, LONG_FIT, MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
 from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows
 from .whole import MOST_PARAMETERS, WholeCurvature, WholeProblem
 
@@ -81,8 +81,8 @@ class CurvatureChoice:
         if at_zero or inputs is None or not inputs.serves(self.penalty):
             sample = draw_sample(loss, theta, None, self._first_rows(), self._dtype(at_zero))
             if at_zero:
-                # The Kronecker product is exact there.
-                return self._curvature_of(sample, Plan(0, len(sample.X), 0.0, False), grad)
+                # The Kronecker product is exact there. Where labels are noise, the loss hardly falls on the way.
+                return self._curvature_of(sample, Plan(0, len(sample.X), 0.0, False, LONG_FIT), grad)
             self._inputs_of(sample, grad)
         return self._curvature_of(*self._sample_of_classes(theta), grad)
 
@@ -110,10 +110,14 @@ class CurvatureChoice:
         spanned = loss.rows_at_hand and len(loss) <= MOST_SPANS and self._n_whole <= MAX_WHOLE
         if len(loss) <= CHOICE * bought.n_rows:
             sample = draw_sample(loss, theta, None, bought.n_rows, self._dtype())
-            if bought.n_rows == len(loss) or not spanned or self._evenness(sample) > EVEN:
+            if bought.n_rows == len(loss) or not spanned:
                 return sample, bought
+            if self._evenness(sample) > EVEN:
+                even = self._plan(len(loss), all_matter=True)
+                more = even.n_rows > bought.n_rows
+                return draw_sample(loss, theta, None, even.n_rows, self._dtype()) if more else sample, even
         importance = loss.importance(theta, self._spans() if spanned else None)
-        bought = self._plan(importance.n_weighty)
+        bought = self._plan(importance.n_weighty, all_matter=True)
         return draw_sample(loss, theta, importance, bought.n_rows, self._dtype()), bought
 
     def _evenness(self, sample: Sample) -> float:
@@ -171,9 +175,10 @@ class CurvatureChoice:
         strong = inputs is not None and self._is_strong(inputs.penalized(self.penalty))
         return self.loss.X.dtype if at_zero or strong or not self._is_small else np.dtype(np.float64)
 
-    def _plan(self, n_weighty: int) -> Plan:
+    def _plan(self, n_weighty: int, all_matter: bool = False) -> Plan:
         loss = self.loss
-        return plan(n_weighty, len(loss), self.n_inputs, loss.n_outputs, loss.pass_work, self.loss.ledger.n_passes)
+        n_passes = loss.ledger.n_passes
+        return plan(n_weighty, len(loss), self.n_inputs, loss.n_outputs, loss.pass_work, n_passes, all_matter)
 
     @property
     def n_inputs(self) -> int:

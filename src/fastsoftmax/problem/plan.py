@@ -36,6 +36,10 @@ FALLEN_FOR_NEW = 0.99
 MOST_MATRICES = 32_000_000
 
 
+# From so many passes on, a fit is long: what a first curvature is made of has not served.
+LONG_FIT = 20
+
+
 class Plan(NamedTuple):
     """What the exact block is made of."""
 
@@ -47,7 +51,15 @@ class Plan(NamedTuple):
     better_below: float | None = None  # to which share of itself the loss must have fallen for a new one
 
 
-def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_work: float, n_passes: int) -> Plan:
+def plan(
+    n_weighty: int,
+    n_samples: int,
+    n_inputs: int,
+    n_classes: int,
+    pass_work: float,
+    n_passes: int,
+    all_matter: bool = False,
+) -> Plan:
     """Return the block that is worth its price in a fit that has taken n_passes.
 
     As much may be spent on H itself as on the passes so far: a fit that takes many of them needs it. Anything less may
@@ -59,6 +71,8 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
         Rows that matter to H, of n_samples.
     pass_work : float
         Multiply-adds of a pass.
+    all_matter : bool
+        Whether these rows matter alike: a fit that takes long needs all of them then.
     """
     directions, n_rows = n_classes - 1, min(n_weighty, sample_rows(n_samples))
     iteration = pass_work + CALL_WORK
@@ -73,9 +87,13 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
         for more in (n_weighty, n_samples):
             if work_of(whole, more) <= BLOCK_PASSES * iteration or more <= FEWEST_ROWS:
                 enough = more
+        if all_matter and enough < n_weighty and n_weighty * n_inputs <= MOST_NUMBERS:
+            better_at = max(LONG_FIT, work_of(whole, n_weighty) / iteration)
+            if n_passes >= better_at:
+                enough, better_at = n_weighty, math.inf
         price = work_of(whole, enough) / iteration
         if whole <= SMALL_BLOCK or price <= max(n_passes, BLOCK_PASSES):
-            return Plan(n_inputs, enough, price, enough >= n_weighty)
+            return Plan(n_inputs, enough, price, enough >= n_weighty, better_at)
         better_at = price
     leading = min(n_inputs, MAX_BLOCK // directions)
     all_lead = [n_inputs] if leading == n_inputs else []
