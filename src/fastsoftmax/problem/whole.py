@@ -1,6 +1,6 @@
 """H itself, of all rows, for problems so small that Python takes most of the time of a fit.
 
-What stays the same along a fit is prepared once, and the inverse is one matrix of the parameters.
+What stays the same along a fit is prepared once.
 """
 
 import math
@@ -10,40 +10,55 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime.arrays import Float64Array, FloatArray
-from .cholesky import RIDGE
-from .hessian import NO_DAMPING, paired_hessian
+from .cholesky import Cholesky
+from .hessian import paired_hessian
 from .inputs import Inputs
 from .loss import Loss
-from .sample import unsaturated
+from .sample import Sample, unsaturated, weights_of
 
-# The inverse has at most this many rows (512 kB): to multiply with it takes as long as a small pass.
+# Parameters at most: to multiply twice with `to_inputs` (512 kB) takes as long as a small pass.
 MOST_PARAMETERS = 256
 
 
-class WholeProblem(NamedTuple):
-    """What the curvatures of a fit have in common.
+class Thought(NamedTuple):
+    """What the model thinks of all rows: the part of a `Sample` that changes along a fit."""
 
-    M⁻¹ = Tᵀ H⁻¹ T + `alike` for features that are centred if there is an intercept, H being that of inputs and
-    directions.
-    """
+    probabilities: Float64Array  # (n_samples, n_classes)
+    weights: Float64Array  # (n_samples,)
+    precision: np.dtype[np.floating]
+    is_guess: bool
+
+    @classmethod
+    def at(cls, loss: Loss, theta: Float64Array) -> "Thought":
+        """Return it at theta; a pass."""
+        means, weights = loss.mean(theta).astype(np.float64, copy=False), weights_of(loss)
+        unsure, _ = unsaturated(loss.family, means, weights)
+        return cls(unsure, weights, loss.X.dtype, unsure is not means)
+
+
+class WholeProblem(NamedTuple):
+    """What the curvatures of a fit have in common."""
 
     inputs: Inputs
     rows: FloatArray  # (n_samples, n_inputs), the inputs of all samples
-    to_inputs: Float64Array  # T, (n_directions · n_inputs, n_params), by columns
-    alike: Float64Array  # (n_params, n_params), the inverse where all classes move alike, which only rounding does
+    # What a gradient is by inputs in directions of classes, (n_classes · n_inputs, n_params). The last direction is
+    # that in which all classes move alike, as only rounding does; without the intercept.
+    to_inputs: Float64Array
+    price: float  # of a curvature, in passes
 
     @classmethod
-    def of(cls, X: FloatArray, inputs: Inputs, n_classes: int) -> "WholeProblem":
-        """Prepare the fits of features X, (n_samples, n_features)."""
-        n_features, n_inputs = len(inputs.mean), len(inputs.unit)
-        of_class = np.diag(inputs.unit)  # what a gradient by the parameters of one class is by inputs
-        # By classes, each with its W and b, to the order of parameters: all of W, then all of b.
-        columns = np.arange(n_classes * n_inputs).reshape(n_classes, n_inputs)
-        order = np.concatenate([columns[:, :n_features].ravel(), columns[:, n_features:].ravel()])
-        directions = contrasts(n_classes).T
-        to_inputs = (directions[:, None, :, None] * of_class[:, None]).reshape(-1, columns.size)[:, order]
-        shift = np.tile(of_class[:n_features] / math.sqrt(n_classes), n_classes)[:, order]
-        return cls(inputs, inputs.of_rows(X), np.asfortranarray(to_inputs), shift.T @ shift)
+    def of(cls, sample: Sample, inputs: Inputs, price: float) -> "WholeProblem":
+        """Prepare the fits of a sample of all rows."""
+        n_features, n_inputs, n_classes = len(inputs.mean), len(inputs.unit), sample.probabilities.shape[1]
+        of_class = np.diag(inputs.unit)  # what a gradient by the parameters of one class, its W and b, is by inputs
+        if n_inputs > n_features:
+            of_class[:-1, -1] = -inputs.unit[:-1] * inputs.mean
+        products = directions(n_classes).T[:, None, :, None] * of_class[:, None]
+        by_class = products.reshape(-1, n_classes, n_inputs)[: n_classes * n_inputs - (n_inputs - n_features)]
+        # To the order of parameters: all of W, then all of b.
+        parts = by_class[:, :, :n_features], by_class[:, :, n_features:]
+        to_inputs = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        return cls(inputs, inputs.of_rows(sample.X), to_inputs, price)
 
 
 class WholeCurvature:
@@ -51,12 +66,9 @@ class WholeCurvature:
 
     Parameters
     ----------
-    inverse : (n_params, n_params) float64
-        That for centred features.
-    mean : (n_features,) float64, or None
-        Of the features, if they are.
-    price : float
-        In passes.
+    problem : WholeProblem
+    factor : Cholesky
+        Of H in inputs and directions of classes.
     is_guess : bool
         Whether it is that of logits of zero, because the model is sure of all rows.
     """
@@ -64,68 +76,51 @@ class WholeCurvature:
     is_exact, better_at = True, math.inf
     better_below: float | None = None
 
-    def __init__(self, inverse: Float64Array, mean: Float64Array | None, price: float, is_guess: bool) -> None:
-        self.inverse, self.mean, self.price, self.is_guess = inverse, mean, price, is_guess
+    def __init__(self, problem: WholeProblem, factor: Cholesky, is_guess: bool) -> None:
+        self.problem, self.factor, self.price, self.is_guess = problem, factor, problem.price, is_guess
 
     @classmethod
     def of(
-        cls, problem: WholeProblem, loss: Loss, theta: Float64Array, l2: FloatArray, price: float
+        cls, problem: WholeProblem, sample: Sample | Thought, l2: FloatArray, num_threads: int | None
     ) -> "WholeCurvature | None":
-        """Return H at theta; None if it is not positive definite.
+        """Return H where the model thinks so of all rows; None if it is not positive definite.
 
         Parameters
         ----------
         problem : WholeProblem
-        loss : Loss
-            Of categories.
+        sample : Sample or Thought
         l2 : (n_inputs,) float64
             Weights of the penalty, in the units of the inputs.
-        price : float
-            In passes.
+        num_threads : int or None
         """
-        from scipy.linalg.blas import dtrsm
-        from scipy.linalg.lapack import dpotrf
-
-        means = loss.mean(theta).astype(np.float64)
-        mass = np.full(len(means), 1 / len(means)) if loss.mass is None else loss.mass / len(means)
-        unsure, _ = unsaturated(loss.family, means, mass)
-        directions = contrasts(loss.n_outputs)
-        hessian = paired_hessian(unsure, mass, directions, NO_DAMPING, problem.rows, loss.asked_threads)
+        classes = directions(sample.probabilities.shape[1])[:, :-1]
+        hessian = paired_hessian(sample.probabilities, sample.weights, classes, None, problem.rows, num_threads)
         diagonal = np.einsum("cjcj->cj", hessian)  # a view
         diagonal += l2
         of_inputs = diagonal.sum(axis=0)
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         most = of_inputs.max()
-        diagonal[:, of_inputs <= np.finfo(loss.X.dtype).eps * most] += most or 1.0
-        diagonal *= 1 + RIDGE[loss.X.dtype]
-        # LAPACK stores matrices by columns: its upper triangle is the lower one here.
-        size = len(problem.to_inputs)
-        factor, failed = dpotrf(hessian.reshape(size, size).T, lower=False, overwrite_a=True, clean=False)
-        if failed:
-            return None
-        half = dtrsm(1.0, factor, problem.to_inputs, trans_a=True)
-        mean = problem.inputs.mean if loss.fit_intercept else None
-        return cls(half.T @ half + problem.alike, mean, price, unsure is not means)
+        flat = of_inputs <= np.finfo(sample.precision).eps * most
+        if flat.any():
+            diagonal[:, flat] += most or 1.0
+        factor = Cholesky.of(hessian.reshape(diagonal.size, -1), sample.precision)
+        return None if factor is None else cls(problem, factor, sample.is_guess)
 
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector of parameters with the inverse."""
-        if self.mean is None:
-            return self.inverse @ v
-        # Centred here, not by the inverse: it would have entries of mean², from whose rounding nothing is left of W.
-        n_classes = len(v) // (len(self.mean) + 1)
-        split = n_classes * len(self.mean)
-        centred = v.copy()
-        centred[:split].reshape(n_classes, -1)[:] -= np.multiply.outer(v[split:], self.mean)
-        out: Float64Array = self.inverse @ centred
-        out[split:] -= out[:split].reshape(n_classes, -1) @ self.mean
-        return out
+        inputs = self.problem.to_inputs @ v
+        size = len(self.factor.factor)
+        inputs[:size] = self.factor.solve(inputs[:size])
+        found: Float64Array = inputs @ self.problem.to_inputs
+        return found
 
 
 @cache
-def contrasts(n_classes: int) -> Float64Array:
-    """Orthonormal directions of classes whose sum is zero, (n_classes, n_classes − 1), after Helmert."""
+def directions(n_classes: int) -> Float64Array:
+    """Orthonormal directions of classes, (n_classes, n_classes): contrasts after Helmert, and all classes alike."""
     k = np.arange(1, n_classes)
-    directions = np.triu(np.ones((n_classes, n_classes - 1)))
-    directions[k, k - 1] = -k
-    directions /= np.sqrt(k * (k + 1))
-    return directions
+    matrix = np.triu(np.ones((n_classes, n_classes)), k=0)
+    matrix = np.hstack([matrix[:, : n_classes - 1], np.ones((n_classes, 1))])
+    matrix[k, k - 1] = -k
+    matrix /= np.sqrt(np.append(k * (k + 1), n_classes))
+    return matrix

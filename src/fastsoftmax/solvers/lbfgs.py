@@ -20,6 +20,9 @@ MANY_PARAMETERS = 1_000_000
 # changes much while the loss falls little.
 FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 
+# If the Hessian itself costs at most as much as an iteration, make it anew in each of them: that is Newton's method.
+CHEAP_HESSIAN = 1
+
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
 
@@ -95,7 +98,7 @@ class LBFGSState(State):
     def curved(self, objective: Problem, lifetime: float = FIRST_CURVATURE) -> tuple[InverseHessian, Curvature]:
         """Return an inverse Hessian of the curvature at this point alone, and that curvature."""
         matrix = objective.curvature(self.theta, self.grad)
-        return self.inverse_of(matrix, objective), Curvature(matrix, self.loss, lifetime=lifetime)
+        return self.inverse_of(matrix, objective), Curvature(matrix, self.loss, lifetime=lifetime_of(matrix, lifetime))
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -195,20 +198,19 @@ class LBFGS:
         inverse, curvature = state.inverse, state.curvature
         if not self.preconditioned:
             yield inverse or state.inverse_of(None, objective), None
-            if inverse and inverse.slots:
+            if inverse and inverse.has_pairs:
                 yield state.inverse_of(None, objective), None
             return
         if inverse is None or curvature is None:
             inverse, curvature = state.curved(objective)
         elif self._is_outdated(objective, state.loss, curvature):
             matrix = objective.curvature(state.theta, state.grad)
-            lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
-            curvature = Curvature(matrix, state.loss, lifetime=lifetime)
+            curvature = Curvature(matrix, state.loss, lifetime=lifetime_of(matrix, 2 * curvature.lifetime))
             # A pair tells the mean curvature along its step, which the Hessian knows better.
             inverse = state.inverse_of(matrix, objective) if matrix.is_exact else inverse.renewed(matrix)
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
-        if inverse.slots:
+        if inverse.has_pairs:
             inverse, curvature = state.curved(objective, curvature.lifetime)
             yield inverse, curvature
         yield state.inverse_of(None, objective), curvature
@@ -246,7 +248,7 @@ class LBFGS:
     ) -> Iterator[float]:
         """Yield step sizes to try: 1, then the best on a sample of the rows, then the best on all rows."""
         size: float | None = None
-        if inverse.slots or inverse.matrix is not None:
+        if inverse.matrix is not None or inverse.has_pairs:
             # A new curvature may not hold as far as a unit step.
             proven = curvature is None or curvature.age > 1
             if proven:
@@ -270,6 +272,13 @@ class LBFGS:
         loss, grad = objective.loss_grad(theta)
         accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction, objective.asked_threads))
         return Step(change, theta, loss, grad) if accepted else None
+
+
+def lifetime_of(matrix: Preconditioner, otherwise: float) -> float:
+    """Return the iterations until a curvature is made anew; `otherwise` where it is not the Hessian itself."""
+    if not matrix.is_exact:
+        return otherwise
+    return 1 if matrix.price <= CHEAP_HESSIAN else max(FIRST_CURVATURE, matrix.price)
 
 
 def has_fallen(loss: float, before: float, floor: float, share: float) -> bool:
