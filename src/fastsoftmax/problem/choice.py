@@ -15,7 +15,7 @@ from .inputs import Inputs
 from .loss import Loss
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
 from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows, weights_of
-from .whole import MOST_PARAMETERS, Thought, WholeCurvature, WholeProblem
+from .whole import MOST_PARAMETERS, WholeCurvature, WholeProblem
 
 # The principal components may cost this many passes over the data.
 BASIS_PASSES = 150
@@ -98,9 +98,7 @@ class CurvatureChoice:
                 return None
             sample = sample_of(loss, theta, loss, weights_of(loss), np.dtype(np.float64))
             whole = bases.whole = WholeProblem.of(sample, self._inputs_of(sample, grad), bought.price)
-        else:
-            sample = Thought.at(loss, theta)
-        return WholeCurvature.of(whole, sample, whole.inputs.penalized(self.penalty).l2, loss.asked_threads)
+        return WholeCurvature.of(whole, loss, theta, whole.inputs.penalized(self.penalty).l2)
 
     def _sample_of_classes(self, theta: Float64Array) -> tuple[Sample, Plan]:
         """Return the rows that are worth their price in the curvature.

@@ -27,6 +27,7 @@ BLOCK_NUMBERS = 1 << 15
 # Where classes are nearly separated, most rows have nearly no curvature, until a step that ignores them goes wrong for
 # them. Spread this share of the curvature evenly.
 DAMPING = 0.03
+NO_DAMPING = np.zeros(1)
 
 # Second moments below this share of the largest may be rounding errors: raise them to it.
 RESOLUTION = 1e-6
@@ -121,7 +122,7 @@ def paired_hessian(
     probabilities: Float64Array,
     weights: Float64Array,
     classes: Float64Array,
-    damping: Float64Array | None,
+    damping: Float64Array,
     Y: FloatArray,
     num_threads: int | None,
 ) -> FloatArray:
@@ -135,8 +136,7 @@ def paired_hessian(
         c, d = first[start : start + step], second[start : start + step]
         of_pairs = (classes[:, c] * classes[:, d]).T @ probabilities_T - along[c] * along[d]
         of_pairs *= weights
-        if damping is not None:
-            of_pairs[c == d] += damping
+        of_pairs[c == d] += damping
         hessian[c, :, d] = gram(Y, of_pairs, num_threads)
     return hessian
 
@@ -154,24 +154,21 @@ def _outer_hessian(sample: Sample, classes: Float64Array, Y: FloatArray, num_thr
     outer = ((np.sqrt(weights) * P).astype(Y.dtype)[:, :, None] * Y[:, None]).reshape(len(Y), -1)
     hessian = -gram(outer, np.ones((1, len(Y))), num_threads).reshape(n_classes, n_leading, n_classes, n_leading)
     own = np.arange(n_classes)
-    of_classes, damping = (weights * P * (1 - P)).T, _damping(sample, n_directions)
-    hessian[own, :, own] = gram(Y, of_classes if damping is None else of_classes + damping, num_threads)
+    hessian[own, :, own] = gram(Y, (weights * P * (1 - P) + _damping(sample, n_directions)[:, None]).T, num_threads)
     rotation = classes.T.astype(Y.dtype)
     rows = (rotation @ hessian.reshape(n_classes, -1)).reshape(-1, n_classes, n_leading)
     return (rotation @ rows).reshape(n_directions, n_leading, n_directions, n_leading)
 
 
-def _damping(sample: Sample, n_directions: int) -> Float64Array | None:
+def _damping(sample: Sample, n_directions: int) -> Float64Array:
     """DAMPING times the mean curvature in a class direction, by the share of rows that the sample lacks, for each row.
-
-    None if it lacks none.
 
     A row that was drawn by a small chance stands for many, but may not put all of the damping into its own direction:
     its weight here is cut to √n_rows times the mean (Ionides, Journal of Computational and Graphical Statistics 17,
     2008).
     """
     if not sample.left_out:
-        return None
+        return NO_DAMPING
     weights = sample.weights
     mean = float(weights @ SOFTMAX.trace(sample.probabilities) / weights.sum()) / n_directions
     truncated: Float64Array = np.minimum(weights, math.sqrt(len(weights)) * weights.mean())
