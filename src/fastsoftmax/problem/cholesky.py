@@ -33,6 +33,11 @@ class Cholesky(NamedTuple):
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
         return None if failed else cls(factor, trsv)
 
+    @classmethod
+    def of_factor(cls, factor: FloatArray) -> "Cholesky":
+        """Take a factor that is at hand, in the lower triangle."""
+        return cls(factor.T, _functions(factor.dtype)[1])
+
     def solve(self, v: FloatArray) -> FloatArray:
         """Multiply a vector with the inverse; LAPACK's potrs, made for many vectors, takes four times as long."""
         return self.trsv(self.factor, self.trsv(self.factor, v, trans=1))
