@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, FloatArray
-from ..runtime.vectors import affine, products
+from ..runtime.vectors import BLOCK, affine, products
 from .sample import Sample
 
 # A feature is constant if its standard deviation is at most 100 roundings (eps) of its mean.
@@ -84,8 +84,7 @@ class Inputs(NamedTuple):
         """Return the inputs of these rows, (n_rows, n_inputs)."""
         n_features = len(self.mean)
         inputs = np.empty((len(X), len(self.unit)), X.dtype)
-        centred = X - self.mean.astype(X.dtype)
-        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features])
+        affine(inputs[:, :n_features], X, self.unit[:n_features], outer=(np.full(len(X), -1.0), self.mean))
         overflows = self.unit == 0
         if overflows.any():
             inputs[:, overflows] = 0  # infinity times zero is NaN
@@ -127,7 +126,10 @@ def _variance(
     centred = X - mean.astype(X.dtype)
     # The mean is rounded: subtract what that adds to the variance.
     rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
-    variance: Float64Array = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
+    variance, step = -(rest**2), max(1, BLOCK // X.shape[1])
+    for start in range(0, len(X), step):
+        # By blocks, which stay in the cache; BLAS adds them up faster than einsum does.
+        variance += weights[start : start + step] @ np.square(centred[start : start + step], dtype=np.float64)
     variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, precision)] = 0
     return variance
 
