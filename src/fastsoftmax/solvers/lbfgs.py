@@ -20,8 +20,9 @@ MANY_PARAMETERS = 1_000_000
 # changes much while the loss falls little.
 FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 
-# If the Hessian itself costs at most as much as an iteration, make it anew in each of them: that is Newton's method.
-CHEAP_HESSIAN = 1
+# If the Hessian itself costs at most as much as an iteration, make it anew in each of them: that is Newton's method. But
+# not where the loss falls by less than a millionth: that is rounding, or the last step.
+CHEAP_HESSIAN, CHEAP_FALLEN = 1, 0.999_999
 
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
@@ -221,7 +222,9 @@ class LBFGS:
             better_below is None or has_fallen(loss, curvature.loss, objective.floor, better_below)
         ):
             return True
-        share = EXACT_FALLEN if curvature.matrix.is_exact else FALLEN
+        share = FALLEN
+        if curvature.matrix.is_exact:
+            share = CHEAP_FALLEN if is_cheap(curvature.matrix) else EXACT_FALLEN
         return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, share)
 
     def _advance(
@@ -278,7 +281,12 @@ def lifetime_of(matrix: Preconditioner, otherwise: float) -> float:
     """Return the iterations until a curvature is made anew; `otherwise` where it is not the Hessian itself."""
     if not matrix.is_exact:
         return otherwise
-    return 1 if matrix.price <= CHEAP_HESSIAN else max(FIRST_CURVATURE, matrix.price)
+    return 1 if is_cheap(matrix) else max(FIRST_CURVATURE, matrix.price)
+
+
+def is_cheap(matrix: Preconditioner) -> bool:
+    """Whether a curvature is the Hessian itself, and costs no more than an iteration."""
+    return matrix.is_exact and matrix.price <= CHEAP_HESSIAN
 
 
 def has_fallen(loss: float, before: float, floor: float, share: float) -> bool:
