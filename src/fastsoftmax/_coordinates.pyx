@@ -86,14 +86,14 @@ def weigh_pairs(double[:, ::1] out, const real[:, ::1] p, const double[::1] mass
 
     out is (n_pairs, n_rows), p (n_rows, n_classes), and mass (n_rows,), or None for ones.
     """
-    cdef Py_ssize_t i, k, l, pair
+    cdef Py_ssize_t i, k, other, pair
     cdef double weight, product, total = 0
     with nogil:
         for i in range(p.shape[0]):
             weight, pair = share if mass is None else share * mass[i], 0
             for k in range(p.shape[1]):
-                for l in range(k):
-                    product = weight * p[i, k] * p[i, l]
+                for other in range(k):
+                    product = weight * p[i, k] * p[i, other]
                     out[pair, i] = product
                     total += product
                     pair += 1
@@ -112,7 +112,7 @@ def factor_pairs(double[:, ::1] factor_out, const double[:, :, ::1] grams, const
     factor is (d m, d m), in the lower triangle.
     """
     cdef:
-        Py_ssize_t c, d, i, j, k, l, pair, m = l2.shape[0], n_directions = directions.shape[1]
+        Py_ssize_t c, d, i, j, k, other, pair, m = l2.shape[0], n_directions = directions.shape[1]
         int size = factor_out.shape[0], info
         double coefficient, most = 0
         double[::1] of_columns = np.zeros(m)
@@ -123,8 +123,9 @@ def factor_pairs(double[:, ::1] factor_out, const double[:, :, ::1] grams, const
             for d in range(c + 1):
                 pair = 0
                 for k in range(directions.shape[0]):
-                    for l in range(k):
-                        coefficient = (directions[k, c] - directions[l, c]) * (directions[k, d] - directions[l, d])
+                    for other in range(k):
+                        coefficient = directions[k, c] - directions[other, c]
+                        coefficient *= directions[k, d] - directions[other, d]
                         if coefficient != 0:
                             for j in range(m):
                                 for i in range(m):

@@ -175,6 +175,7 @@ def test_waiting_time_grows_where_two_threads_want_one_processor():
 def test_calls_with_several_threads_are_watched(monkeypatch):
     seen = []
     monkeypatch.setattr(Contention, "see", lambda self, wall, switches, threads: seen.append((wall, switches, threads)))
+    monkeypatch.setattr(module.contention, "_unseen", 0)
     X, y = np.ones((500, 3)), np.arange(500) % 3
     fs.fit(X, y, l2=1.0, max_iter=2, num_threads=1)
     assert not seen

@@ -52,9 +52,10 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
 
     def _validate_params(self) -> None:
         """Check the parameters as scikit-learn does; those at their defaults are right."""
-        params = {name: getattr(self, name) for name in defaults_of(type(self))}
-        changed = {name: value for name, value in params.items() if value is not defaults_of(type(self))[name]}
-        validate_parameter_constraints(self._parameter_constraints, changed, type(self).__name__)
+        estimator: Any = type(self)
+        params = {name: (getattr(self, name), default) for name, default in defaults_of(estimator).items()}
+        changed = {name: value for name, (value, default) in params.items() if value is not default}
+        validate_parameter_constraints(self._parameter_constraints, changed, estimator.__name__)
 
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
         if isinstance(X, CodedMatrix):
@@ -98,7 +99,7 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
 
 
 @cache
-def defaults_of(estimator: type[BaseEstimator]) -> dict[str, Any]:
+def defaults_of(estimator: Any) -> dict[str, Any]:
     """Return the parameters of a class with their defaults, which are checked."""
     parameters = inspect.signature(estimator).parameters
     defaults = {name: parameters[name].default for name in estimator._get_param_names()}

@@ -14,7 +14,17 @@ from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss
 from .plan import MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
-from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows, weights_of
+from .sample import (
+    CHOICE,
+    MOST_ROWS,
+    STILL_EFFECTIVE,
+    Sample,
+    draw_sample,
+    effective_rows,
+    sample_of,
+    sample_rows,
+    weights_of,
+)
 from .whole import MOST_PARAMETERS, WholeCurvature, WholeProblem
 
 # The principal components may cost this many passes over the data.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _coordinates
-from ..runtime.arrays import Float64Array
+from ..runtime.arrays import Float64Array, FloatArray
 from .cholesky import RIDGE, Cholesky
 from .inputs import Inputs
 from .loss import Loss
@@ -46,7 +46,7 @@ class WholeProblem(NamedTuple):
         # To the order of parameters: all of W, then all of b.
         parts = by_class[:, :, :n_features], by_class[:, :, n_features:]
         to_inputs = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-        return cls(inputs, inputs.of_rows(sample.X), to_inputs, price)
+        return cls(inputs, np.asarray(inputs.of_rows(sample.X), np.float64), to_inputs, price)
 
 
 class WholeCurvature:
@@ -68,7 +68,7 @@ class WholeCurvature:
         self.problem, self.factor, self.price, self.is_guess = problem, factor, problem.price, is_guess
 
     @classmethod
-    def of(cls, problem: WholeProblem, loss: Loss, theta: Float64Array, l2: Float64Array) -> "WholeCurvature | None":
+    def of(cls, problem: WholeProblem, loss: Loss, theta: Float64Array, l2: FloatArray) -> "WholeCurvature | None":
         """Return H at theta; None if it is not positive definite. A pass, none where W is zero.
 
         Parameters
@@ -77,7 +77,7 @@ class WholeCurvature:
         loss : Loss
             Of categories.
         theta : (n_params,) float64
-        l2 : (n_inputs,) float64
+        l2 : (n_inputs,)
             Weights of the penalty, in the units of the inputs.
         """
         of_pairs = np.empty((loss.n_outputs * (loss.n_outputs - 1) // 2, len(loss)))
@@ -88,12 +88,11 @@ class WholeCurvature:
         if is_guess:
             at_zero = loss.family.mean_at_zero(loss.n_outputs)
             of_pairs[:] = at_zero**2 / len(loss) * (1.0 if loss.mass is None else loss.mass)
-        grams = gram(problem.rows, of_pairs, loss.asked_threads)
+        grams = np.asarray(gram(problem.rows, of_pairs, loss.asked_threads), np.float64)
         size = len(l2) * (loss.n_outputs - 1)
         factor, precision = np.empty((size, size)), loss.X.dtype
-        found = _coordinates.factor_pairs(
-            factor, grams, contrasts(loss.n_outputs), l2, EPS[precision], RIDGE[precision]
-        )
+        of_inputs = contrasts(loss.n_outputs), np.asarray(l2, np.float64)
+        found = _coordinates.factor_pairs(factor, grams, *of_inputs, EPS[precision], RIDGE[precision])
         return cls(problem, Cholesky.of_factor(factor), is_guess) if found else None
 
     def solve(self, v: Float64Array) -> Float64Array:

@@ -20,8 +20,8 @@ MANY_PARAMETERS = 1_000_000
 # changes much while the loss falls little.
 FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 
-# If the Hessian itself costs at most as much as an iteration, make it anew in each of them: that is Newton's method. But
-# not where the loss falls by less than a millionth: that is rounding, or the last step.
+# If the Hessian itself costs at most as much as an iteration, make it anew in each of them: that is Newton's method.
+# But not after the loss has fallen by less than a millionth: that is rounding, or the last step.
 CHEAP_HESSIAN, CHEAP_FALLEN = 1, 0.999_999
 
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
@@ -121,6 +121,8 @@ class LBFGS:
     pass. If it is refused or the curvature is new, a line search on a sample of the rows proposes a step. If that step
     is refused too, and in the first iteration without a curvature, the line search uses `objective.line`: one pass, and
     none for its trials.
+
+    Where the Hessian itself is cheap, it is the curvature, made anew in every iteration: Newton's method.
 
     With `preconditioned`, the first iterations use rough products if the objective offers them: about half of the
     passes then take half of the time, and the points reached are nearly the same.
