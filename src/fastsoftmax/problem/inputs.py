@@ -126,10 +126,12 @@ def _variance(
     centred = X - mean.astype(X.dtype)
     # The mean is rounded: subtract what that adds to the variance.
     rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
-    variance, step = -(rest**2), max(1, BLOCK // X.shape[1])
-    for start in range(0, len(X), step):
-        # By blocks, which stay in the cache; BLAS adds them up faster than einsum does.
-        variance += weights[start : start + step] @ np.square(centred[start : start + step], dtype=np.float64)
+    if X.size <= BLOCK:
+        # BLAS adds them up faster than einsum does, where an array of squares costs little.
+        moments: Float64Array = weights @ np.square(centred, dtype=np.float64)
+    else:
+        moments = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64)
+    variance = moments - rest**2
     variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, precision)] = 0
     return variance
 
