@@ -25,6 +25,10 @@ def fill_hessian(
     columns: NDArray[np.intp],
     l2: _Float64,
 ) -> None: ...
+def weigh_pairs(out: _Float64, p: NDArray[np.floating[Any]], mass: _Float64 | None, share: float) -> float: ...
+def factor_pairs(
+    factor_out: _Float64, grams: _Float64, directions: _Float64, l2: _Float64, resolution: float, ridge: float
+) -> bool: ...
 def descend_pairs(
     u_inout: _Float64,
     t_inout: _Float64,

@@ -81,6 +81,71 @@ cdef inline Py_ssize_t pair_of(Py_ssize_t k, Py_ssize_t l) noexcept nogil:
     return k * (k - 1) // 2 + l if k > l else l * (l - 1) // 2 + k
 
 
+def weigh_pairs(double[:, ::1] out, const real[:, ::1] p, const double[::1] mass, double share):
+    """Write share · m_i p_ik p_il of every pair of classes k > l, as `fill_hessian` takes them, and return their sum.
+
+    out is (n_pairs, n_rows), p (n_rows, n_classes), and mass (n_rows,), or None for ones.
+    """
+    cdef Py_ssize_t i, k, other, pair
+    cdef double weight, product, total = 0
+    with nogil:
+        for i in range(p.shape[0]):
+            weight, pair = share if mass is None else share * mass[i], 0
+            for k in range(p.shape[1]):
+                for other in range(k):
+                    product = weight * p[i, k] * p[i, other]
+                    out[pair, i] = product
+                    total += product
+                    pair += 1
+    return total
+
+
+def factor_pairs(double[:, ::1] factor_out, const double[:, :, ::1] grams, const double[:, ::1] directions,
+                 const double[::1] l2, double resolution, double ridge):
+    """Write the Cholesky factor of the Hessian of softmax in some directions of classes; return whether it has one.
+
+    diag(p) − p pᵀ is Σ_k>l p_k p_l (e_k − e_l)(e_k − e_l)ᵀ: all terms are positive, so that nothing cancels. A column
+    with no more than the share `resolution` of the largest curvature gets the largest one: its gradient is a rounding
+    error, not to be magnified. The diagonal is raised by the share `ridge`.
+
+    grams are those of `fill_hessian`, (n_pairs, m, m), directions are columns, (n_classes, d), and l2 is (m,). The
+    factor is (d m, d m), in the lower triangle.
+    """
+    cdef:
+        Py_ssize_t c, d, i, j, k, other, pair, m = l2.shape[0], n_directions = directions.shape[1]
+        int size = factor_out.shape[0], info
+        double coefficient, most = 0
+        double[::1] of_columns = np.zeros(m)
+        Factor dpotrf = <Factor> lapack("dpotrf")
+    with nogil:
+        factor_out[:] = 0
+        for c in range(n_directions):
+            for d in range(c + 1):
+                pair = 0
+                for k in range(directions.shape[0]):
+                    for other in range(k):
+                        coefficient = directions[k, c] - directions[other, c]
+                        coefficient *= directions[k, d] - directions[other, d]
+                        if coefficient != 0:
+                            for j in range(m):
+                                for i in range(m):
+                                    factor_out[c * m + j, d * m + i] += coefficient * grams[pair, j, i]
+                        pair += 1
+            for j in range(m):
+                factor_out[c * m + j, c * m + j] += l2[j]
+                of_columns[j] += factor_out[c * m + j, c * m + j]
+        for j in range(m):
+            most = max(most, of_columns[j])
+        for j in range(m):
+            for c in range(n_directions):
+                if of_columns[j] <= resolution * most:
+                    factor_out[c * m + j, c * m + j] += most if most > 0 else 1
+                factor_out[c * m + j, c * m + j] *= 1 + ridge
+        # LAPACK stores matrices by columns: its upper triangle is the lower one here.
+        dpotrf(b"U", &size, &factor_out[0, 0], &size, &info)
+    return info == 0
+
+
 def descend_pairs(double[::1] u_inout, double[::1] t_inout, const double[::1] grad, const double[::1] start,
                   const double[::1] D, const double[:, ::1] P, const double[:, ::1] Z, const double[::1] l1,
                   const double[::1] lower, const double[::1] upper, const Py_ssize_t[::1] blocks, double enough,

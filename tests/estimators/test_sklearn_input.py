@@ -13,6 +13,7 @@ from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 
 from fastsoftmax import SoftmaxRegression, SoftmaxRegressionCV
+from fastsoftmax.estimators.sklearn_input import classes_of
 
 P = make_problem(60, 3, 3)
 TEXT = np.array(["ant", "bee", "cat"])[P.y]
@@ -337,3 +338,59 @@ def test_infinite_weights_of_both_signs_are_refused_without_a_warning(estimator)
     weights[:2] = np.inf, -np.inf
     with pytest.raises(ValueError, match="sample_weight contains infinity"):
         estimator.fit(P.X, P.y, weights)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [2, 0, 1, 1],
+        [-5, 7, -5, 3],
+        [0, 0, 3],
+        [-128, 127, 5],
+        [10**15, -(10**15), 3],
+        [2**63, 2**63 + 1, 2**63],
+        ["b", "a", "b"],
+        [0.5, 2, 0.5],
+        [True, False, True],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [None, np.int8, np.uint8, np.int32])
+def test_classes_are_those_of_unique(y, dtype):
+    y = np.array(y)
+    if dtype is not None:
+        if y.dtype.kind not in "iu" or not np.can_cast(np.min_scalar_type(y.max()), dtype) or y.min() < -128:
+            return
+        y = y.astype(dtype)
+    classes, labels = classes_of(y)
+    expected, places = np.unique(y, return_inverse=True)
+    assert classes.dtype == y.dtype
+    np.testing.assert_array_equal(classes, expected)
+    np.testing.assert_array_equal(labels, places)
+
+
+def test_labels_that_are_wide_apart_take_no_memory_for_those_between():
+    classes, labels = classes_of(np.array([0, 2**62, 5]))
+    assert classes.tolist() == [0, 5, 2**62]
+    assert labels.tolist() == [0, 2, 1]
+
+
+def test_a_fit_of_a_plain_array_forgets_the_names_of_a_frame():
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6) % 2
+    model = SoftmaxRegression().fit(pd.DataFrame(X, columns=["a", "b"]), y)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    model.fit(X[:, :1], y)
+    assert model.n_features_in_ == 1
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_defaults_of_a_subclass_are_checked_too():
+    class Mine(SoftmaxRegression):
+        def __init__(self, C=-1.0):
+            super().__init__(C=C)
+
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6) % 2
+    with pytest.raises(ValueError, match="'C' parameter of Mine must be"):
+        Mine().fit(X, y)
+    with pytest.raises(ValueError, match="'C' parameter of SoftmaxRegression must be"):
+        SoftmaxRegression().set_params(C=-1.0).fit(X, y)

@@ -36,6 +36,43 @@ def test_the_curvature_of_few_samples_and_inputs_is_the_hessian(n_classes, fit_i
     np.testing.assert_allclose(solved, direction, atol=1e-3 * np.abs(direction).max())
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_the_curvature_of_a_small_problem_is_the_hessian_of_all_rows(n_classes, fit_intercept, weighted):
+    p = make_problem(300, 5, n_classes, dtype=np.float64)
+    X = p.X + np.array([0, 0, 0, 50, 1e4]) if fit_intercept else p.X
+    objective = make_objective(X, p.y, l2=1e-3, sample_weight=p.s if weighted else None, fit_intercept=fit_intercept)
+    theta, direction = 0.5 * np.random.default_rng(3).standard_normal((2, objective.n_params))
+    for vector in theta, direction:
+        W, b = objective.split(vector)
+        if fit_intercept:
+            b -= W @ X.mean(axis=0)
+        for part in W, b:
+            part -= part.mean(axis=0)
+    for at in np.zeros_like(theta), theta:
+        curvature = objective.curvature(at, objective.loss_grad(at)[1])
+        assert curvature.is_exact
+        assert not curvature.is_guess
+        solved = objective.split(curvature.solve(objective.hess_vec(at, direction))).W
+        W = objective.split(direction).W
+        np.testing.assert_allclose(solved, W, rtol=1e-6, atol=1e-6 * np.abs(W).max())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_model_that_is_sure_of_all_rows_of_a_small_problem_has_the_curvature_of_zero(n_classes):
+    p = make_problem(60, 4, n_classes, dtype=np.float64)
+    objective = make_objective(p.X, np.zeros(60, int), l2=0.1, n_classes=n_classes)
+    zero, sure = np.zeros((2, objective.n_params))
+    objective.split(sure).b[0] = 200
+    v = np.random.default_rng(0).standard_normal(objective.n_params)
+    curvature = objective.curvature(zero, v)
+    assert not curvature.is_guess
+    guess = objective.curvature(sure, v)
+    assert guess.is_guess
+    np.testing.assert_allclose(guess.solve(v), curvature.solve(v), rtol=1e-9)
+
+
 def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     X = np.random.default_rng(0).standard_normal((30_000, 5))
     y = X[:, :3].argmax(axis=1)

@@ -14,8 +14,10 @@ import fastsoftmax as fs
 from fastsoftmax.runtime import contention as module
 from fastsoftmax.runtime.contention import (
     ENOUGH,
+    EVERY,
     FEW_TASKS,
     LONGEST,
+    SHORT,
     SHORTEST,
     TASKS,
     WAITING,
@@ -111,6 +113,30 @@ def test_threads_that_wait_for_processors_are_given_up(clock, monkeypatch):
 
 
 @pytest.mark.skipif(module.getrusage is None, reason="needs the count of switches")
+def test_of_short_calls_one_stands_for_some(clock, monkeypatch):
+    looks = []
+    monkeypatch.setattr(module, "getrusage", lambda who: looks.append(who) or SimpleNamespace(ru_nivcsw=0))
+    contention, wall = Contention(), 0.5 * SHORT
+    for _ in range(2 * EVERY):
+        watch(contention, clock, wall, 0)
+    assert len(looks) == 2 * 2  # before and after
+    clock.waited += ENOUGH  # in calls that are left out too
+    while clock.seconds < 100 + ENOUGH + EVERY * wall:
+        watch(contention, clock, wall, 0)
+    assert contention.now
+
+
+@pytest.mark.skipif(module.getrusage is None, reason="needs the count of switches")
+def test_after_a_long_call_every_call_is_watched(clock, monkeypatch):
+    looks = []
+    monkeypatch.setattr(module, "getrusage", lambda who: looks.append(who) or SimpleNamespace(ru_nivcsw=0))
+    contention = Contention()
+    for _ in range(3):
+        watch(contention, clock, 2 * SHORT, 0)
+    assert len(looks) == 2 * 3
+
+
+@pytest.mark.skipif(module.getrusage is None, reason="needs the count of switches")
 def test_many_threads_are_judged_by_longer_calls(clock, monkeypatch):
     monkeypatch.setattr(module, "getrusage", lambda who: SimpleNamespace(ru_nivcsw=0))
     contention, clock.tasks = Contention(), 4 * FEW_TASKS
@@ -149,6 +175,7 @@ def test_waiting_time_grows_where_two_threads_want_one_processor():
 def test_calls_with_several_threads_are_watched(monkeypatch):
     seen = []
     monkeypatch.setattr(Contention, "see", lambda self, wall, switches, threads: seen.append((wall, switches, threads)))
+    monkeypatch.setattr(module.contention, "_unseen", 0)
     X, y = np.ones((500, 3)), np.arange(500) % 3
     fs.fit(X, y, l2=1.0, max_iter=2, num_threads=1)
     assert not seen

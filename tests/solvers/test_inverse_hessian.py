@@ -52,6 +52,22 @@ def test_a_step_of_negative_curvature_is_no_pair():
     np.testing.assert_array_equal(inverse.direction(), step - grad)
 
 
+def test_a_step_is_a_pair_when_something_asks_for_it():
+    rng = np.random.default_rng(0)
+    solved = []
+    matrix = Scaling(np.diag(np.arange(1.0, 9)))
+    solve, matrix.solve = matrix.solve, lambda v: solved.append(v) or solve(v)
+    grads, steps = rng.standard_normal((3, 8)), rng.standard_normal((2, 8))
+    inverse = InverseHessian(matrix, grads[0], 3)
+    inverse.move(steps[0], grads[1])
+    assert len(solved) == 1  # the first gradient
+    assert inverse.has_pairs == ((grads[1] - grads[0]) @ steps[0] > 0)
+    assert len(solved) == 2
+    inverse.move(steps[1], grads[2])
+    assert inverse.distance() >= 0.5 * grads[2] @ solve(grads[2])
+    assert len(solved) == 3
+
+
 @pytest.mark.bits
 def test_long_vectors_give_the_same_bits_on_any_number_of_threads():
     """More than LONG parameters, so that vectors, curvature and a large W are shared by threads."""

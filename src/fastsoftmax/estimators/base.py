@@ -1,11 +1,14 @@
 """What all estimators share: checks of X, coefficients, threads, and what a fit has not reached."""
 
+import inspect
+from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import validate_data
 
 from ..data.arguments import as_parameters, refuse_masked
@@ -19,6 +22,9 @@ from .sklearn_input import as_local, check_numbers
 from .spellings import ExplainsSpellings
 
 UNCONVERGED = ("max_iter", "rounding", "separated", "diverged")
+
+# What X may be; scikit-learn's validation turns all else into the first of these.
+SERVED = [np.dtype(kind) for kind in (np.float64, np.float32, np.float16, np.uint8, np.int8)]
 
 # A fit is far from its minimum if the loss may be more than 1 % above it.
 FAR = 0.01
@@ -44,10 +50,21 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
             intercept = np.full(len(coef), intercept)
         return as_parameters(coef, intercept, self.n_features_in_, ("coef_", "intercept_"))
 
+    def _validate_params(self) -> None:
+        """Check the parameters as scikit-learn does; those at their defaults are right."""
+        estimator: Any = type(self)
+        params = {name: (getattr(self, name), default) for name, default in defaults_of(estimator).items()}
+        changed = {name: value for name, (value, default) in params.items() if value is not default}
+        validate_parameter_constraints(self._parameter_constraints, changed, estimator.__name__)
+
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
         if isinstance(X, CodedMatrix):
             # scikit-learn does not know it, and its parts were checked when they were read.
             self.n_features_in_ = X.shape[1]
+            return X
+        if reset and type(X) is np.ndarray and X.dtype in SERVED and X.ndim == 2 and X.size:
+            # scikit-learn would find nothing to do, which takes as long as some iterations of a small fit.
+            set_features(self, X.shape[1], None)
             return X
         refuse_masked("X", X)
         # Check the indices of a sparse matrix first: SciPy and scikit-learn trust them.
@@ -56,9 +73,7 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
         else:
             X = np.asarray(X) if isinstance(X, (list, tuple)) else as_local("X", X)
             check_numbers(X)
-        dtypes = [np.float64, np.float32, np.float16, np.uint8, np.int8]
-        if is_bfloat16(getattr(X, "dtype", np.dtype(np.float64))):
-            dtypes.append(X.dtype)
+        dtypes = [*SERVED, X.dtype] if is_bfloat16(getattr(X, "dtype", SERVED[0])) else SERVED
         # `fit` and `decision_function` check that X is finite, and name the place if it is not: do it once.
         try:
             return validate_data(self, X, accept_sparse="csr", dtype=dtypes, ensure_all_finite=False, reset=reset)
@@ -81,6 +96,25 @@ class LinearEstimator(ExplainsSpellings, SparseCoefMixin, BaseEstimator):
             raise ValueError("n_jobs must be None, a positive number of threads, or negative; found 0")
         # As everywhere in scikit-learn: -1 means all threads, -2 all but one.
         return self.n_jobs if self.n_jobs > 0 else max(1, available_threads() + 1 + self.n_jobs)
+
+
+@cache
+def defaults_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters of a class with their defaults, which are checked."""
+    parameters = inspect.signature(estimator).parameters
+    defaults = {name: parameters[name].default for name in estimator._get_param_names()}
+    given = {name: value for name, value in defaults.items() if value is not inspect.Parameter.empty}
+    validate_parameter_constraints(estimator._parameter_constraints, given, estimator.__name__)
+    return defaults
+
+
+def set_features(estimator: Any, n_features: int, names: Any) -> None:
+    """Set what scikit-learn's own validation of an array would set."""
+    estimator.n_features_in_ = n_features
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
 
 
 def dtype_of(X: Any) -> np.dtype:

@@ -10,6 +10,7 @@ from ..fitting.binding import bind
 from ..fitting.passes import standardization
 from ..leaves import Labels, LocalPasses, Passes, as_chunks, bind_passes
 from ..problem.loss import Loss
+from .base import set_features
 from .classifier import total_of
 from .scaling import Scaling
 from .sklearn_input import as_logits, check_labels, weights_of_classes
@@ -80,15 +81,6 @@ def bound_passes(estimator: Any, passes: Passes, classes: np.ndarray | None, num
         raise ValueError("class_weight must be None where y holds probabilities; weigh their columns instead")
     known = np.arange(loss.n_outputs) if binding.classes is None else binding.classes
     return Bound(loss, known, binding.mean_weight * len(loss), Scaling(binding.scale, binding.shift))
-
-
-def set_features(estimator: Any, n_features: int, names: Any) -> None:
-    """Set what scikit-learn's own validation of an array would set."""
-    estimator.n_features_in_ = n_features
-    if names is not None:
-        estimator.feature_names_in_ = np.array(names, dtype=object)
-    elif hasattr(estimator, "feature_names_in_"):
-        del estimator.feature_names_in_
 
 
 def _check_y(y: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from ..fitting.predictor import Predictor
 from ..penalties import ElasticNet, as_bounds
 from ..runtime.vectors import project
 from .base import LinearEstimator
-from .sklearn_input import as_local, as_logits, as_weights, check_labels, weights_of_classes
+from .sklearn_input import as_local, as_logits, as_weights, check_labels, classes_of, weights_of_classes
 
 
 class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
@@ -92,9 +92,9 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
 
     def _encode(self, y: Any, n_samples: int, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets as `fit` takes them, and the classes: the known ones, or else all that are found in y."""
-        refuse_masked("y", y)
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        refuse_masked("y", y)
         y = as_local("y", y)
         values = np.asarray(y)
         if values.ndim == 2 and values.shape[1] > 1:
@@ -107,7 +107,8 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
         check_labels("y", values.ravel())
         if values.dtype.kind == "T":  # NumPy's StringDType, which scikit-learn does not know
             y = values.astype(object)
-        y = column_or_1d(y, warn=True)
+        if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "biuf":
+            y = column_or_1d(y, warn=True)
         are_integers = y.dtype.kind in "biu"
         if not are_integers:
             with np.errstate(invalid="ignore", over="ignore"):  # scikit-learn casts all floats to integers and back
@@ -117,7 +118,7 @@ class SoftmaxClassifier(ClassifierMixin, LinearEstimator):
                 "Found input variables with inconsistent numbers of samples: "
                 f"y must have one label for each of the {n_samples} samples, found {len(y)}"
             )
-        classes, labels = np.unique(y, return_inverse=True)
+        classes, labels = classes_of(y)
         if are_integers and 2 * len(classes) > len(y):
             check_classification_targets(y)  # which warns: integers are labels, but so many may be numbers
         if known is not None:

@@ -14,7 +14,7 @@ from ..problem.objective import Objective
 from ..runtime.arrays import Float64Array
 from ..solvers import SGD
 from .binding import Init, bind, start
-from .goodness import pearson_dispersion
+from .goodness import has_dispersion, pearson_dispersion
 from .profile import fit_dispersion
 from .result import FitResult, FitState
 from .solving import Settings, solve
@@ -174,8 +174,10 @@ def fit_loss(
         result = solve(Objective(loss, penalty), theta, settings)
         return result, start((result.W, result.b), loss)
 
-    theta = start(init, loss)
-    if family is not None and _is_auto(family):
+    theta, finds_dispersion = start(init, loss), family is not None and _is_auto(family)
+    if not finds_dispersion and not has_dispersion(loss):
+        return solve(Objective(loss, penalty), theta, settings)
+    if finds_dispersion:
         result, theta, loss = fit_dispersion(loss, theta, solved)
     else:
         result, theta = solved(loss, theta)

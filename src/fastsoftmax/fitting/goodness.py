@@ -12,9 +12,15 @@ from ..problem.loss import Loss
 from ..runtime.arrays import Float64Array, FloatArray
 
 
+def has_dispersion(loss: Loss) -> bool:
+    """Whether the family has a dispersion, and a pass to find it is possible."""
+    family = loss.family
+    return isinstance(family, OutputsFamily) and family.has_dispersion and loss.can_pass
+
+
 @overflow_shows
 def pearson_dispersion(loss: Loss, theta: Float64Array) -> Float64Array | None:
-    """Return Σ_i s_i (y_ik − m_ik)²/V(m_ik) / (n − p_k) of every output; None for a family without a dispersion.
+    """Return Σ_i s_i (y_ik − m_ik)²/V(m_ik) / (n − p_k) of every output; None where there is no dispersion.
 
     p_k are the parameters of output k that are not zero, V the family's variance; s_i have mean one. One pass over X.
 
@@ -23,8 +29,7 @@ def pearson_dispersion(loss: Loss, theta: Float64Array) -> Float64Array | None:
     ndarray of shape (n_outputs,), float64, or None
         NaN where there are as many parameters as samples.
     """
-    family = loss.family
-    if not isinstance(family, OutputsFamily) or not family.has_dispersion or not loss.can_pass:
+    if not has_dispersion(loss):
         return None
     (sums,) = loss.sums(partial(_pearson, theta=theta))
     freedom = len(loss) - np.count_nonzero(loss.split(theta).W, axis=1) - float(loss.fit_intercept)

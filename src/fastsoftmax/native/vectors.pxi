@@ -55,7 +55,7 @@ def affine(parameter[:, :] out, const real[:, :] x, const double[::1] row, const
     row and column, or shift, may be None.
     """
     cdef Affine a = Affine(pointer_of(row), pointer_of(column), &scale[0], pointer_of(shift))
-    if out.strides[1] != sizeof(parameter) or x.strides[1] != sizeof(real):
+    if x.shape[1] > 1 and (out.strides[1] != sizeof(parameter) or x.strides[1] != sizeof(real)):
         raise ValueError("the numbers of a row must be contiguous")
     with nogil:
         affine_all(&out[0, 0], &x[0, 0], &a, x.shape[0], x.shape[1], out.strides[0] // <Py_ssize_t> sizeof(parameter),

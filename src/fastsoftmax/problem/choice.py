@@ -14,7 +14,17 @@ from .hessian import loss_diagonal
 from .inputs import Inputs
 from .loss import Loss
 from .plan import CALL_WORK, LONG_FIT, MAX_WHOLE, ROWS, SMALL_BLOCK, Plan, plan, plan_outputs
-from .sample import CHOICE, MOST_ROWS, STILL_EFFECTIVE, Sample, draw_sample, effective_rows, sample_of, sample_rows
+from .sample import (
+    CHOICE,
+    MOST_ROWS,
+    STILL_EFFECTIVE,
+    Sample,
+    draw_sample,
+    effective_rows,
+    sample_of,
+    sample_rows,
+    weights_of,
+)
 from .whole import MOST_PARAMETERS, WholeCurvature, WholeProblem
 
 # The principal components may cost this many passes over the data.
@@ -91,14 +101,14 @@ class CurvatureChoice:
         loss, bases = self.loss, self.bases
         if loss.n_params > MOST_PARAMETERS or not loss.rows_at_hand:
             return None
-        bought = self._plan(len(loss))
-        if bought.n_rows < len(loss):
-            return None
         whole = bases.whole
         if whole is None or not whole.inputs.serves(self.penalty):
-            sample = draw_sample(loss, theta, None, len(loss), np.dtype(np.float64))
-            whole = bases.whole = WholeProblem.of(sample.X, self._inputs_of(sample, grad), loss.n_outputs)
-        return WholeCurvature.of(whole, loss, theta, whole.inputs.penalized(self.penalty).l2, bought.price)
+            bought = self._plan(len(loss))
+            if bought.n_rows < len(loss):
+                return None
+            sample = sample_of(loss, theta, loss, weights_of(loss), np.dtype(np.float64))
+            whole = bases.whole = WholeProblem.of(sample, self._inputs_of(sample, grad), bought.price)
+        return WholeCurvature.of(whole, loss, theta, whole.inputs.penalized(self.penalty).l2)
 
     def _sample_of_classes(self, theta: Float64Array) -> tuple[Sample, Plan]:
         """Return the rows that are worth their price in the curvature.

@@ -1,7 +1,8 @@
 """Factors of the Hessian's blocks."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,18 +26,29 @@ class Cholesky(NamedTuple):
 
         What it will be solved for is as precise as this dtype.
         """
-        from scipy.linalg import get_blas_funcs, get_lapack_funcs
-
         diagonal = np.arange(len(matrix))
         matrix[diagonal, diagonal] *= 1 + RIDGE[precision]
-        potrf, trsv = get_lapack_funcs("potrf", (matrix,)), get_blas_funcs("trsv", (matrix,))
+        potrf, trsv = _functions(matrix.dtype)
         # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
         return None if failed else cls(factor, trsv)
 
+    @classmethod
+    def of_factor(cls, factor: FloatArray) -> "Cholesky":
+        """Take a factor that is at hand, in the lower triangle."""
+        return cls(factor.T, _functions(factor.dtype)[1])
+
     def solve(self, v: FloatArray) -> FloatArray:
         """Multiply a vector with the inverse; LAPACK's potrs, made for many vectors, takes four times as long."""
         return self.trsv(self.factor, self.trsv(self.factor, v, trans=1))
+
+
+@cache
+def _functions(dtype: np.dtype[np.floating]) -> tuple[Callable[..., Any], Callable[..., FloatArray]]:
+    """Return potrf and trsv for a dtype; finding them takes longer than to factorise a small matrix."""
+    from scipy.linalg import get_blas_funcs, get_lapack_funcs
+
+    return get_lapack_funcs("potrf", dtype=dtype), get_blas_funcs("trsv", dtype=dtype)
 
 
 class Factors(NamedTuple):

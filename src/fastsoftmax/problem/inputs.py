@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, FloatArray
-from ..runtime.vectors import affine, products
+from ..runtime.vectors import BLOCK, affine, products
 from .sample import Sample
 
 # A feature is constant if its standard deviation is at most 100 roundings (eps) of its mean.
@@ -54,19 +54,25 @@ class Inputs(NamedTuple):
             curvature.
         """
         weights, X = sample.spread, sample.X
-        mean = weights @ X if fit_intercept else np.zeros(X.shape[1])
+        n_features = X.shape[1]
+        mean = weights @ X if fit_intercept else np.zeros(n_features)
         variance = _variance(X, weights, mean, sample.precision)
-        constant, unseen = variance == 0, np.zeros(len(variance))
-        if constant.any():
+        # The intercept has no penalty, and all rows have it.
+        unit, l2, unseen = np.full((3, n_features + fit_intercept), [[INTERCEPT_UNIT], [0], [0]])
+        if not variance.all():
+            constant, of_all = variance == 0, unseen[:n_features]
             # About the value itself: the mean of equal values is rounded.
-            unseen[constant] = second_moments(np.where(constant, X[0], mean), constant)[constant]
-            unseen[unseen <= _rounding(mean, sample.precision) ** 2] = 0
-        unit = 1 / np.sqrt(_own_curvature(variance + unseen, mean, penalty.l2_of_features, sample.precision))
-        l2, unseen = penalty.l2_of_features * unit**2, unseen * unit**2
-        unseen[~np.isfinite(unseen)] = 0  # the unit of what overflows is zero
-        if fit_intercept:
-            unit, l2, unseen = np.append(unit, INTERCEPT_UNIT), np.append(l2, 0), np.append(unseen, 0)
-        return cls(mean, unit, l2.astype(X.dtype), unseen.astype(X.dtype), penalty)
+            of_all[constant] = second_moments(np.where(constant, X[0], mean), constant)[constant]
+            of_all[of_all <= _rounding(mean, sample.precision) ** 2] = 0
+            variance += of_all
+        own = _own_curvature(variance, mean, penalty.l2_of_features, sample.precision)
+        np.divide(1, np.sqrt(own), out=unit[:n_features])
+        squares = unit[:n_features] ** 2
+        np.multiply(squares, penalty.l2_of_features, out=l2[:n_features])
+        if unseen.any():
+            unseen[:n_features] *= squares
+            unseen[~np.isfinite(unseen)] = 0  # the unit of what overflows is zero
+        return cls(mean, unit, l2.astype(X.dtype, copy=False), unseen.astype(X.dtype, copy=False), penalty)
 
     def serves(self, penalty: ElasticNet) -> bool:
         """Whether units and components are nearly those of another penalty, with the same factors of the features."""
@@ -84,8 +90,7 @@ class Inputs(NamedTuple):
         """Return the inputs of these rows, (n_rows, n_inputs)."""
         n_features = len(self.mean)
         inputs = np.empty((len(X), len(self.unit)), X.dtype)
-        centred = X - self.mean.astype(X.dtype)
-        np.multiply(centred, self.unit[:n_features].astype(X.dtype), out=inputs[:, :n_features])
+        affine(inputs[:, :n_features], X, self.unit[:n_features], outer=(np.full(len(X), -1.0), self.mean))
         overflows = self.unit == 0
         if overflows.any():
             inputs[:, overflows] = 0  # infinity times zero is NaN
@@ -124,10 +129,15 @@ def _variance(
     X: FloatArray, weights: Float64Array, mean: Float64Array, precision: np.dtype[np.floating]
 ) -> Float64Array:
     """Return the weighted variance of each feature, (n_features,), zero where it is only rounding."""
-    centred = X - mean.astype(X.dtype)
+    centred = X - mean.astype(X.dtype, copy=False)
     # The mean is rounded: subtract what that adds to the variance.
-    rest = (weights.astype(X.dtype) @ centred).astype(np.float64)
-    variance: Float64Array = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64) - rest**2
+    rest = (weights.astype(X.dtype, copy=False) @ centred).astype(np.float64, copy=False)
+    if X.size <= BLOCK:
+        # BLAS adds them up faster than einsum does, where an array of squares costs little.
+        moments: Float64Array = weights @ np.square(centred, dtype=np.float64)
+    else:
+        moments = np.einsum("i,ij,ij->j", weights, centred, centred, dtype=np.float64)
+    variance = moments - rest**2
     variance[np.sqrt(np.maximum(variance, 0)) <= _rounding(mean, precision)] = 0
     return variance
 
@@ -144,8 +154,11 @@ def _own_curvature(
 
     A feature without curvature gets more than any other has, so that steps hardly change its weights.
     """
-    constant, eps, tiny = variance == 0, np.finfo(precision).eps, np.finfo(precision).tiny
-    own, steepest = LATE_WEIGHT * variance + l2, LATE_WEIGHT * (variance + mean**2)
+    eps, tiny = np.finfo(precision).eps, np.finfo(precision).tiny
+    own = LATE_WEIGHT * variance + l2
+    if variance.all() and own.min() >= tiny and own.max() < np.inf:
+        return own
+    constant, steepest = variance == 0, LATE_WEIGHT * (variance + mean**2)
     most = steepest[np.isfinite(steepest)].max(initial=tiny) + np.max(l2)
     # A constant feature's only curvature is the penalty, which may be less than the rounding of the gradient. If a
     # feature's squares underflow, the inverse would be infinite.

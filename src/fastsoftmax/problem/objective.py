@@ -99,20 +99,22 @@ class Objective:
 
     def loss_grad(self, theta: Float64Array) -> tuple[float, Float64Array]:
         """F and ∂F/∂theta at theta; one pass over X, none at the point that `visit` has remembered."""
-        loss, grad = self._of_loss(theta)
-        return loss + self.penalty.add_smooth(self.split(theta).W, self.split(grad).W, self.asked_threads), grad
+        loss, grad, at, of_grad = self._of_loss(theta)
+        return loss + self.penalty.add_smooth(at.W, of_grad.W, self.asked_threads), grad
 
     def visit(self, theta: Float64Array) -> tuple[float, Float64Array]:
         """Return the same, and remember it, for other penalties and for fits of some features alone."""
-        self.visited.keep(theta, self.loss.samples.weight, *self._of_loss(theta))
+        self.visited.keep(theta, self.loss.samples.weight, *self._of_loss(theta)[:2])
         return self.loss_grad(theta)
 
-    def _of_loss(self, theta: Float64Array) -> tuple[float, Float64Array]:
-        found = self.visited.find(theta, self.loss.samples.weight)
-        if found is None:
-            grad = np.empty_like(theta)
-            found = self.loss.write_loss_grad(self.split(grad), self.split(theta)), grad
-        return found
+    def _of_loss(self, theta: Float64Array) -> tuple[float, Float64Array, Parameters, Parameters]:
+        """Loss and gradient without the penalty, and W and b as views of theta and of the gradient."""
+        at, found = self.split(theta), self.visited.find(theta, self.loss.samples.weight)
+        if found is not None:
+            return *found, at, self.split(found[1])
+        grad = np.empty_like(theta)
+        of_grad = self.split(grad)
+        return self.loss.write_loss_grad(of_grad, at), grad, at, of_grad
 
     def hess_vec(self, theta: Float64Array, v: Float64Array) -> Float64Array:
         """∂²F/∂theta² at theta times a direction v; one pass over X."""

@@ -76,6 +76,11 @@ def unsaturated(family: Family, means: NDArray[Any], mass: Float64Array) -> tupl
     return at_zero, mass * family.trace(at_zero)
 
 
+def weights_of(loss: "Loss") -> Float64Array:
+    """Return w_i = m_i / n_samples of all rows, (n_samples,)."""
+    return np.full(len(loss), 1 / len(loss)) if loss.mass is None else loss.mass / len(loss)
+
+
 def sample_rows(n_samples: int) -> int:
     """Return the sample size: a third of the rows, at least FEWEST_ROWS or all, at most MOST_ROWS."""
     return min(n_samples, MOST_ROWS, max(FEWEST_ROWS, n_samples // 3))

@@ -1,6 +1,6 @@
 """H itself, of all rows, for problems so small that Python takes most of the time of a fit.
 
-What stays the same along a fit is prepared once, and the inverse is one matrix of the parameters.
+What stays the same along a fit is prepared once.
 """
 
 import math
@@ -9,41 +9,44 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import _coordinates
 from ..runtime.arrays import Float64Array, FloatArray
-from .cholesky import RIDGE
-from .hessian import NO_DAMPING, paired_hessian
+from .cholesky import RIDGE, Cholesky
 from .inputs import Inputs
 from .loss import Loss
-from .sample import unsaturated
+from .products import gram
+from .sample import SATURATED, Sample
 
-# The inverse has at most this many rows (512 kB): to multiply with it takes as long as a small pass.
+# Parameters at most: to multiply twice with `to_inputs` (512 kB) takes as long as a small pass.
 MOST_PARAMETERS = 256
+
+EPS = {np.dtype(kind): float(np.finfo(kind).eps) for kind in (np.float32, np.float64)}
 
 
 class WholeProblem(NamedTuple):
-    """What the curvatures of a fit have in common.
-
-    M⁻¹ = Tᵀ H⁻¹ T + `alike` for features that are centred if there is an intercept, H being that of inputs and
-    directions.
-    """
+    """What the curvatures of a fit have in common."""
 
     inputs: Inputs
-    rows: FloatArray  # (n_samples, n_inputs), the inputs of all samples
-    to_inputs: Float64Array  # T, (n_directions · n_inputs, n_params), by columns
-    alike: Float64Array  # (n_params, n_params), the inverse where all classes move alike, which only rounding does
+    rows: Float64Array  # (n_samples, n_inputs), the inputs of all samples
+    # What a gradient is by inputs in directions of classes, (n_classes · n_inputs, n_params). The last direction is
+    # that in which all classes move alike, as only rounding does; without the intercept.
+    to_inputs: Float64Array
+    price: float  # of a curvature, in passes
 
     @classmethod
-    def of(cls, X: FloatArray, inputs: Inputs, n_classes: int) -> "WholeProblem":
-        """Prepare the fits of features X, (n_samples, n_features)."""
-        n_features, n_inputs = len(inputs.mean), len(inputs.unit)
-        of_class = np.diag(inputs.unit)  # what a gradient by the parameters of one class is by inputs
-        # By classes, each with its W and b, to the order of parameters: all of W, then all of b.
-        columns = np.arange(n_classes * n_inputs).reshape(n_classes, n_inputs)
-        order = np.concatenate([columns[:, :n_features].ravel(), columns[:, n_features:].ravel()])
-        directions = contrasts(n_classes).T
-        to_inputs = (directions[:, None, :, None] * of_class[:, None]).reshape(-1, columns.size)[:, order]
-        shift = np.tile(of_class[:n_features] / math.sqrt(n_classes), n_classes)[:, order]
-        return cls(inputs, inputs.of_rows(X), np.asfortranarray(to_inputs), shift.T @ shift)
+    def of(cls, sample: Sample, inputs: Inputs, price: float) -> "WholeProblem":
+        """Prepare the fits of a sample of all rows."""
+        n_features, n_inputs, n_classes = len(inputs.mean), len(inputs.unit), sample.probabilities.shape[1]
+        of_class = np.diag(inputs.unit)  # what a gradient by the parameters of one class, its W and b, is by inputs
+        if n_inputs > n_features:
+            of_class[:-1, -1] = -inputs.unit[:-1] * inputs.mean
+        directions = np.column_stack([contrasts(n_classes), np.full(n_classes, 1 / math.sqrt(n_classes))])
+        products = directions.T[:, None, :, None] * of_class[:, None]
+        by_class = products.reshape(-1, n_classes, n_inputs)[: n_classes * n_inputs - (n_inputs - n_features)]
+        # To the order of parameters: all of W, then all of b.
+        parts = by_class[:, :, :n_features], by_class[:, :, n_features:]
+        to_inputs = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        return cls(inputs, np.asarray(inputs.of_rows(sample.X), np.float64), to_inputs, price)
 
 
 class WholeCurvature:
@@ -51,12 +54,9 @@ class WholeCurvature:
 
     Parameters
     ----------
-    inverse : (n_params, n_params) float64
-        That for centred features.
-    mean : (n_features,) float64, or None
-        Of the features, if they are.
-    price : float
-        In passes.
+    problem : WholeProblem
+    factor : Cholesky
+        Of H in inputs and directions of classes.
     is_guess : bool
         Whether it is that of logits of zero, because the model is sure of all rows.
     """
@@ -64,68 +64,51 @@ class WholeCurvature:
     is_exact, better_at = True, math.inf
     better_below: float | None = None
 
-    def __init__(self, inverse: Float64Array, mean: Float64Array | None, price: float, is_guess: bool) -> None:
-        self.inverse, self.mean, self.price, self.is_guess = inverse, mean, price, is_guess
+    def __init__(self, problem: WholeProblem, factor: Cholesky, is_guess: bool) -> None:
+        self.problem, self.factor, self.price, self.is_guess = problem, factor, problem.price, is_guess
 
     @classmethod
-    def of(
-        cls, problem: WholeProblem, loss: Loss, theta: Float64Array, l2: FloatArray, price: float
-    ) -> "WholeCurvature | None":
-        """Return H at theta; None if it is not positive definite.
+    def of(cls, problem: WholeProblem, loss: Loss, theta: Float64Array, l2: FloatArray) -> "WholeCurvature | None":
+        """Return H at theta; None if it is not positive definite. A pass, none where W is zero.
 
         Parameters
         ----------
         problem : WholeProblem
         loss : Loss
             Of categories.
-        l2 : (n_inputs,) float64
+        theta : (n_params,) float64
+        l2 : (n_inputs,)
             Weights of the penalty, in the units of the inputs.
-        price : float
-            In passes.
         """
-        from scipy.linalg.blas import dtrsm
-        from scipy.linalg.lapack import dpotrf
-
-        means = loss.mean(theta).astype(np.float64)
-        mass = np.full(len(means), 1 / len(means)) if loss.mass is None else loss.mass / len(means)
-        unsure, _ = unsaturated(loss.family, means, mass)
-        directions = contrasts(loss.n_outputs)
-        hessian = paired_hessian(unsure, mass, directions, NO_DAMPING, problem.rows, loss.asked_threads)
-        diagonal = np.einsum("cjcj->cj", hessian)  # a view
-        diagonal += l2
-        of_inputs = diagonal.sum(axis=0)
-        # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
-        most = of_inputs.max()
-        diagonal[:, of_inputs <= np.finfo(loss.X.dtype).eps * most] += most or 1.0
-        diagonal *= 1 + RIDGE[loss.X.dtype]
-        # LAPACK stores matrices by columns: its upper triangle is the lower one here.
-        size = len(problem.to_inputs)
-        factor, failed = dpotrf(hessian.reshape(size, size).T, lower=False, overwrite_a=True, clean=False)
-        if failed:
-            return None
-        half = dtrsm(1.0, factor, problem.to_inputs, trans_a=True)
-        mean = problem.inputs.mean if loss.fit_intercept else None
-        return cls(half.T @ half + problem.alike, mean, price, unsure is not means)
+        of_pairs = np.empty((loss.n_outputs * (loss.n_outputs - 1) // 2, len(loss)))
+        mass = 1.0 if loss.mass is None else float(loss.mass.mean())
+        # 1 − ‖p_i‖² is twice the sum over pairs.
+        spread = 2 * _coordinates.weigh_pairs(of_pairs, loss.mean(theta), loss.mass, 1 / len(loss))
+        is_guess = not spread > SATURATED * mass
+        if is_guess:
+            at_zero = loss.family.mean_at_zero(loss.n_outputs)
+            of_pairs[:] = at_zero**2 / len(loss) * (1.0 if loss.mass is None else loss.mass)
+        grams = np.asarray(gram(problem.rows, of_pairs, loss.asked_threads), np.float64)
+        size = len(l2) * (loss.n_outputs - 1)
+        factor, precision = np.empty((size, size)), loss.X.dtype
+        of_inputs = contrasts(loss.n_outputs), np.asarray(l2, np.float64)
+        found = _coordinates.factor_pairs(factor, grams, *of_inputs, EPS[precision], RIDGE[precision])
+        return cls(problem, Cholesky.of_factor(factor), is_guess) if found else None
 
     def solve(self, v: Float64Array) -> Float64Array:
         """Multiply a vector of parameters with the inverse."""
-        if self.mean is None:
-            return self.inverse @ v
-        # Centred here, not by the inverse: it would have entries of mean², from whose rounding nothing is left of W.
-        n_classes = len(v) // (len(self.mean) + 1)
-        split = n_classes * len(self.mean)
-        centred = v.copy()
-        centred[:split].reshape(n_classes, -1)[:] -= np.multiply.outer(v[split:], self.mean)
-        out: Float64Array = self.inverse @ centred
-        out[split:] -= out[:split].reshape(n_classes, -1) @ self.mean
-        return out
+        inputs = self.problem.to_inputs @ v
+        size = len(self.factor.factor)
+        inputs[:size] = self.factor.solve(inputs[:size])
+        found: Float64Array = inputs @ self.problem.to_inputs
+        return found
 
 
 @cache
 def contrasts(n_classes: int) -> Float64Array:
     """Orthonormal directions of classes whose sum is zero, (n_classes, n_classes − 1), after Helmert."""
     k = np.arange(1, n_classes)
-    directions = np.triu(np.ones((n_classes, n_classes - 1)))
-    directions[k, k - 1] = -k
-    directions /= np.sqrt(k * (k + 1))
-    return directions
+    columns = np.triu(np.ones((n_classes, n_classes - 1)))
+    columns[k, k - 1] = -k
+    columns /= np.sqrt(k * (k + 1))
+    return columns

@@ -30,9 +30,11 @@ def dot(u: Float64Array, v: Float64Array, num_threads: int | None = 1) -> float:
     For long vectors BLAS would wake its own threads. They then wait for more work in a busy loop, for a tenth of a
     second, on the processors that the next pass over the data needs.
     """
+    if u.size < SHORT:
+        return float(np.vdot(u, v))
     u, v = u.ravel(), v.ravel()
     if u.size < LONG:
-        return float(u @ v if u.size < SHORT else np.einsum("i,i->", u, v))
+        return float(np.einsum("i,i->", u, v))
     return float(project(u[None], v, num_threads)[0])
 
 
@@ -89,14 +91,10 @@ def affine(
 ) -> None:
     """Out = (x + row columnᵀ) scale + shift, for matrices with contiguous rows, on so many threads at most.
 
+    Ours for small ones too: NumPy takes three passes, and a while for each row.
+
     outer is the row, (n_rows,), and the column, (n_columns,), or None for zeros; scale and shift are (n_columns,).
     """
-    if x.size < LONG:
-        moved = x if outer is None else x + outer[0][:, None] * outer[1]
-        np.multiply(moved, scale, out=out, casting="same_kind")
-        if shift is not None:
-            out += shift
-        return
     row, column = outer or (None, None)
     threads = _threads(num_threads, x.size)
     with contention.watched(threads):
@@ -105,11 +103,14 @@ def affine(
 
 def largest(vector: Float64Array) -> float:
     """Largest absolute entry, or NaN if any entry is NaN; without a copy."""
-    return max(float(vector.max()), -float(vector.min()))
+    return max(float(np.maximum.reduce(vector)), -float(np.minimum.reduce(vector)))
 
 
 def add_scaled(out: NDArray[Any], factor: float, vector: NDArray[Any], num_threads: int | None = 1) -> None:
     """Out += factor · vector, entry by entry; both have the same size and are contiguous."""
+    if out.size <= BLOCK and out.shape == vector.shape:
+        out += factor * vector
+        return
     out, vector = out.reshape(-1), vector.reshape(-1)
     if out.size >= LONG and _served(out, vector):
         _combine(out, np.array([1.0, factor]), (out, vector), num_threads)

@@ -21,7 +21,8 @@ class InverseHessian:
 
         H g = γ M⁻¹ g + S R⁻ᵀ ((D + γ YᵀZ) R⁻¹ Sᵀg − γ Zᵀg) − γ Z R⁻¹ Sᵀg
 
-    A new point costs one product with M⁻¹. S and Z are read twice, however many pairs there are.
+    A new point costs one product with M⁻¹. S and Z are read twice, however many pairs there are. A step is made into a
+    pair when something asks for it: where M is renewed in every iteration, nothing does.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ class InverseHessian:
         self.capacity = capacity
         self.num_threads = num_threads
         self.grad, self.solved = grad, self._solve(grad)
+        self.ahead: tuple[Float64Array, Float64Array] | None = None  # a step, and the gradient where it leads
         self.slots: list[int] = []  # slot of each pair, oldest pair first
         self.latest: deque[tuple[Float64Array, Float64Array]] = deque(maxlen=LATEST)  # columns of S and Y
         # A slot holds a row of Sᵀ and one of Zᵀ: zeros if it has no pair. Slots are not in order of age; R⁻¹ is
@@ -52,8 +54,15 @@ class InverseHessian:
         self.R_inverse, self.ZY = np.zeros((2, capacity, capacity))
         self.D = np.zeros(capacity)
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether steps have corrected M."""
+        self._arrive()
+        return bool(self.slots)
+
     def direction(self) -> Float64Array:
         """−H g, where g is the gradient at the current point."""
+        self._arrive()
         if not self.slots:
             return -self.solved
         newest = self.slots[-1]
@@ -74,11 +83,20 @@ class InverseHessian:
         The larger of two: the pairs know less than M of directions in which no step went, and more of the others.
         """
         threads = self.num_threads
+        self._arrive()
         of_pairs, of_matrix = -dot(self.direction(), self.grad, threads), dot(self.solved, self.grad, threads)
         return 0.5 * max(of_pairs, of_matrix)
 
     def move(self, step: Float64Array, grad: Float64Array) -> None:
-        """Move by a step to a point with gradient grad, and store the pair of that step."""
+        """Move by a step to a point with gradient grad."""
+        self._arrive()
+        self.ahead = step, grad
+
+    def _arrive(self) -> None:
+        """Store the pair of the latest step."""
+        if self.ahead is None:
+            return
+        (step, grad), self.ahead = self.ahead, None
         solved = self._solve(grad)
         slot = self._write(step, along(solved, -1.0, self.solved, self.num_threads))
         before = self.products
@@ -89,10 +107,12 @@ class InverseHessian:
 
     def look(self, grad: Float64Array) -> None:
         """Replace the gradient at the current point by grad."""
+        self._arrive()
         self.grad, self.solved, self.products = grad, self._solve(grad), self._project(grad)
 
     def renewed(self, matrix: Preconditioner | None) -> "InverseHessian":
         """Return the approximation at the same point from another M and the newest LATEST pairs only."""
+        self._arrive()
         new = InverseHessian(matrix, self.grad, self.capacity, self.num_threads)
         for step, change in self.latest:
             slot = new._write(step, new._solve(change))

@@ -20,6 +20,10 @@ MANY_PARAMETERS = 1_000_000
 # changes much while the loss falls little.
 FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 
+# If the Hessian itself costs at most as much as an iteration, make it anew in each of them: that is Newton's method.
+# But not after the loss has fallen by less than a millionth: that is rounding, or the last step.
+CHEAP_HESSIAN, CHEAP_FALLEN = 1, 0.999_999
+
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
 
@@ -95,7 +99,7 @@ class LBFGSState(State):
     def curved(self, objective: Problem, lifetime: float = FIRST_CURVATURE) -> tuple[InverseHessian, Curvature]:
         """Return an inverse Hessian of the curvature at this point alone, and that curvature."""
         matrix = objective.curvature(self.theta, self.grad)
-        return self.inverse_of(matrix, objective), Curvature(matrix, self.loss, lifetime=lifetime)
+        return self.inverse_of(matrix, objective), Curvature(matrix, self.loss, lifetime=lifetime_of(matrix, lifetime))
 
     def refined(self, objective: Objective) -> "LBFGSState":
         """Return the same point with the loss and gradient of the exact objective."""
@@ -117,6 +121,8 @@ class LBFGS:
     pass. If it is refused or the curvature is new, a line search on a sample of the rows proposes a step. If that step
     is refused too, and in the first iteration without a curvature, the line search uses `objective.line`: one pass, and
     none for its trials.
+
+    Where the Hessian itself is cheap, it is the curvature, made anew in every iteration: Newton's method.
 
     With `preconditioned`, the first iterations use rough products if the objective offers them: about half of the
     passes then take half of the time, and the points reached are nearly the same.
@@ -195,20 +201,19 @@ class LBFGS:
         inverse, curvature = state.inverse, state.curvature
         if not self.preconditioned:
             yield inverse or state.inverse_of(None, objective), None
-            if inverse and inverse.slots:
+            if inverse and inverse.has_pairs:
                 yield state.inverse_of(None, objective), None
             return
         if inverse is None or curvature is None:
             inverse, curvature = state.curved(objective)
         elif self._is_outdated(objective, state.loss, curvature):
             matrix = objective.curvature(state.theta, state.grad)
-            lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
-            curvature = Curvature(matrix, state.loss, lifetime=lifetime)
+            curvature = Curvature(matrix, state.loss, lifetime=lifetime_of(matrix, 2 * curvature.lifetime))
             # A pair tells the mean curvature along its step, which the Hessian knows better.
             inverse = state.inverse_of(matrix, objective) if matrix.is_exact else inverse.renewed(matrix)
         curvature = curvature._replace(age=curvature.age + 1)
         yield inverse, curvature
-        if inverse.slots:
+        if inverse.has_pairs:
             inverse, curvature = state.curved(objective, curvature.lifetime)
             yield inverse, curvature
         yield state.inverse_of(None, objective), curvature
@@ -219,7 +224,9 @@ class LBFGS:
             better_below is None or has_fallen(loss, curvature.loss, objective.floor, better_below)
         ):
             return True
-        share = EXACT_FALLEN if curvature.matrix.is_exact else FALLEN
+        share = FALLEN
+        if curvature.matrix.is_exact:
+            share = CHEAP_FALLEN if is_cheap(curvature.matrix) else EXACT_FALLEN
         return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, share)
 
     def _advance(
@@ -246,7 +253,7 @@ class LBFGS:
     ) -> Iterator[float]:
         """Yield step sizes to try: 1, then the best on a sample of the rows, then the best on all rows."""
         size: float | None = None
-        if inverse.slots or inverse.matrix is not None:
+        if inverse.matrix is not None or inverse.has_pairs:
             # A new curvature may not hold as far as a unit step.
             proven = curvature is None or curvature.age > 1
             if proven:
@@ -270,6 +277,18 @@ class LBFGS:
         loss, grad = objective.loss_grad(theta)
         accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction, objective.asked_threads))
         return Step(change, theta, loss, grad) if accepted else None
+
+
+def lifetime_of(matrix: Preconditioner, otherwise: float) -> float:
+    """Return the iterations until a curvature is made anew; `otherwise` where it is not the Hessian itself."""
+    if not matrix.is_exact:
+        return otherwise
+    return 1 if is_cheap(matrix) else max(FIRST_CURVATURE, matrix.price)
+
+
+def is_cheap(matrix: Preconditioner) -> bool:
+    """Whether a curvature is the Hessian itself, and costs no more than an iteration."""
+    return matrix.is_exact and matrix.price <= CHEAP_HESSIAN
 
 
 def has_fallen(loss: float, before: float, floor: float, share: float) -> bool:
