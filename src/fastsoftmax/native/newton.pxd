@@ -12,14 +12,14 @@ the model's minimum changes the logits by what is known, so it reads no X.
 from libc.math cimport exp, fabs, isfinite, log
 from libc.string cimport memcpy, memset
 
-from .rows cimport Column, Rows, add_product, column_of, find_slopes, fs_column_add, fs_column_products, \
-    fs_column_slopes, is_zero, larger, norm, steepest, update
+from .rows cimport Column, Rows, add_product, column_of, find_slopes_at_b, fs_column_add, fs_column_products, \
+    fs_column_slopes, is_zero, larger, may_move, norm, steepest, update
 
 cdef extern from * nogil:
     """
     // A sweep that gains no more than LEAST_GAIN of what all before have is the last; at most MOST_SWEEPS for a model,
     // until no slope changes by more than LOOSE times the steepest before.
-    #define LEAST_GAIN 1e-2
+    #define LEAST_GAIN 5e-2
     #define MOST_SWEEPS 100
     #define LOOSE 0.1
     // A step must lower F by this share of what the slope promises; it is halved up to HALVINGS times.
@@ -33,30 +33,15 @@ cdef extern from * nogil:
     const double LEAST_GAIN, LOOSE, SUFFICIENT, CONSTANT
 
 
-cdef inline void as_curvature(const Rows* m, double* matrix) noexcept nogil:
-    """Make Σ w_i (diag(p_i) − p_i p_iᵀ) of Σ w_i p_i p_iᵀ: its rows have sum zero, so nothing cancels."""
-    cdef Py_ssize_t k, other
-    cdef double own
-    for k in range(m.n_classes):
-        own = 0
-        for other in range(m.n_classes):
-            if other != k:
-                own += matrix[k * m.width + other]
-                matrix[k * m.width + other] = -matrix[k * m.width + other]
-        matrix[k * m.width + k] = own
-
-
 cdef inline void follow(Rows* m) noexcept nogil:
     """Find the inverse of the intercepts' Hessian, and their step to the model's minimum."""
     cdef:
         Column ones = column_of(m, -1)
         double* A = m.A
         double pivot, factor, spread = 0
-        Py_ssize_t k, other, i, size = m.n_classes * m.width * sizeof(double)
-    memset(A, 0, size)
+        Py_ssize_t k, other, i
     memset(m.b_step, 0, m.width * sizeof(double))
     fs_column_products(m.C, A, m.P, m.mass, m.n_classes, m.n_vectors, ones.x, ones.rows, ones.n)
-    as_curvature(m, A)
     for k in range(m.n_classes):
         spread = larger(spread, A[k * m.width + k])
     if spread == 0:
@@ -89,13 +74,9 @@ cdef inline void find_curvature(Rows* m, Py_ssize_t j) noexcept nogil:
         double* H = m.H + j * m.n_classes * m.width
         double* C = m.C + j * m.n_classes * m.width
         Column c = column_of(m, j)
-        Py_ssize_t k, other, size = m.n_classes * m.width * sizeof(double)
-    memset(H, 0, size)
-    memset(C, 0, size)
+        Py_ssize_t k, other
     fs_column_products(H, C, m.P, m.mass, m.n_classes, m.n_vectors, c.x, c.rows, c.n)
-    as_curvature(m, H)
     if m.ones != NULL:
-        as_curvature(m, C)
         for k in range(m.n_classes):
             memset(m.aims, 0, m.width * sizeof(double))
             memset(m.step, 0, m.width * sizeof(double))
@@ -112,25 +93,26 @@ cdef inline void find_curvature(Rows* m, Py_ssize_t j) noexcept nogil:
 
 
 cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
-    """Lower the model: after a sweep over all features come those over the features that are not zero."""
+    """Lower the model: after a sweep over the features that are awake come those over the ones that are not zero.
+
+    They end where they gain little: the next model begins with a sweep over all of them again, and at a better place.
+    """
     cdef:
         bint everything = True
         double worst, total = 0
-        Py_ssize_t j
+        Py_ssize_t i, j
         int _sweep
     for _sweep in range(MOST_SWEEPS):
         worst = 0
         m.gain = 0
-        for j in range(m.n_features):
+        for i in range(m.n_awake):
+            j = m.awake[i]
             if everything or m.l1[j] == 0 or not is_zero(m, j):
                 worst = larger(worst, update(m, j))
         total += m.gain
-        if worst > enough and m.gain > LEAST_GAIN * total:
-            everything = False
-        elif everything:
+        if m.gain <= LEAST_GAIN * total or (worst <= enough and everything):
             return
-        else:
-            everything = True
+        everything = worst <= enough
 
 
 cdef inline void arrive(Rows* m, double t) noexcept nogil:
@@ -247,15 +229,18 @@ cdef inline double advance(Rows* m, double* trial) noexcept nogil:
 
 
 cdef inline double steepest_of_all(Rows* m) noexcept nogil:
-    """Largest entry of the least subgradient where the model is exact."""
+    """Largest entry of the least subgradient where the model is exact; finds which features are awake there."""
     cdef:
         Column ones
         double worst = 0
         Py_ssize_t j, k
-    memset(m.b_step, 0, m.width * sizeof(double))
+    m.n_awake = 0
     for j in range(m.n_features):
-        find_slopes(m, j)
+        find_slopes_at_b(m, j)
         worst = larger(worst, steepest(m, j))
+        if may_move(m, j):
+            m.awake[m.n_awake] = j
+            m.n_awake += 1
     if m.ones != NULL:
         ones = column_of(m, -1)
         fs_column_slopes(m.slopes, m.R, m.n_vectors, ones.x, ones.rows, ones.n)
@@ -271,7 +256,7 @@ cdef inline double minimize_rows(Rows* m, double accuracy, Py_ssize_t most_steps
     """
     cdef:
         double worst, enough = -1, total = 0, change
-        Py_ssize_t j, _step, size = m.n_features * m.width
+        Py_ssize_t i, _step, size = m.n_features * m.width
         Column ones
     m.trust = 1
     add_logits(m, m.u, NULL)
@@ -288,8 +273,8 @@ cdef inline double minimize_rows(Rows* m, double accuracy, Py_ssize_t most_steps
             break
         if m.ones != NULL:
             follow(m)
-        for j in range(m.n_features):
-            find_curvature(m, j)
+        for i in range(m.n_awake):
+            find_curvature(m, m.awake[i])
         memcpy(m.start, m.u, size * sizeof(double))
         sweep_model(m, LOOSE * worst)
         change = advance(m, trial)
