@@ -17,9 +17,10 @@ from .rows cimport Column, Rows, add_product, column_of, find_slopes_at_b, fs_co
 
 cdef extern from * nogil:
     """
-    // A sweep that gains no more than LEAST_GAIN of what all before have is the last; at most MOST_SWEEPS for a model,
-    // until no slope changes by more than LOOSE times the steepest before.
-    #define LEAST_GAIN 5e-2
+    // Sweeps over a model end once what they would gain still is about LEFT times what they have, or at most STALLED is
+    // gained; also once no slope changes by more than LOOSE times the steepest before. At most MOST_SWEEPS for a model.
+    #define LEFT 1e-2
+    #define STALLED 1e-5
     #define MOST_SWEEPS 100
     #define LOOSE 0.1
     // A step must lower F by this share of what the slope promises; it is halved up to HALVINGS times.
@@ -30,7 +31,7 @@ cdef extern from * nogil:
     #define CONSTANT 1e-10
     """
     const int MOST_SWEEPS, HALVINGS
-    const double LEAST_GAIN, LOOSE, SUFFICIENT, CONSTANT
+    const double LEFT, STALLED, LOOSE, SUFFICIENT, CONSTANT
 
 
 cdef inline void follow(Rows* m) noexcept nogil:
@@ -95,11 +96,11 @@ cdef inline void find_curvature(Rows* m, Py_ssize_t j) noexcept nogil:
 cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
     """Lower the model: after a sweep over the features that are awake come those over the ones that are not zero.
 
-    They end where they gain little: the next model begins with a sweep over all of them again, and at a better place.
+    The gains of sweeps fall about as a geometric series does, whose ratio the latest two tell.
     """
     cdef:
         bint everything = True
-        double worst, total = 0
+        double worst, before = 0, total = 0
         Py_ssize_t i, j
         int _sweep
     for _sweep in range(MOST_SWEEPS):
@@ -110,9 +111,11 @@ cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
             if everything or m.l1[j] == 0 or not is_zero(m, j):
                 worst = larger(worst, update(m, j))
         total += m.gain
-        if m.gain <= LEAST_GAIN * total or (worst <= enough and everything):
+        if m.gain <= STALLED * total or (worst <= enough and everything):
             return
-        everything = worst <= enough
+        if m.gain * m.gain <= LEFT * total * (before - m.gain):
+            return
+        everything, before = worst <= enough, m.gain
 
 
 cdef inline void arrive(Rows* m, double t) noexcept nogil:
