@@ -18,7 +18,8 @@ static inline __attribute__((always_inline)) ptrdiff_t fs_row(const ptrdiff_t *r
 }
 
 /* out += factor · x */
-static inline __attribute__((always_inline)) void fs_add_lanes(double *out, const double *x, double factor, ptrdiff_t n_vectors)
+static inline __attribute__((always_inline)) void fs_add_lanes(double *out, const double *x, double factor,
+                                                               ptrdiff_t n_vectors)
 {
     for (ptrdiff_t v = 0; v < n_vectors; v++)
         ((fs_lanes *)out)[v] += factor * ((const fs_lanes *)x)[v];
