@@ -9,11 +9,11 @@ At a point the loss is replaced by its quadratic model, which sweeps over the fe
 the model's minimum changes the logits by what is known, so it reads no X.
 """
 
-from libc.math cimport exp, fabs, isfinite, log
+from libc.math cimport exp, fabs, isfinite, log, sqrt
 from libc.string cimport memcpy, memset
 
-from .rows cimport Column, Rows, add_product, column_of, find_slopes_at_b, fs_column_add, fs_column_products, \
-    fs_column_slopes, is_zero, larger, may_move, norm, steepest, update
+from .rows cimport Column, Rows, add_product, column_of, find_limits, find_slopes_at_b, fs_column_add, \
+    fs_column_products, fs_column_slopes, is_zero, larger, may_move, norm, smaller, steepest, update
 
 cdef extern from * nogil:
     """
@@ -21,6 +21,9 @@ cdef extern from * nogil:
     // gained; also once no slope changes by more than LOOSE times the steepest before. At most MOST_SWEEPS for a model.
     #define LEFT 1e-2
     #define STALLED 1e-5
+    // Each fourth sweep that gains more than half of what the one before has is followed by a step along what it moved.
+    #define EXTRAPOLATED 4
+    #define CRAWLING 0.5
     #define MOST_SWEEPS 100
     #define LOOSE 0.1
     // A step must lower F by this share of what the slope promises; it is halved up to HALVINGS times.
@@ -30,8 +33,8 @@ cdef extern from * nogil:
     // class that no sample can have gets as much.
     #define CONSTANT 1e-10
     """
-    const int MOST_SWEEPS, HALVINGS
-    const double LEFT, STALLED, LOOSE, SUFFICIENT, CONSTANT
+    const int MOST_SWEEPS, HALVINGS, EXTRAPOLATED
+    const double CRAWLING, LEFT, STALLED, LOOSE, SUFFICIENT, CONSTANT
 
 
 cdef inline void follow(Rows* m) noexcept nogil:
@@ -93,19 +96,112 @@ cdef inline void find_curvature(Rows* m, Py_ssize_t j) noexcept nogil:
         m.inverse[j * m.width + k] = 1 / H[k * m.width + k] if H[k * m.width + k] > 0 else 0
 
 
-cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
+cdef inline void add_logits(Rows* m, const double* u, const double* w) noexcept nogil:
+    """V = X (u − w), or X u without w."""
+    cdef:
+        Column c
+        Py_ssize_t j, k, at
+        bint moved
+    memset(m.V, 0, m.n_rows * m.width * sizeof(double))
+    for j in range(m.n_features):
+        moved = False
+        for k in range(m.n_classes):
+            at = j * m.width + k
+            m.step[k] = u[at] - (w[at] if w != NULL else 0)
+            moved |= m.step[k] != 0
+        if moved:
+            c = column_of(m, j)
+            fs_column_add(m.V, m.n_vectors, c.x, c.rows, c.n, m.step)
+
+
+cdef inline bint aim_ahead(Rows* m, double* d, double t) noexcept nogil:
+    """Make d, where u was, the way from there to u, but zero for entries that t times it would take to their ends.
+
+    Features that are not awake have no weights, so that their d is zero already.
+    """
+    cdef:
+        Py_ssize_t i, j, k, at
+        double u, end
+        bint any_left = False
+    for i in range(m.n_awake):
+        j = m.awake[i]
+        find_limits(m, j)
+        for k in range(m.n_classes):
+            at = j * m.width + k
+            u = m.u[at]
+            d[at] = u - d[at]
+            end = u + t * d[at]
+            if m.l1[j] > 0 and u * end <= 0 or end < m.lowest[k] or end > m.highest[k]:
+                d[at] = 0
+            any_left |= d[at] != 0
+    return any_left
+
+
+cdef inline double extrapolate(Rows* m, double* d, double farthest) noexcept nogil:
+    """Minimise the model along the way from where u was, d, to u, up to `farthest` times it; return how far it falls.
+
+    The penalty is linear there, and the intercepts follow.
+    """
+    cdef:
+        double slope = 0, curvature = 0, mean, t
+        double* of_b = m.aims       # Σ_j C_j d_j
+        double* follow_b = m.slopes
+        Py_ssize_t i, j, k, at
+    if not aim_ahead(m, d, farthest):
+        return 0
+    add_logits(m, d, NULL)
+    memset(of_b, 0, m.width * sizeof(double))
+    memset(follow_b, 0, m.width * sizeof(double))
+    for i in range(m.n_awake):
+        j = m.awake[i]
+        for k in range(m.n_classes):
+            at = j * m.width + k
+            slope += d[at] * (m.l2[j] * m.u[at] + (m.l1[j] if m.u[at] > 0 else -m.l1[j]))
+            curvature += m.l2[j] * d[at] * d[at]
+        if m.ones != NULL:
+            add_product(m, of_b, m.C + j * m.n_classes * m.width, d + j * m.width, 1)
+    if m.ones != NULL:
+        add_product(m, follow_b, m.A, of_b, -1)
+        for k in range(m.n_classes):
+            slope += of_b[k] * m.b_step[k]
+            curvature += of_b[k] * follow_b[k]
+    for i in range(m.n_rows):
+        mean = 0
+        for k in range(i * m.width, i * m.width + m.n_classes):
+            mean += m.P[k] * m.V[k]
+            slope += m.R[k] * m.V[k]
+        for k in range(i * m.width, i * m.width + m.n_classes):
+            m.V[k] -= mean
+            curvature += m.mass[i] * m.P[k] * m.V[k] * m.V[k]
+    if not (slope < 0 and curvature > 0):
+        return 0
+    t = smaller(-slope / curvature, farthest)
+    for i in range(m.n_features * m.width):
+        m.u[i] += t * d[i]
+    for i in range(m.n_rows):
+        for k in range(i * m.width, i * m.width + m.n_classes):
+            m.R[k] += t * m.mass[i] * m.P[k] * m.V[k]
+    if m.ones != NULL:
+        for k in range(m.n_classes):
+            m.b_step[k] += t * follow_b[k]
+    return -t * (slope + 0.5 * t * curvature)
+
+
+cdef inline void sweep_model(Rows* m, double enough, double* d) noexcept nogil:
     """Lower the model: after a sweep over the features that are awake come those over the ones that are not zero.
 
-    The gains of sweeps fall about as a geometric series does, whose ratio the latest two tell.
+    The gains of sweeps fall about as a geometric series does, whose ratio the latest two tell, and steps about as its
+    root. Where they crawl, the series of steps is added up by a step along the latest; d has room for it.
     """
     cdef:
         bint everything = True
-        double worst, before = 0, total = 0
+        double worst, ratio, before = 0, total = 0
         Py_ssize_t i, j
         int _sweep
     for _sweep in range(MOST_SWEEPS):
         worst = 0
         m.gain = 0
+        memcpy(d, m.u, m.n_features * m.width * sizeof(double))
         for i in range(m.n_awake):
             j = m.awake[i]
             if everything or m.l1[j] == 0 or not is_zero(m, j):
@@ -115,7 +211,13 @@ cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
             return
         if m.gain * m.gain <= LEFT * total * (before - m.gain):
             return
-        everything, before = worst <= enough, m.gain
+        everything = worst <= enough
+        if not m.grouped and _sweep % EXTRAPOLATED == EXTRAPOLATED - 1 and CRAWLING * before < m.gain < before:
+            ratio = sqrt(m.gain / before)
+            total += extrapolate(m, d, 2 * ratio / (1 - ratio))
+            before = 0
+        else:
+            before = m.gain
 
 
 cdef inline void arrive(Rows* m, double t) noexcept nogil:
@@ -178,24 +280,6 @@ cdef inline double loss_change(Rows* m, double t) noexcept nogil:
                 of_targets += m.targets[k] * m.V[k]
             total += m.mass[i] * (m.reached[i] - m.normalizer[i]) - t * of_targets
     return total
-
-
-cdef inline void add_logits(Rows* m, const double* u, const double* w) noexcept nogil:
-    """V = X (u − w), or X u without w."""
-    cdef:
-        Column c
-        Py_ssize_t j, k, at
-        bint moved
-    memset(m.V, 0, m.n_rows * m.width * sizeof(double))
-    for j in range(m.n_features):
-        moved = False
-        for k in range(m.n_classes):
-            at = j * m.width + k
-            m.step[k] = u[at] - (w[at] if w != NULL else 0)
-            moved |= m.step[k] != 0
-        if moved:
-            c = column_of(m, j)
-            fs_column_add(m.V, m.n_vectors, c.x, c.rows, c.n, m.step)
 
 
 cdef inline double advance(Rows* m, double* trial) noexcept nogil:
@@ -279,7 +363,7 @@ cdef inline double minimize_rows(Rows* m, double accuracy, Py_ssize_t most_steps
         for i in range(m.n_awake):
             find_curvature(m, m.awake[i])
         memcpy(m.start, m.u, size * sizeof(double))
-        sweep_model(m, LOOSE * worst)
+        sweep_model(m, LOOSE * worst, trial)
         change = advance(m, trial)
         if change == 0:
             memcpy(m.u, m.start, size * sizeof(double))
