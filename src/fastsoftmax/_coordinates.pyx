@@ -268,6 +268,7 @@ def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, :
         double[::1] ones = np.ones(n), normalizers = np.zeros(2 * n), squares = np.zeros((2 * n_features + 1) * square)
         double[:, ::1] of_rows = np.zeros((5 * n, width)), of_features = np.zeros((6 * n_features + 1, width))
         double[:, ::1] few = np.zeros((7, width))
+        Py_ssize_t[::1] awake = np.empty(n_features, np.intp)
     m.n_rows, m.n_classes, m.n_features, m.n_vectors, m.width = n, n_classes, n_features, n_vectors, width
     m.values, m.rows, m.indptr, m.ones = &values[0], NULL, &indptr[0], NULL
     if rows is not None:
@@ -276,7 +277,7 @@ def minimize_rows(double[:, ::1] u_inout, double[::1] b_inout, const double[:, :
     m.A, m.H, m.C = &squares[0], &squares[square], &squares[square * (n_features + 1)]
     m.Z, m.P, m.R, m.V = &of_rows[0, 0], &of_rows[n, 0], &of_rows[2 * n, 0], &of_rows[3 * n, 0]
     m.targets = &of_rows[4 * n, 0]
-    m.u, m.start = &of_features[0, 0], &of_features[n_features, 0]
+    m.u, m.start, m.awake = &of_features[0, 0], &of_features[n_features, 0], &awake[0]
     m.l1, m.l2, m.lower, m.upper = &l1[0], &l2[0], NULL, NULL
     if lower is not None:
         m.lower, m.upper = &of_features[3 * n_features, 0], &of_features[4 * n_features, 0]

@@ -1,5 +1,7 @@
 """The estimated distance to the minimum, and the fits that it keeps from ending too early."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from problems import make_objective, noisy
@@ -134,3 +136,19 @@ def test_a_first_step_into_saturation_is_no_end(n_samples, n_features, C):
     result = fs.fit(X.astype(np.float32), y, l2=l2)
     assert result.status == "converged"
     assert result.loss <= (1 + 1e-3) * best.loss
+
+
+@pytest.mark.parametrize("stored", [np.asarray, csr_matrix])
+def test_penalties_that_are_nearly_alike_have_models_of_their_own(stored):
+    # Classes are separated, so that with weak penalties all gradients at the start of the next fit are small.
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 40)) * (rng.random((60, 40)) < 0.5)
+    y = (X @ rng.normal(size=(40, 3))).argmax(axis=1)
+    l1s = 1 / (len(y) * np.geomspace(1, 1e4, 200))
+    path = fs.path(stored(X), y, l1s=l1s)
+    for stronger, weaker in pairwise(path):
+        assert (weaker.W != stronger.W).any()
+        assert weaker.loss < stronger.loss
+    for l1, result in zip(l1s[::40], path[::40], strict=True):
+        best = fs.fit(stored(X), y, l1=l1, tol=1e-9)
+        assert -1e-6 <= result.loss / best.loss - 1 <= 1e-3

@@ -9,17 +9,21 @@ At a point the loss is replaced by its quadratic model, which sweeps over the fe
 the model's minimum changes the logits by what is known, so it reads no X.
 """
 
-from libc.math cimport exp, fabs, isfinite, log
+from libc.math cimport exp, fabs, isfinite, log, sqrt
 from libc.string cimport memcpy, memset
 
-from .rows cimport Column, Rows, add_product, column_of, find_slopes, fs_column_add, fs_column_products, \
-    fs_column_slopes, is_zero, larger, norm, steepest, update
+from .rows cimport Column, Rows, add_product, column_of, find_limits, find_slopes_at_b, fs_column_add, \
+    fs_column_products, fs_column_slopes, is_zero, larger, may_move, norm, smaller, steepest, update
 
 cdef extern from * nogil:
     """
-    // A sweep that gains no more than LEAST_GAIN of what all before have is the last; at most MOST_SWEEPS for a model,
-    // until no slope changes by more than LOOSE times the steepest before.
-    #define LEAST_GAIN 1e-2
+    // Sweeps over a model end once what they would gain still is about LEFT times what they have, or at most STALLED is
+    // gained; also once no slope changes by more than LOOSE times the steepest before. At most MOST_SWEEPS for a model.
+    #define LEFT 1e-2
+    #define STALLED 1e-5
+    // Each fourth sweep that gains more than half of what the one before has is followed by a step along what it moved.
+    #define EXTRAPOLATED 4
+    #define CRAWLING 0.5
     #define MOST_SWEEPS 100
     #define LOOSE 0.1
     // A step must lower F by this share of what the slope promises; it is halved up to HALVINGS times.
@@ -29,21 +33,8 @@ cdef extern from * nogil:
     // class that no sample can have gets as much.
     #define CONSTANT 1e-10
     """
-    const int MOST_SWEEPS, HALVINGS
-    const double LEAST_GAIN, LOOSE, SUFFICIENT, CONSTANT
-
-
-cdef inline void as_curvature(const Rows* m, double* matrix) noexcept nogil:
-    """Make Σ w_i (diag(p_i) − p_i p_iᵀ) of Σ w_i p_i p_iᵀ: its rows have sum zero, so nothing cancels."""
-    cdef Py_ssize_t k, other
-    cdef double own
-    for k in range(m.n_classes):
-        own = 0
-        for other in range(m.n_classes):
-            if other != k:
-                own += matrix[k * m.width + other]
-                matrix[k * m.width + other] = -matrix[k * m.width + other]
-        matrix[k * m.width + k] = own
+    const int MOST_SWEEPS, HALVINGS, EXTRAPOLATED
+    const double CRAWLING, LEFT, STALLED, LOOSE, SUFFICIENT, CONSTANT
 
 
 cdef inline void follow(Rows* m) noexcept nogil:
@@ -52,11 +43,9 @@ cdef inline void follow(Rows* m) noexcept nogil:
         Column ones = column_of(m, -1)
         double* A = m.A
         double pivot, factor, spread = 0
-        Py_ssize_t k, other, i, size = m.n_classes * m.width * sizeof(double)
-    memset(A, 0, size)
+        Py_ssize_t k, other, i
     memset(m.b_step, 0, m.width * sizeof(double))
     fs_column_products(m.C, A, m.P, m.mass, m.n_classes, m.n_vectors, ones.x, ones.rows, ones.n)
-    as_curvature(m, A)
     for k in range(m.n_classes):
         spread = larger(spread, A[k * m.width + k])
     if spread == 0:
@@ -89,13 +78,9 @@ cdef inline void find_curvature(Rows* m, Py_ssize_t j) noexcept nogil:
         double* H = m.H + j * m.n_classes * m.width
         double* C = m.C + j * m.n_classes * m.width
         Column c = column_of(m, j)
-        Py_ssize_t k, other, size = m.n_classes * m.width * sizeof(double)
-    memset(H, 0, size)
-    memset(C, 0, size)
+        Py_ssize_t k, other
     fs_column_products(H, C, m.P, m.mass, m.n_classes, m.n_vectors, c.x, c.rows, c.n)
-    as_curvature(m, H)
     if m.ones != NULL:
-        as_curvature(m, C)
         for k in range(m.n_classes):
             memset(m.aims, 0, m.width * sizeof(double))
             memset(m.step, 0, m.width * sizeof(double))
@@ -111,26 +96,128 @@ cdef inline void find_curvature(Rows* m, Py_ssize_t j) noexcept nogil:
         m.inverse[j * m.width + k] = 1 / H[k * m.width + k] if H[k * m.width + k] > 0 else 0
 
 
-cdef inline void sweep_model(Rows* m, double enough) noexcept nogil:
-    """Lower the model: after a sweep over all features come those over the features that are not zero."""
+cdef inline void add_logits(Rows* m, const double* u, const double* w) noexcept nogil:
+    """V = X (u − w), or X u without w."""
+    cdef:
+        Column c
+        Py_ssize_t j, k, at
+        bint moved
+    memset(m.V, 0, m.n_rows * m.width * sizeof(double))
+    for j in range(m.n_features):
+        moved = False
+        for k in range(m.n_classes):
+            at = j * m.width + k
+            m.step[k] = u[at] - (w[at] if w != NULL else 0)
+            moved |= m.step[k] != 0
+        if moved:
+            c = column_of(m, j)
+            fs_column_add(m.V, m.n_vectors, c.x, c.rows, c.n, m.step)
+
+
+cdef inline bint aim_ahead(Rows* m, double* d, double t) noexcept nogil:
+    """Make d, where u was, the way from there to u, but zero for entries that t times it would take to their ends.
+
+    Features that are not awake have no weights, so that their d is zero already.
+    """
+    cdef:
+        Py_ssize_t i, j, k, at
+        double u, end
+        bint any_left = False
+    for i in range(m.n_awake):
+        j = m.awake[i]
+        find_limits(m, j)
+        for k in range(m.n_classes):
+            at = j * m.width + k
+            u = m.u[at]
+            d[at] = u - d[at]
+            end = u + t * d[at]
+            if m.l1[j] > 0 and u * end <= 0 or end < m.lowest[k] or end > m.highest[k]:
+                d[at] = 0
+            any_left |= d[at] != 0
+    return any_left
+
+
+cdef inline double extrapolate(Rows* m, double* d, double farthest) noexcept nogil:
+    """Minimise the model along the way from where u was, d, to u, up to `farthest` times it; return how far it falls.
+
+    The penalty is linear there, and the intercepts follow.
+    """
+    cdef:
+        double slope = 0, curvature = 0, mean, t
+        double* of_b = m.aims       # Σ_j C_j d_j
+        double* follow_b = m.slopes
+        Py_ssize_t i, j, k, at
+    if not aim_ahead(m, d, farthest):
+        return 0
+    add_logits(m, d, NULL)
+    memset(of_b, 0, m.width * sizeof(double))
+    memset(follow_b, 0, m.width * sizeof(double))
+    for i in range(m.n_awake):
+        j = m.awake[i]
+        for k in range(m.n_classes):
+            at = j * m.width + k
+            slope += d[at] * (m.l2[j] * m.u[at] + (m.l1[j] if m.u[at] > 0 else -m.l1[j]))
+            curvature += m.l2[j] * d[at] * d[at]
+        if m.ones != NULL:
+            add_product(m, of_b, m.C + j * m.n_classes * m.width, d + j * m.width, 1)
+    if m.ones != NULL:
+        add_product(m, follow_b, m.A, of_b, -1)
+        for k in range(m.n_classes):
+            slope += of_b[k] * m.b_step[k]
+            curvature += of_b[k] * follow_b[k]
+    for i in range(m.n_rows):
+        mean = 0
+        for k in range(i * m.width, i * m.width + m.n_classes):
+            mean += m.P[k] * m.V[k]
+            slope += m.R[k] * m.V[k]
+        for k in range(i * m.width, i * m.width + m.n_classes):
+            m.V[k] -= mean
+            curvature += m.mass[i] * m.P[k] * m.V[k] * m.V[k]
+    if not (slope < 0 and curvature > 0):
+        return 0
+    t = smaller(-slope / curvature, farthest)
+    for i in range(m.n_features * m.width):
+        m.u[i] += t * d[i]
+    for i in range(m.n_rows):
+        for k in range(i * m.width, i * m.width + m.n_classes):
+            m.R[k] += t * m.mass[i] * m.P[k] * m.V[k]
+    if m.ones != NULL:
+        for k in range(m.n_classes):
+            m.b_step[k] += t * follow_b[k]
+    return -t * (slope + 0.5 * t * curvature)
+
+
+cdef inline void sweep_model(Rows* m, double enough, double* d) noexcept nogil:
+    """Lower the model: after a sweep over the features that are awake come those over the ones that are not zero.
+
+    The gains of sweeps fall about as a geometric series does, whose ratio the latest two tell, and steps about as its
+    root. Where they crawl, the series of steps is added up by a step along the latest; d has room for it.
+    """
     cdef:
         bint everything = True
-        double worst, total = 0
-        Py_ssize_t j
+        double worst, ratio, before = 0, total = 0
+        Py_ssize_t i, j
         int _sweep
     for _sweep in range(MOST_SWEEPS):
         worst = 0
         m.gain = 0
-        for j in range(m.n_features):
+        memcpy(d, m.u, m.n_features * m.width * sizeof(double))
+        for i in range(m.n_awake):
+            j = m.awake[i]
             if everything or m.l1[j] == 0 or not is_zero(m, j):
                 worst = larger(worst, update(m, j))
         total += m.gain
-        if worst > enough and m.gain > LEAST_GAIN * total:
-            everything = False
-        elif everything:
+        if m.gain <= STALLED * total or (worst <= enough and everything):
             return
+        if m.gain * m.gain <= LEFT * total * (before - m.gain):
+            return
+        everything = worst <= enough
+        if not m.grouped and _sweep % EXTRAPOLATED == EXTRAPOLATED - 1 and CRAWLING * before < m.gain < before:
+            ratio = sqrt(m.gain / before)
+            total += extrapolate(m, d, 2 * ratio / (1 - ratio))
+            before = 0
         else:
-            everything = True
+            before = m.gain
 
 
 cdef inline void arrive(Rows* m, double t) noexcept nogil:
@@ -195,24 +282,6 @@ cdef inline double loss_change(Rows* m, double t) noexcept nogil:
     return total
 
 
-cdef inline void add_logits(Rows* m, const double* u, const double* w) noexcept nogil:
-    """V = X (u − w), or X u without w."""
-    cdef:
-        Column c
-        Py_ssize_t j, k, at
-        bint moved
-    memset(m.V, 0, m.n_rows * m.width * sizeof(double))
-    for j in range(m.n_features):
-        moved = False
-        for k in range(m.n_classes):
-            at = j * m.width + k
-            m.step[k] = u[at] - (w[at] if w != NULL else 0)
-            moved |= m.step[k] != 0
-        if moved:
-            c = column_of(m, j)
-            fs_column_add(m.V, m.n_vectors, c.x, c.rows, c.n, m.step)
-
-
 cdef inline double advance(Rows* m, double* trial) noexcept nogil:
     """Go from the start to the model's minimum at u, or a part of the way; return the change of F, 0 for no step."""
     cdef:
@@ -247,15 +316,18 @@ cdef inline double advance(Rows* m, double* trial) noexcept nogil:
 
 
 cdef inline double steepest_of_all(Rows* m) noexcept nogil:
-    """Largest entry of the least subgradient where the model is exact."""
+    """Largest entry of the least subgradient where the model is exact; finds which features are awake there."""
     cdef:
         Column ones
         double worst = 0
         Py_ssize_t j, k
-    memset(m.b_step, 0, m.width * sizeof(double))
+    m.n_awake = 0
     for j in range(m.n_features):
-        find_slopes(m, j)
+        find_slopes_at_b(m, j)
         worst = larger(worst, steepest(m, j))
+        if may_move(m, j):
+            m.awake[m.n_awake] = j
+            m.n_awake += 1
     if m.ones != NULL:
         ones = column_of(m, -1)
         fs_column_slopes(m.slopes, m.R, m.n_vectors, ones.x, ones.rows, ones.n)
@@ -271,7 +343,7 @@ cdef inline double minimize_rows(Rows* m, double accuracy, Py_ssize_t most_steps
     """
     cdef:
         double worst, enough = -1, total = 0, change
-        Py_ssize_t j, _step, size = m.n_features * m.width
+        Py_ssize_t i, _step, size = m.n_features * m.width
         Column ones
     m.trust = 1
     add_logits(m, m.u, NULL)
@@ -288,10 +360,10 @@ cdef inline double minimize_rows(Rows* m, double accuracy, Py_ssize_t most_steps
             break
         if m.ones != NULL:
             follow(m)
-        for j in range(m.n_features):
-            find_curvature(m, j)
+        for i in range(m.n_awake):
+            find_curvature(m, m.awake[i])
         memcpy(m.start, m.u, size * sizeof(double))
-        sweep_model(m, LOOSE * worst)
+        sweep_model(m, LOOSE * worst, trial)
         change = advance(m, trial)
         if change == 0:
             memcpy(m.u, m.start, size * sizeof(double))

@@ -18,9 +18,11 @@ cdef extern from * nogil:
     #define ROUND_SHARE 0.1
     // A rest of a step below this share of it is rounding.
     #define REST 1e-14
+    // A feature without weights takes part in a step if its slopes are more than this share of the penalty.
+    #define AWAKE 0.8
     """
     const int ROUNDS
-    const double ROUND_SHARE, REST
+    const double ROUND_SHARE, REST, AWAKE
 
 cdef extern from "columns.h" nogil:
     const Py_ssize_t FS_LANES
@@ -64,6 +66,8 @@ cdef struct Rows:
     double* b_step              # (width,), their change by a step
     double* u                   # (n_features, width)
     double* start               # (n_features, width), where the model is exact
+    Py_ssize_t* awake           # (n_awake,), the features that a step may move, ascending
+    Py_ssize_t n_awake
     const double* l1            # (n_features,)
     const double* l2            # (n_features,)
     const double* lower         # (n_features, width), or NULL as is
@@ -113,13 +117,18 @@ cdef inline void add_product(const Rows* m, double* out, const double* matrix, c
     fs_add_product(out, matrix, v, factor, m.n_classes, m.n_vectors)
 
 
-cdef inline void find_slopes(Rows* m, Py_ssize_t j) noexcept nogil:
-    """Write the slopes of the model's smooth part at u, of one feature."""
+cdef inline void find_slopes_at_b(Rows* m, Py_ssize_t j) noexcept nogil:
+    """Write the slopes of the model's smooth part at u, of one feature, where the intercepts do not follow."""
     cdef Column c = column_of(m, j)
     cdef Py_ssize_t k
     fs_column_slopes(m.slopes, m.R, m.n_vectors, c.x, c.rows, c.n)
     for k in range(m.n_classes):
         m.slopes[k] += m.l2[j] * m.u[j * m.width + k]
+
+
+cdef inline void find_slopes(Rows* m, Py_ssize_t j) noexcept nogil:
+    """Write the same where they do."""
+    find_slopes_at_b(m, j)
     if m.ones != NULL:
         add_product(m, m.slopes, m.C + j * m.n_classes * m.width, m.b_step, 1)
 
@@ -166,6 +175,20 @@ cdef inline double steepest(const Rows* m, Py_ssize_t j) noexcept nogil:
             continue
         most = larger(most, fabs(least))
     return most
+
+
+cdef inline bint may_move(const Rows* m, Py_ssize_t j) noexcept nogil:
+    """Whether a feature, whose slopes are known, has weights or is near to getting some."""
+    cdef double limit = AWAKE * m.l1[j]
+    cdef Py_ssize_t k
+    if m.l1[j] == 0 or not is_zero(m, j):
+        return True
+    if m.grouped:
+        return norm(m.slopes, m.n_classes) > limit
+    for k in range(m.n_classes):
+        if fabs(m.slopes[k]) > limit:
+            return True
+    return False
 
 
 cdef inline void find_limits(Rows* m, Py_ssize_t j) noexcept nogil:

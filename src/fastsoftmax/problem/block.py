@@ -79,6 +79,18 @@ class StoredColumns:
             return _largest(self.values, self.indptr)
         return np.asarray(np.abs(self.values).reshape(-1, self.n_rows).max(axis=1))
 
+    def sparse(self, columns: IndexArray) -> tuple[Float64Array, IndexArray | None, IndexArray]:
+        """Return values, rows and indptr of some columns, ascending; rows are None where X is dense."""
+        indptr = np.arange(columns[-1] + 2) * self.n_rows if self.indptr is None else self.indptr
+        first, last = indptr[columns[0]], indptr[columns[-1] + 1]
+        if columns[-1] - columns[0] + 1 == len(columns):
+            rows = None if self.rows is None else self.rows[first:last]
+            return self.values[first:last], rows, indptr[columns[0] : columns[-1] + 2] - first
+        lengths = np.diff(indptr)[columns]
+        of_columns = np.append(0, np.cumsum(lengths))
+        chosen = np.arange(of_columns[-1]) + np.repeat(indptr[columns] - of_columns[:-1], lengths)
+        return self.values[chosen], None if self.rows is None else self.rows[chosen], of_columns
+
 
 class RowsHessian(NamedTuple):
     """Σ_i m_i (diag(p_i) − p_i p_iᵀ) ⊗ x_i x_iᵀ + diag(l2) on some entries, as the rows that it is a sum over."""
@@ -212,10 +224,8 @@ class Blocks:
         if at is None or at.of_theta is not entries:
             at = Entries(self.loss, entries, self.l2)
             self._latest = at if plan.is_cheap else None
-        if plan.is_sparse:
-            return rows_of_entries(at)
-        few = not plan.as_matrix and self.loss.X.n_stored <= MOST_VALUES
-        return hessian_of_entries(theta, at, plan, damping, self._columns if few else None)
+        whole = None if plan.as_matrix or self.loss.X.n_stored > MOST_VALUES else self._columns
+        return rows_of_entries(at, whole) if plan.is_sparse else hessian_of_entries(theta, at, plan, damping, whole)
 
     @cached_property
     def _columns(self) -> StoredColumns:
@@ -280,15 +290,16 @@ def _by_rows(
     return RowsHessian(diagonal, l2, p, weights, stored, entries.outputs, columns)
 
 
-def rows_of_entries(entries: Entries) -> SparseRows:
-    """Return the samples for some entries: features for all outputs, and the intercepts."""
+def rows_of_entries(entries: Entries, whole: StoredColumns | None) -> SparseRows:
+    """Return the samples for some entries: features for all outputs, and the intercepts; `whole` as above."""
     loss, of_theta = entries.loss, entries.of_theta
     n_samples, n_outputs, samples = len(loss), loss.n_outputs, loss.samples
     of_W = np.flatnonzero(of_theta < loss.n_weights)
     order = of_W[np.lexsort((entries.outputs[of_W], entries.columns[of_W]))]
-    values, rows, indptr = entries.features_of(loss).stored_columns()
-    if indptr is None:
-        indptr = np.arange(len(entries.features) + 1) * n_samples
+    stored, columns = whole, entries.features
+    if stored is None:
+        stored, columns = StoredColumns(entries.features_of(loss), False), np.arange(len(entries.features))
+    values, rows, indptr = stored.sparse(columns)
     logits, targets = np.zeros((2, n_samples, n_outputs))
     if samples.offset is not None:
         logits[:] = samples.offset

@@ -157,8 +157,9 @@ def _of_all_outputs(objective: Problem, entries: IndexArray) -> IndexArray:
     """Return the entries, and with one of a feature those for all outputs."""
     n_outputs, n_features = objective.shape
     n_weights = objective.n_weights
-    features = np.unique(entries[entries < n_weights] % n_features)
-    of_W = (features + n_features * np.arange(n_outputs)[:, None]).ravel()
+    is_there = np.zeros(n_features, np.bool_)
+    is_there[entries[entries < n_weights] % n_features] = True
+    of_W = (np.flatnonzero(is_there) + n_features * np.arange(n_outputs)[:, None]).ravel()
     return np.append(of_W, np.arange(n_weights, objective.n_params))
 
 

@@ -76,21 +76,32 @@ class ProximalState(State):
         touched[self.support] = True
         return np.flatnonzero(touched)
 
+    @property
+    def is_start(self) -> bool:
+        """Whether no step led here."""
+        return not np.isfinite(self.lowest.grad_norm)
+
     def distance(self) -> float:
         """Estimate as the base class does, by how far the model falls; NaN without a Hessian."""
         if self.block is None:
             return np.nan
         if not self.found:
-            if self.block.plan.is_sparse:
-                return np.nan  # without a step nothing tells
+            if self.block.plan.is_sparse and not self.is_start:
+                return np.nan  # its model costs as much as a step
             model = self.block.model(self)
             model.minimize(LEAST_ACCURACY if self.block.plan.as_matrix else MOST_ACCURACY)
             self.found.append(-model.fall())
         return self.found[0]
 
     def renewed(self, objective: Problem) -> "ProximalState":
-        """Return the same point with the Hessian there, if the loss has fallen far since the one at hand."""
-        if self.block is None or not has_fallen(self.loss, self.block.loss, objective.floor, STALE):
+        """Return the same point with the Hessian there, if the loss has fallen far since the one at hand.
+
+        A start that another penalty has led to gets one, too: where the penalty is weak, its gradient alone is small.
+        """
+        if self.block is None:
+            warm = self.is_start and len(self.support) > 0
+            return replace(self, block=Block.of(objective, self, self.free)) if warm else self
+        if not has_fallen(self.loss, self.block.loss, objective.floor, STALE):
             return self
         return replace(self, block=Block.of(objective, self, self.free), found=[])
 
@@ -129,7 +140,7 @@ class ProximalNewton:
         """Go to the model's minimum or towards it. If that does not lower F, use one of what is known here alone."""
         free = state.free
         block = state.block
-        if block is None or not block.serves(free):
+        if block is None or not (block.is_of(state) or block.serves(free)):
             block = Block.of(objective, state, free)
         if block is not None:
             found = self._with_block(objective, replace(state, block=block), block)

@@ -18,6 +18,9 @@ from .base import Features, Parameters, PassOptions, by_columns
 # Numbers that are copied to float64 at a time.
 BLOCK_NUMBERS = 1_000_000
 
+# Numbers that are converted to float64 at a time: 512 kB, which stay in the second-level cache.
+CONVERTED_NUMBERS = 1 << 16
+
 # bfloat16 is safe if mean(x²) ≤ 5 · var(x) for every feature, checked on 500 rows. With a larger mean, the rounding of
 # the residuals times the mean hides in the gradient how the samples differ.
 MOST_SQUARE, ROUNDED_ROWS = 5, 500
@@ -126,10 +129,10 @@ class DenseFeatures(Features):
 
     @override
     def _float64_blocks(self) -> Iterator[tuple[slice, Any]]:
-        step = max(1, BLOCK_NUMBERS // self.shape[1])
+        step = max(1, CONVERTED_NUMBERS // self.shape[1])
         for start in range(0, len(self), step):
             rows = slice(start, start + step)
-            yield rows, self.array[rows].astype(np.float64)
+            yield rows, self.array[rows].astype(np.float64, copy=False)
 
     @override
     def moments(self, sample_weight: Float64Array | None, num_threads: int) -> tuple[Float64Array, Float64Array]:

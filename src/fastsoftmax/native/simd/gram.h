@@ -2,14 +2,19 @@
  * other, and as a panel, a sample after the other. Included once for products in the data's own precision, and, where
  * the set has them, once for products of bfloat16, which are added in float32. */
 
-/* WIDTH features of up to PANEL_DEPTH samples; zeros where there are fewer. */
+/* WIDTH features of up to PANEL_DEPTH samples, zeros where there are fewer; past the vector that has the last feature
+ * nothing is written but in pairs, which are read whole. */
 static void GRAM_NAME(gram_pack)(real *columns_out, void *panel_out, const real *x, ptrdiff_t rows,
                                  ptrdiff_t features, ptrdiff_t ldx) {
     real copy[PANEL_DEPTH * WIDTH] __attribute__((aligned(VECTOR_BYTES)));
     real *panel = GRAM_IN_PAIRS ? copy : panel_out;
-    memset(panel, 0, sizeof copy);
-    for (ptrdiff_t i = 0; i < rows; i++) memcpy(panel + i * WIDTH, x + i * ldx, features * sizeof(real));
-    for (ptrdiff_t j = 0; j < WIDTH; j += LANES) {
+    const ptrdiff_t width = GRAM_IN_PAIRS ? WIDTH : (features + LANES - 1) / LANES * LANES;
+    for (ptrdiff_t i = 0; i < PANEL_DEPTH; i++) {
+        const ptrdiff_t there = i < rows ? features : 0;
+        memcpy(panel + i * WIDTH, x + i * ldx, there * sizeof(real));
+        memset(panel + i * WIDTH + there, 0, (width - there) * sizeof(real));
+    }
+    for (ptrdiff_t j = 0; j < width; j += LANES) {
         for (ptrdiff_t i = 0; i < PANEL_DEPTH; i += LANES) {
             const real *row[LANES];
             for (int l = 0; l < LANES; l++) row[l] = panel + (i + l) * WIDTH + j;
