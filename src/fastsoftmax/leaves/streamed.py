@@ -12,7 +12,7 @@ from ..data.features import Parameters
 from ..data.samples import Samples
 from ..penalties import ElasticNet
 from ..problem.ledger import Ledger
-from ..problem.loss import Loss, Phi
+from ..problem.loss import Loss, OnLine, Phi
 from ..problem.sample import Importance
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.override import override
@@ -21,6 +21,7 @@ from .binding import Binding
 from .cut import Leaf
 from .draw import Drawn
 from .gap import duality_gap
+from .kept import MOST_KEPT
 from .loss import LeavesLoss
 from .reading import Passes
 from .rows import MOST_HELD, Held
@@ -135,9 +136,13 @@ class StreamedLoss(LeavesLoss):
     def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
         """Return phi(t) → (L, dL/dt) at theta + t · direction.
 
-        The first FULL values of t take a pass each, which is saved where the gradient is wanted next. After these a
-        pass finds the values at t, t/2, t/4 and so on: so a search goes on that has failed until there.
+        If the logits are few, they are kept: one pass, and none in phi. Otherwise the first FULL values of t take a
+        pass each, which is saved where the gradient is wanted next. After these a pass finds the values at t, t/2, t/4
+        and so on: so a search goes on that has failed until there.
         """
+        if 2 * len(self) * self.n_outputs * self.X.dtype.itemsize <= MOST_KEPT:
+            kept = self.keep(partial(_kept_line, theta=theta, direction=direction))
+            return lambda t: kept.average(partial(OnLine.at, t=t, num_threads=self.num_threads))
         known: dict[float, tuple[float, float]] = {}
 
         def phi(t: float) -> tuple[float, float]:
@@ -199,7 +204,7 @@ class StreamedLoss(LeavesLoss):
     def duality_gap(self, at: Parameters, penalty: ElasticNet) -> float:
         if not self.can_pass or not (penalty.penalizes_all and self.family.has_duality_gap):
             return math.nan
-        return duality_gap(self.average, at, penalty, self.fit_intercept)
+        return duality_gap(self, at, penalty)
 
 
 def _plain_sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]], leaf: Leaf) -> Summands:
@@ -213,6 +218,11 @@ def _held(columns: IndexArray, leaf: Leaf) -> tuple[Held]:
 
 def _hess_vec(part: Loss, theta: Float64Array, v: Float64Array) -> tuple[Float64Array]:
     return (part.hess_vec(theta, v),)
+
+
+def _kept_line(part: Loss, theta: Float64Array, direction: Float64Array) -> OnLine:
+    logits, slopes, samples, family = part.on_line(theta, direction)
+    return OnLine(np.ascontiguousarray(logits), np.ascontiguousarray(slopes), samples.copy(), family)
 
 
 def _on_line(part: Loss, theta: Float64Array, direction: Float64Array, ts: list[float]) -> tuple[Float64Array]:

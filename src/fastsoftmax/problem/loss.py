@@ -10,7 +10,7 @@ threads are decided here, at the border to the kernels.
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,21 @@ Phi = Callable[[float], tuple[float, float]]
 # Logits that are kept at a time, and not more: 256 MB of float32. A line search along more logits reads X again for
 # every trial.
 KEPT_LOGITS = 1 << 26
+
+
+class OnLine(NamedTuple):
+    """Logits of some rows, which are linear in t: logits + t · slopes, both (n_samples, n_outputs)."""
+
+    logits: FloatArray
+    slopes: FloatArray
+    samples: Samples
+    family: int
+
+    def at(self, t: float, num_threads: int) -> tuple[float, float]:
+        """Return L and dL/dt."""
+        kernel = _kernels.cross_entropy[C_TYPE[self.logits.dtype]]
+        of_rows: tuple[float, float] = kernel(None, self.logits, self.slopes, t, self.samples, self.family, num_threads)
+        return of_rows
 
 
 class Loss:
@@ -168,6 +183,11 @@ class Loss:
         return float(loss), float(slope)
 
     def _phi(self, theta: Float64Array, direction: Float64Array) -> Phi:
+        on_line = self.on_line(theta, direction)
+        return lambda t: on_line.at(t, self.num_threads)
+
+    def on_line(self, theta: Float64Array, direction: Float64Array) -> OnLine:
+        """Return the logits of all rows at theta + t · direction; one pass over X."""
         both = np.empty((len(self), 2 * self.n_outputs), dtype=self.X.dtype)
         pairs = zip(self.split(theta), self.split(direction), strict=True)
         self.X.predict(both, Parameters(*map(np.concatenate, pairs)), False, self.options)
@@ -175,8 +195,7 @@ class Loss:
         logits, slopes = both[:, : self.n_outputs], both[:, self.n_outputs :]
         if self.samples.offset is not None:
             logits += self.samples.offset
-        kernel = _kernels.cross_entropy[C_TYPE[self.X.dtype]]
-        return lambda t: kernel(None, logits, slopes, t, self.samples, self.family.number, self.num_threads)
+        return OnLine(logits, slopes, self.samples, self.family.number)
 
     def means(self, theta: Float64Array) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the mean of y at theta for all rows, KEPT_LOGITS numbers at a time; a pass over X, none at W = 0."""
