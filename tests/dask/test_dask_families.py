@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chunked import N, assert_same_bits, in_chunks
+from chunked import WAYS, N, assert_same_bits, in_chunks, set_way
 
 import fastsoftmax as fs
 
@@ -11,7 +11,6 @@ distributed = pytest.importorskip("distributed")
 from dask.delayed import delayed  # noqa: E402
 
 import fastsoftmax.dask as fd  # noqa: E402
-from fastsoftmax.leaves import rows, streamed  # noqa: E402
 
 # Dask warns of its own doings, such as ports and memory.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -36,12 +35,11 @@ def client():
 
 
 @pytest.mark.bits
-@pytest.mark.parametrize("most_held", [rows.MOST_HELD, 0])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("penalty", [{"l2": 1e-3}, {"l1": 1e-2}])
 @pytest.mark.parametrize("family", TARGETS)
-def test_the_bits_are_those_of_chunks(client, family, penalty, most_held, monkeypatch):
-    for module in (rows, streamed):
-        monkeypatch.setattr(module, "MOST_HELD", most_held)
+def test_the_bits_are_those_of_chunks(client, family, penalty, way, monkeypatch):
+    set_way(way, monkeypatch)
     data = X, TARGETS[family], WEIGHT, OFFSET
     expected = fs.fit(in_chunks(*data), family=family, **penalty)
     parts = [delayed(tuple(part[a:b] for part in data)) for a, b in ((0, 2500), (2500, N))]

@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from .tree import Tree
 
-# Values of leaves are kept if they have at most so many bytes together: 64 MB.
-MOST_KEPT = 1 << 26
+# Values of leaves are kept if they have at most so many bytes together: 32 MB.
+MOST_KEPT = 1 << 25
 
 T = TypeVar("T")
 

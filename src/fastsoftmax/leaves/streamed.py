@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,15 +25,16 @@ from .gap import duality_gap
 from .kept import MOST_KEPT
 from .loss import LeavesLoss
 from .reading import Passes
-from .rows import MOST_HELD, Held
+from .rows import Held
 from .survey import Survey
 from .tree import Summands
 
 # On a line, values of t that are evaluated with the gradient, and halvings that share a pass after these.
 FULL, HALVINGS = 3, 16
 
-# Gather some features if they have at most this share of the numbers that are held, by rows that were drawn.
-SURELY_HELD = 0.9
+# Features are gathered in memory if they have at most 20 million numbers (80 MB of float32, 160 MB where they are
+# sparse), about as many as proximal Newton steps and dual ascent serve; by rows that were drawn, at most this share.
+MOST_GATHERED, SURELY_GATHERED = 20_000_000, 0.9
 
 # Draw from rows above half of the expected threshold: seldom are there too few of these.
 SAFE = 0.5
@@ -69,8 +71,8 @@ class Description:
 
     @property
     def serves_dual_ascent(self) -> bool:
-        """Dual ascent takes the rows in random order."""
-        return False
+        """As `Features`, once the rows are at hand."""
+        return self.few.X.serves_dual_ascent
 
 
 class StreamedLoss(LeavesLoss):
@@ -99,6 +101,7 @@ class StreamedLoss(LeavesLoss):
         summary = Samples(labels, None, few.n_outputs, weight=least, parameter=few.samples.parameter)
         super().__init__(description, summary, passes, binding, survey, ledger)
         self._few = few
+        self._whole: list[Loss] = []  # once all rows have been gathered; what is copied of this loss shares it
 
     @override
     def _of_binding(self, binding: Binding, ledger: Ledger) -> "StreamedLoss":
@@ -106,18 +109,34 @@ class StreamedLoss(LeavesLoss):
 
     @override
     def columns(self, columns: IndexArray) -> Loss:
-        """Return the loss of some features alone; in memory, after a pass that gathers them, where they are small."""
+        """Return the loss of some features alone; in memory, after a pass that gathers them, where they are few."""
+        whole = self.at_hand()
+        return whole.columns(columns) if whole is not self else self._gathered(columns) or super().columns(columns)
+
+    @override
+    def at_hand(self) -> Loss:
+        if not self._whole:
+            self._whole += filter(None, [self._gathered(None)])
+        return self._part(copy(self._whole[0])) if self._whole else self
+
+    def _gathered(self, columns: IndexArray | None) -> Loss | None:
+        """Return the loss of some features, or all, in memory, after a pass; None where they have too many numbers."""
         few, binding = self._few, self.binding
-        stored = few.X.columns(columns).n_entries / len(few) + few.n_outputs
-        if stored * len(self) <= SURELY_HELD * MOST_HELD:
-            own = columns if binding.columns is None else binding.columns[columns]
-            (held,) = self.total(partial(_held, own))
-            if held.rows is not None:
-                scale, shift = (None if part is None else part[own] for part in (binding.scale, binding.shift))
-                part = replace(binding, columns=None, scale=scale, shift=shift).loss(held.rows)
-                part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
-                return self._part(part)
-        return super().columns(columns)
+        stored = few.X if columns is None else few.X.columns(columns)
+        if (stored.n_entries / len(few) + few.n_outputs) * len(self) > SURELY_GATHERED * MOST_GATHERED:
+            return None
+        own = columns if columns is None or binding.columns is None else binding.columns[columns]
+        own = binding.columns if own is None else own
+        (held,) = self.total(partial(_held, own, MOST_GATHERED))
+        rows = held.rows()
+        if rows is None:
+            return None
+        scale, shift = binding.scale, binding.shift
+        if own is not None:
+            scale, shift = (None if factors is None else factors[own] for factors in (scale, shift))
+        part = replace(binding, columns=None, scale=scale, shift=shift).loss(rows)
+        part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
+        return self._part(part)
 
     @override
     def average(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -211,9 +230,9 @@ def _plain_sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]],
     return of_part(binding.loss(leaf.rows))
 
 
-def _held(columns: IndexArray, leaf: Leaf) -> tuple[Held]:
-    rows = leaf.rows
-    return (Held.of(rows._replace(X=rows.X[:, columns]), leaf.start),)
+def _held(columns: IndexArray | None, most: int, leaf: Leaf) -> tuple[Held]:
+    rows = leaf.rows if columns is None else leaf.rows._replace(X=leaf.rows.X[:, columns])
+    return (Held.of(rows, leaf.start, most),)
 
 
 def _hess_vec(part: Loss, theta: Float64Array, v: Float64Array) -> tuple[Float64Array]:

@@ -275,6 +275,10 @@ class Loss:
         X = self.X.rows(rows)
         return self._of(X, self.samples.rows(rows, weight_factor), len(X) * self.rows_of_pass // len(self))
 
+    def at_hand(self) -> "Loss":
+        """Return the same with all rows at hand, if they can be; a pass where they are not."""
+        return self
+
     def columns(self, columns: IndexArray) -> "Loss":
         """Return the loss of some features alone, as if the others' weights were zero; a copy of these of X.
 

@@ -143,8 +143,17 @@ class Objective:
 
     def columns(self, columns: IndexArray) -> "Objective":
         """Return the objective of some features alone, as if the others' weights were zero."""
-        part = Objective(self.loss.columns(columns), self.penalty.of_columns(columns))
+        return self._of(self.loss.columns(columns), columns)
+
+    def at_hand(self) -> "Objective":
+        """Return the same with all rows at hand, if they can be; a pass where they are not."""
+        loss = self.loss.at_hand()
+        return self if loss is self.loss else self._of(loss, np.arange(self.X.shape[1]))
+
+    def _of(self, loss: Loss, columns: IndexArray) -> "Objective":
+        part = Objective(loss, self.penalty.of_columns(columns))
         part.visited = self.visited.of_columns(columns, self.shape)
+        part.visited.weight = loss.samples.weight  # that of the same samples
         return part
 
     def variant(self, penalty: ElasticNet, weight: Float64Array | None) -> "Objective":
@@ -193,7 +202,9 @@ class Objective:
         """
         if self.split(theta).W.any() or not self._ascent_pays():
             return
-        loss, theta = self.loss, np.zeros_like(theta)
+        loss, theta = self.loss.at_hand(), np.zeros_like(theta)
+        if not loss.rows_at_hand:
+            return
         at, l2 = self.split(theta), self.penalty.l2
         points = loss.family.ascend(loss.X, loss.samples, l2, at, loss.fit_intercept, loss.num_threads)
         for n_passes in points or ():

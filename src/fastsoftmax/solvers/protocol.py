@@ -89,6 +89,9 @@ class Problem(Objective, Protocol):
     def columns(self, columns: IndexArray) -> "Problem":
         """Return the problem of some features alone."""
 
+    def at_hand(self) -> "Problem":
+        """Return the same with all rows at hand, if they can be."""
+
     def batch(self, rows: IndexArray) -> "Problem":
         """Return the problem of some samples, an estimate of the whole where they are drawn at random."""
 
