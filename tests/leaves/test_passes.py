@@ -1,4 +1,4 @@
-"""Fits to chunks take the passes that fits to arrays take, and the bits of wide sparse rows depend on no chunk either."""
+"""Fits to chunks take the passes of fits to arrays, and the bits of wide sparse rows depend on no chunk either."""
 
 import numpy as np
 import pytest
