@@ -47,3 +47,12 @@ def test_the_bits_are_those_of_chunks(client, family, penalty, way, monkeypatch)
     assert_same_bits(found, expected, family)
     if expected.dispersion is not None:
         assert np.array_equal(found.dispersion, expected.dispersion)
+
+
+def test_stochastic_gradient_descent_of_more_rows_than_are_held_says_why_not(client, monkeypatch):
+    parts = [delayed((X[a:b], TARGETS["gaussian"][a:b])) for a, b in ((0, 2500), (2500, N))]
+    options = {"family": "gaussian", "solver": "sgd", "max_iter": 2}
+    assert np.isfinite(fd.fit(client, parts, **options).loss)
+    set_way("kept", monkeypatch)
+    with pytest.raises(ValueError, match="'sgd' needs batches: the rows of a cluster are not walked through"):
+        fd.fit(client, parts, **options)

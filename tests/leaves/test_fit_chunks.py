@@ -108,6 +108,22 @@ def test_every_other_solver_serves_chunks(solver):
     assert abs(found.loss - expected.loss) <= SAME * expected.loss
 
 
+@pytest.mark.bits
+@pytest.mark.parametrize("rule", ["momentum", "adam"])
+def test_an_epoch_of_sgd_walks_through_the_leaves_in_order(rule):
+    options = {"solver": fs.SGD(rule=rule, batch_size=50), "l2": 0.01, "max_iter": 10, "tol": 0.0}
+    runs = [
+        fs.fit(in_chunks(X, Y_INDEX, WEIGHT, cuts=cuts), random_state=0, num_threads=threads, **options)
+        for cuts, threads in (((0, N), 1), (CUTS, 2))
+    ]
+    assert_same_bits(*runs)
+    # An epoch and its evaluation are two passes.
+    assert runs[0].history["n_passes"][-1] - runs[0].history["n_passes"][1] == 18
+    optimum = fs.fit(X, Y_INDEX, sample_weight=WEIGHT, l2=0.01).loss
+    assert optimum <= runs[0].loss < 1.01 * optimum
+    assert fs.fit(in_chunks(X, Y_INDEX, WEIGHT), random_state=1, **options).loss != runs[0].loss
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8, np.int8, bool])
 def test_storages_are_read_as_they_are(dtype):
     stored = (X > 0.3) if dtype is bool else (20 * X).clip(0, 100).astype(dtype)
@@ -186,8 +202,6 @@ def test_chunks_can_be_read_in_a_process_that_knows_only_their_pickle():
 
 def test_what_is_not_served_says_why():
     chunks = in_chunks(X, Y_INDEX)
-    with pytest.raises(ValueError, match="'sgd' needs batch: rows in chunks are not drawn in random order"):
-        fs.fit(chunks, solver="sgd")
     with pytest.raises(ValueError, match="y must come with the chunks"):
         fs.fit(chunks, Y_INDEX)
     with pytest.raises(ValueError, match="sample_weight must come with the chunks"):

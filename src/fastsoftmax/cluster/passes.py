@@ -71,6 +71,10 @@ class ClusterPasses:
         self._known_workers: dict[str, int] = {}
 
     @property
+    def walk(self) -> None:
+        """Nothing: no worker has all leaves."""
+
+    @property
     def facts(self) -> Facts:
         """What is known of all rows."""
         return sum_of(facts for facts in self._seen if facts is not None)

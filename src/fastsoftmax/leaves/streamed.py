@@ -1,7 +1,7 @@
 """The data term over rows of which most are never at hand: what is asked of them is a pass, or a draw of rows."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -137,6 +137,24 @@ class StreamedLoss(LeavesLoss):
         part = replace(binding, columns=None, scale=scale, shift=shift).loss(rows)
         part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
         return self._part(part)
+
+    @property
+    @override
+    def has_batches(self) -> bool:  # type: ignore[override]
+        return self.passes.walk is not None
+
+    @override
+    def batches(self, size: int, random: np.random.Generator) -> tuple[int, Iterator[Loss]]:
+        """As in memory, but leaf after leaf, whose rows are in random order."""
+        n_whole, rest = divmod(len(self), self.size)
+        n_batches = n_whole * -(-self.size // size) + -(-rest // size)
+        return n_batches, self._batches(size, random)
+
+    def _batches(self, size: int, random: np.random.Generator) -> Iterator[Loss]:
+        assert self.passes.walk is not None
+        for leaf in self.passes.walk(self.size):
+            _, batches = self._part(self.binding.loss(leaf.rows)).batches(size, random)
+            yield from batches
 
     @override
     def average(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -80,8 +80,8 @@ class Objective:
         family, lacking = self.loss.family, {}
         if family.max_curvature is None:
             lacking["curvature_bound"] = f"the curvature of family={family.name!r} has no bound; pass learning_rate"
-        if self.loss.in_chunks:
-            lacking["batch"] = "rows in chunks are not drawn in random order; partial_fit takes chunks in turn"
+        if not self.loss.has_batches:
+            lacking["batches"] = "the rows of a cluster are not walked through one after the other"
         return lacking
 
     @cached_property
@@ -137,9 +137,10 @@ class Objective:
             return None
         return Objective(self.loss.few(LINE_ROWS), self.penalty).line(theta, direction)
 
-    def batch(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Objective":
-        """Return the objective of some of the samples, with the same penalty; rows as of `Loss.part`."""
-        return Objective(self.loss.part(rows, weight_factor), self.penalty)
+    def batches(self, size: int, random: np.random.Generator) -> tuple[int, Iterator["Objective"]]:
+        """Return how many batches of about so many rows there are, and each in turn; as of `Loss.batches`."""
+        n_batches, losses = self.loss.batches(size, random)
+        return n_batches, (Objective(loss, self.penalty) for loss in losses)
 
     def columns(self, columns: IndexArray) -> "Objective":
         """Return the objective of some features alone, as if the others' weights were zero."""
