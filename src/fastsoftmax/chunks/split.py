@@ -24,8 +24,8 @@ class DrawnChunks:
     Parameters
     ----------
     chunks : Chunks
-    sizes : tuple of int
-        Rows of each chunk.
+    of_chunks : tuple of int
+        Rows of each of these.
     low, high : float
     inside : bool
     seed : int
@@ -33,7 +33,7 @@ class DrawnChunks:
     """
 
     chunks: Chunks
-    sizes: tuple[int, ...]
+    of_chunks: tuple[int, ...]
     low: float
     high: float
     inside: bool
@@ -57,16 +57,21 @@ class DrawnChunks:
         return getattr(self.chunks, "feature_names", None)
 
     @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Drawn rows of each chunk."""
+        return tuple(int(np.count_nonzero(self._chosen(index))) for index in range(len(self)))
+
+    @property
     def n_samples(self) -> int:
-        """Rows of all chunks."""
-        return sum(int(np.count_nonzero(self._chosen(index))) for index in range(len(self)))
+        """Drawn rows of all chunks."""
+        return sum(self.sizes)
 
     def name_of(self, index: int) -> str:
         """Return what messages call a chunk."""
         return name_of(self.chunks, index)
 
     def _chosen(self, index: int) -> NDArray[np.bool_]:
-        number = uniform((self.seed + 1) * APART + sum(self.sizes[:index]), self.sizes[index])
+        number = uniform((self.seed + 1) * APART + sum(self.of_chunks[:index]), self.of_chunks[index])
         chosen: NDArray[np.bool_] = ((number >= self.low) & (number < self.high)) == self.inside
         return chosen
 

@@ -44,7 +44,8 @@ def cross_validate_chunks(
     name, sign = SUMS[scoring]
     scores = np.empty((folds, 1, len(Cs)))
     for fold in range(folds):
-        train, held = chunks_apart(table, fold / folds, (fold + 1) / folds, solving.seed)
+        # Another seed than that of a share for --validation, which the folds are drawn from.
+        train, held = chunks_apart(table, fold / folds, (fold + 1) / folds, solving.seed + 1)
         points = walk_path(train, None, None, Cs, l1_ratio, shape, solving)
         if len(points) < len(Cs):
             raise KeyboardInterrupt("ended by Ctrl-C before the search was done; no model was written")
