@@ -1,5 +1,6 @@
 """Some of the rows of chunks, drawn by the place that each has among all rows."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -70,8 +71,12 @@ class DrawnChunks:
         """Return what messages call a chunk."""
         return name_of(self.chunks, index)
 
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return tuple(itertools.accumulate(self.of_chunks, initial=0))
+
     def _chosen(self, index: int) -> NDArray[np.bool_]:
-        number = uniform((self.seed + 1) * APART + sum(self.of_chunks[:index]), self.of_chunks[index])
+        number = uniform((self.seed + 1) * APART + self._starts[index], self.of_chunks[index])
         chosen: NDArray[np.bool_] = ((number >= self.low) & (number < self.high)) == self.inside
         return chosen
 
