@@ -123,7 +123,8 @@ class StreamedLoss(LeavesLoss):
         """Return the loss of some features, or all, in memory, after a pass; None where they have too many numbers."""
         few, binding = self._few, self.binding
         stored = few.X if columns is None else few.X.columns(columns)
-        if (stored.n_entries / len(few) + few.n_outputs) * len(self) > SURELY_GATHERED * MOST_GATHERED:
+        of_y = 1 if few.samples.labels is not None else few.n_outputs
+        if (stored.n_entries / len(few) + of_y) * len(self) > SURELY_GATHERED * MOST_GATHERED:
             return None
         own = columns if columns is None or binding.columns is None else binding.columns[columns]
         own = binding.columns if own is None else own
