@@ -76,6 +76,17 @@ def test_parquet_files_and_arrow(parquet):
         assert classifier.feature_names_in_.tolist() == [f"f{j}" for j in range(X.shape[1])]
 
 
+@pytest.mark.bits
+def test_datasets_of_hugging_face():
+    datasets = pytest.importorskip("datasets")
+    found = datasets.Dataset.from_dict(table(0, N).to_pydict())
+    classifier = SoftmaxRegression().fit(from_arrow_dataset(found, "label", sample_weight="weight"))
+    assert np.array_equal(classifier.coef_, SoftmaxRegression().fit(in_chunks(X, NAMES, WEIGHT)).coef_)
+    backwards = found.select(np.arange(N)[::-1])
+    chunks = from_arrow_dataset(backwards, "label", sample_weight="weight", chunk_bytes=50_000)
+    np.testing.assert_array_equal(chunks[0][0][0], X[-1])
+
+
 def test_a_column_of_lists_and_columns_of_probabilities(folder):
     soft = 0.9 * np.eye(4)[Y] + 0.025
     lists = pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), X.shape[1])
