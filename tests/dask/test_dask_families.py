@@ -56,3 +56,17 @@ def test_stochastic_gradient_descent_of_more_rows_than_are_held_says_why_not(cli
     set_way("kept", monkeypatch)
     with pytest.raises(ValueError, match="'sgd' needs batches: the rows of a cluster are not walked through"):
         fd.fit(client, parts, **options)
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("penalty", [{"l2": 1e-3}, {"l1": 2e-3}, {"l1": 1e-4}])
+def test_the_bits_of_wide_sparse_rows_are_those_of_chunks(client, penalty, way, monkeypatch):
+    from scipy.sparse import random
+
+    set_way(way, monkeypatch)
+    S = random(N, 2000, 0.005, format="csr", random_state=0)
+    y = (S @ RNG.standard_normal((2000, 3)) * 4 + RNG.gumbel(size=(N, 3))).argmax(axis=1)
+    expected = fs.fit(in_chunks(S, y), max_iter=20, **penalty)
+    parts = [delayed((S[a:b], y[a:b])) for a, b in ((0, 2500), (2500, N))]
+    assert_same_bits(fd.fit(client, parts, max_iter=20, **penalty), expected)
