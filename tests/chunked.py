@@ -5,10 +5,25 @@ import itertools
 import numpy as np
 
 from fastsoftmax.chunks import from_arrays
+from fastsoftmax.leaves import gap, streamed, survey
 
 # Chunks of one row, of none, of less than a leaf and of more; the leaves of so few rows have 1024.
 N = 6000
 CUTS = (0, 1, 1, 700, 3400, 5000, N)
+
+
+# What is in memory after the first pass: all rows, what is gathered where it is few, or nothing.
+WAYS = ("held", "kept", "streamed")
+
+
+def set_way(way, monkeypatch):
+    """Let rows be treated as those of much more data are."""
+    if way != "held":
+        monkeypatch.setattr(survey, "MOST_HELD", 0)
+    if way == "streamed":
+        monkeypatch.setattr(streamed, "MOST_GATHERED", 0)
+        for module in (gap, streamed):
+            monkeypatch.setattr(module, "MOST_KEPT", 0)
 
 
 def in_chunks(*arrays, cuts=CUTS):

@@ -76,6 +76,17 @@ def test_parquet_files_and_arrow(parquet):
         assert classifier.feature_names_in_.tolist() == [f"f{j}" for j in range(X.shape[1])]
 
 
+@pytest.mark.bits
+def test_datasets_of_hugging_face():
+    datasets = pytest.importorskip("datasets")
+    found = datasets.Dataset.from_dict(table(0, N).to_pydict())
+    classifier = SoftmaxRegression().fit(from_arrow_dataset(found, "label", sample_weight="weight"))
+    assert np.array_equal(classifier.coef_, SoftmaxRegression().fit(in_chunks(X, NAMES, WEIGHT)).coef_)
+    backwards = found.select(np.arange(N)[::-1])
+    chunks = from_arrow_dataset(backwards, "label", sample_weight="weight", chunk_bytes=50_000)
+    np.testing.assert_array_equal(chunks[0][0][0], X[-1])
+
+
 def test_a_column_of_lists_and_columns_of_probabilities(folder):
     soft = 0.9 * np.eye(4)[Y] + 0.025
     lists = pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), X.shape[1])
@@ -201,3 +212,67 @@ def test_the_command_line_fits_a_family_to_many_files(tmp_path, monkeypatch):
     for name in ("deviance", "deviance_explained"):
         assert told["many"]["training"][name] == pytest.approx(told["one.parquet"]["training"][name], rel=1e-9)
     assert told["many"]["loss"] == pytest.approx(told["one.parquet"]["loss"], rel=1e-9)
+
+
+def test_drawn_rows_are_the_same_however_they_are_cut_and_read():
+    from fastsoftmax.chunks.split import split_chunks
+
+    parts = []
+    for cuts in ((0, N), CUTS):
+        sizes = tuple(np.diff(cuts).tolist())
+        train, held = split_chunks(in_chunks(X, Y, WEIGHT, cuts=cuts), sizes, 0.2, 0.5, seed=3)
+        assert train.n_samples + held.n_samples == N
+        assert abs(held.n_samples / N - 0.3) < 0.03
+        parts.append([np.concatenate([chunks[i][0] for i in range(len(chunks))]) for chunks in (train, held)])
+        assert len(parts[-1][1]) == held.n_samples
+    np.testing.assert_array_equal(parts[0][0], parts[1][0])
+    np.testing.assert_array_equal(parts[0][1], parts[1][1])
+    other = split_chunks(in_chunks(X, Y, WEIGHT), tuple(np.diff(CUTS).tolist()), 0.2, 0.5, seed=4)[1]
+    assert other.n_samples != len(parts[0][1]) or not np.array_equal(other[3][0], held[3][0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--cv", "3", "--validation", "0.25"], ["--cv", "2", "--scoring", "accuracy"], ["--validation", "0.25"]],
+    ids=["folds", "accuracy", "a share"],
+)
+def test_the_command_line_chooses_C_over_many_files(parquet, options):
+    import json
+
+    from command_line import succeed
+
+    told = json.loads(
+        succeed("fit", "data", "--target", "label", "--weight", "weight", "--Cs", "1e-5,1e-3,1", "--json", *options)
+    )
+    scores = {row["C"]: row["score"] for row in told["search"]["scores"]}
+    assert told["search"]["best"]["C"] == max(scores, key=scores.__getitem__)
+    # As well as on all rows, and better than by the strongest penalty.
+    accuracy = "--scoring" in options
+    expected = told["training"]["accuracy"] if accuracy else -told["training"]["log_loss"]
+    assert scores[1e-5] < max(scores.values()) == pytest.approx(expected, abs=0.05)
+    if "--validation" in options:
+        tolerance = 0.05 if "--cv" in options else 1e-6
+        assert told["validation"]["log_loss"] == pytest.approx(-max(scores.values()), rel=tolerance)
+        assert told["training"]["samples"] + told["validation"]["samples"] == N
+
+
+def test_the_command_line_walks_a_path_over_many_files(parquet):
+    import json
+
+    from command_line import succeed
+
+    options = ["--target", "label", "--weight", "weight", "--Cs", "1e-4,1e-2", "--standardize", "--json"]
+    pq.write_table(table(0, N), "one.parquet")
+    many, one = (json.loads(succeed("path", data, *options))["path"] for data in ("data", "one.parquet"))
+    for a, b in zip(many, one, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+        assert a["features"] == b["features"]
+
+
+def test_the_command_line_says_which_scores_many_files_have(parquet):
+    from command_line import one_line, run
+
+    found = run("fit", "data", "--target", "label", "--weight", "weight", "--cv", "2", "--scoring", "f1_macro")
+    assert found.exit_code
+    message = "--scoring must be one of neg_log_loss, accuracy for many files, whose rows are not all in memory"
+    assert message in one_line(found.output)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from chunked import N, assert_same_bits, in_chunks
+from chunked import WAYS, N, assert_same_bits, in_chunks, set_way
 
 import fastsoftmax as fs
 
@@ -11,7 +11,6 @@ distributed = pytest.importorskip("distributed")
 from dask.delayed import delayed  # noqa: E402
 
 import fastsoftmax.dask as fd  # noqa: E402
-from fastsoftmax.leaves import rows, streamed  # noqa: E402
 
 # Dask warns of its own doings, such as ports and memory.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -36,12 +35,11 @@ def client():
 
 
 @pytest.mark.bits
-@pytest.mark.parametrize("most_held", [rows.MOST_HELD, 0])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("penalty", [{"l2": 1e-3}, {"l1": 1e-2}])
 @pytest.mark.parametrize("family", TARGETS)
-def test_the_bits_are_those_of_chunks(client, family, penalty, most_held, monkeypatch):
-    for module in (rows, streamed):
-        monkeypatch.setattr(module, "MOST_HELD", most_held)
+def test_the_bits_are_those_of_chunks(client, family, penalty, way, monkeypatch):
+    set_way(way, monkeypatch)
     data = X, TARGETS[family], WEIGHT, OFFSET
     expected = fs.fit(in_chunks(*data), family=family, **penalty)
     parts = [delayed(tuple(part[a:b] for part in data)) for a, b in ((0, 2500), (2500, N))]
@@ -49,3 +47,26 @@ def test_the_bits_are_those_of_chunks(client, family, penalty, most_held, monkey
     assert_same_bits(found, expected, family)
     if expected.dispersion is not None:
         assert np.array_equal(found.dispersion, expected.dispersion)
+
+
+def test_stochastic_gradient_descent_of_more_rows_than_are_held_says_why_not(client, monkeypatch):
+    parts = [delayed((X[a:b], TARGETS["gaussian"][a:b])) for a, b in ((0, 2500), (2500, N))]
+    options = {"family": "gaussian", "solver": "sgd", "max_iter": 2}
+    assert np.isfinite(fd.fit(client, parts, **options).loss)
+    set_way("kept", monkeypatch)
+    with pytest.raises(ValueError, match="'sgd' needs batches: the rows of a cluster are not walked through"):
+        fd.fit(client, parts, **options)
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("penalty", [{"l2": 1e-3}, {"l1": 2e-3}, {"l1": 1e-4}])
+def test_the_bits_of_wide_sparse_rows_are_those_of_chunks(client, penalty, way, monkeypatch):
+    from scipy.sparse import random
+
+    set_way(way, monkeypatch)
+    S = random(N, 2000, 0.005, format="csr", random_state=0)
+    y = (S @ RNG.standard_normal((2000, 3)) * 4 + RNG.gumbel(size=(N, 3))).argmax(axis=1)
+    expected = fs.fit(in_chunks(S, y), max_iter=20, **penalty)
+    parts = [delayed((S[a:b], y[a:b])) for a, b in ((0, 2500), (2500, N))]
+    assert_same_bits(fd.fit(client, parts, max_iter=20, **penalty), expected)

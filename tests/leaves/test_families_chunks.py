@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from chunked import N, assert_same_bits, in_chunks
+from chunked import WAYS, N, assert_same_bits, in_chunks, set_way
 from tolerances import SAME
 
 import fastsoftmax as fs
 from fastsoftmax.chunks import from_npy
 from fastsoftmax.leaves import cut as cutting
-from fastsoftmax.leaves import rows as rows_of_leaves
-from fastsoftmax.leaves import streamed
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((N, 8)) / 3
@@ -28,17 +26,16 @@ TARGETS = {
 PENALTIES = {"l2": {"l2": 1e-3}, "elastic net": {"l2": 1e-3, "l1": 1e-2}, "none": {}}
 
 
-@pytest.fixture(autouse=True, params=["held", "streamed"])
-def _held_or_streamed(request, monkeypatch):
+@pytest.fixture(autouse=True, params=WAYS)
+def way(request, monkeypatch):
     """Take every test for rows that are held after the first pass, and for more."""
-    if request.param == "streamed":
-        monkeypatch.setattr(rows_of_leaves, "MOST_HELD", 0)
-        monkeypatch.setattr(streamed, "MOST_HELD", 0)
+    set_way(request.param, monkeypatch)
+    return request.param
 
 
 @pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES.keys())
 @pytest.mark.parametrize("family", TARGETS)
-def test_the_optimum_is_that_of_the_arrays(family, penalty):
+def test_the_optimum_is_that_of_the_arrays(family, penalty, way):
     y = TARGETS[family]
     offset = OFFSET[:, :1] if family == "binomial" else OFFSET
     for weight, added in ((None, None), (WEIGHT, offset)):
@@ -46,7 +43,7 @@ def test_the_optimum_is_that_of_the_arrays(family, penalty):
         found = fs.fit(in_chunks(X, y, weight, added), family=family, tol=1e-8, **penalty)
         assert found.status == expected.status == "converged"
         assert abs(found.loss - expected.loss) <= SAME * expected.loss
-        if rows_of_leaves.MOST_HELD:
+        if way == "held":
             assert abs(found.n_passes - expected.n_passes) <= 2
         if expected.dispersion is None:
             assert found.dispersion is None

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from chunked import CUTS, N, assert_same_bits, in_chunks
+from chunked import CUTS, WAYS, N, assert_same_bits, in_chunks, set_way
 from problems import noisy
 from tolerances import SAME
 
@@ -8,7 +8,6 @@ import fastsoftmax as fs
 from fastsoftmax import SoftmaxRegression
 from fastsoftmax.chunks import from_arrays
 from fastsoftmax.leaves import cut as cutting
-from fastsoftmax.leaves import rows as rows_of_leaves
 from fastsoftmax.leaves import streamed
 
 X, Y_INDEX = noisy(N)
@@ -18,12 +17,11 @@ SOFT = 0.9 * np.eye(4)[Y_INDEX] + 0.025
 PENALTIES = {"l2": {"l2": 1e-3}, "elastic net": {"l2": 1e-4, "l1": 1e-3}}
 
 
-@pytest.fixture(autouse=True, params=["held", "streamed"])
-def _held_or_streamed(request, monkeypatch):
+@pytest.fixture(autouse=True, params=WAYS)
+def way(request, monkeypatch):
     """Take every test for rows that are held after the first pass, and for more."""
-    if request.param == "streamed":
-        monkeypatch.setattr(rows_of_leaves, "MOST_HELD", 0)
-        monkeypatch.setattr(streamed, "MOST_HELD", 0)
+    set_way(request.param, monkeypatch)
+    return request.param
 
 
 @pytest.mark.bits
@@ -110,6 +108,22 @@ def test_every_other_solver_serves_chunks(solver):
     assert abs(found.loss - expected.loss) <= SAME * expected.loss
 
 
+@pytest.mark.bits
+@pytest.mark.parametrize("rule", ["momentum", "adam"])
+def test_an_epoch_of_sgd_walks_through_the_leaves_in_order(rule):
+    options = {"solver": fs.SGD(rule=rule, batch_size=50), "l2": 0.01, "max_iter": 10, "tol": 0.0}
+    runs = [
+        fs.fit(in_chunks(X, Y_INDEX, WEIGHT, cuts=cuts), random_state=0, num_threads=threads, **options)
+        for cuts, threads in (((0, N), 1), (CUTS, 2))
+    ]
+    assert_same_bits(*runs)
+    # An epoch and its evaluation are two passes.
+    assert runs[0].history["n_passes"][-1] - runs[0].history["n_passes"][1] == 18
+    optimum = fs.fit(X, Y_INDEX, sample_weight=WEIGHT, l2=0.01).loss
+    assert optimum <= runs[0].loss < 1.01 * optimum
+    assert fs.fit(in_chunks(X, Y_INDEX, WEIGHT), random_state=1, **options).loss != runs[0].loss
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8, np.int8, bool])
 def test_storages_are_read_as_they_are(dtype):
     stored = (X > 0.3) if dtype is bool else (20 * X).clip(0, 100).astype(dtype)
@@ -129,7 +143,7 @@ def test_sparse_rows():
         assert abs(found.loss - expected.loss) <= 1e-9 * expected.loss
 
 
-def test_the_gap_over_chunks_is_that_of_the_arrays():
+def test_the_gap_over_chunks_is_that_of_the_arrays(way):
     """At the same point, far from the optimum and near it, with classes ruled out for some samples."""
     from fastsoftmax.families import SOFTMAX
     from fastsoftmax.fitting.binding import bind
@@ -188,8 +202,6 @@ def test_chunks_can_be_read_in_a_process_that_knows_only_their_pickle():
 
 def test_what_is_not_served_says_why():
     chunks = in_chunks(X, Y_INDEX)
-    with pytest.raises(ValueError, match="'sgd' needs batch: rows in chunks are not drawn in random order"):
-        fs.fit(chunks, solver="sgd")
     with pytest.raises(ValueError, match="y must come with the chunks"):
         fs.fit(chunks, Y_INDEX)
     with pytest.raises(ValueError, match="sample_weight must come with the chunks"):
@@ -198,24 +210,25 @@ def test_what_is_not_served_says_why():
         fs.fit(X)
 
 
-def test_features_that_an_l1_penalty_lets_in_are_gathered_in_a_pass(monkeypatch):
-    """Eight of 60 features matter: these alone are few enough to be held."""
+def test_features_that_an_l1_penalty_lets_in_are_gathered_in_a_pass(way, monkeypatch):
+    """Eight of 60 features matter: these alone are few enough."""
     rng = np.random.default_rng(2)
     X = rng.standard_normal((N, 60))
     y = (X[:, :8] @ rng.standard_normal((8, 3)) + rng.gumbel(size=(N, 3))).argmax(axis=1)
-    for module in (rows_of_leaves, streamed):
-        monkeypatch.setattr(module, "MOST_HELD", 20 * N)
+    if way == "streamed":
+        monkeypatch.setattr(streamed, "MOST_GATHERED", 20 * N)
     options = {"l1": 0.02, "tol": 1e-7, "scale": 0.5, "shift": 0.1}
-    expected = fs.fit(X, y, **options)
-    found = fs.fit(in_chunks(X, y), **options)
+    expected = fs.fit(X, y, sample_weight=WEIGHT, **options)
+    found = fs.fit(in_chunks(X, y, WEIGHT), **options)
     assert abs(found.loss - expected.loss) <= SAME * expected.loss
-    # The first pass, the one that gathers, and the gap's third.
-    assert found.n_passes <= expected.n_passes + 3
+    # The first pass and the one that gathers; two more for the gap if logits are not kept.
+    assert found.n_passes <= expected.n_passes + (4 if way == "streamed" else 2)
     assert "features were let in" in found.message
-    assert_same_bits(found, fs.fit(in_chunks(X, y, cuts=(0, 2000, N)), num_threads=1, **options))
+    cuts = (0, 2000, N)
+    assert_same_bits(found, fs.fit(in_chunks(X, y, WEIGHT, cuts=cuts), num_threads=1, **options))
 
 
-def test_a_search_on_a_line_reads_the_rows_a_few_times_only():
+def test_a_search_on_a_line_reads_the_rows_a_few_times_only(way):
     from fastsoftmax.families import SOFTMAX
     from fastsoftmax.fitting.binding import bind
     from fastsoftmax.leaves import LocalPasses, bind_passes
@@ -225,4 +238,4 @@ def test_a_search_on_a_line_reads_the_rows_a_few_times_only():
     before, ts = loss.ledger.n_passes, 8 * 0.5 ** np.arange(18)
     found, expected = ([phi(t) for t in ts] for phi in (one.line(theta, direction) for one in (loss, whole)))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
-    assert loss.ledger.n_passes - before <= 4
+    assert loss.ledger.n_passes - before <= (4 if way == "streamed" else 1)

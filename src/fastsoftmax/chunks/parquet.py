@@ -44,7 +44,12 @@ class ParquetChunks:
     @property
     def n_samples(self) -> int:
         """Rows of all chunks."""
-        return sum(groups.n_rows for groups in self.groups)
+        return sum(self.sizes)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Rows of each chunk."""
+        return tuple(groups.n_rows for groups in self.groups)
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

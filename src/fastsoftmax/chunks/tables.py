@@ -84,11 +84,15 @@ class Columns(NamedTuple):
     def of(self, place: Any, table: "pa.Table") -> Parts:
         """Return X, y, weights and offset of a table, None where there are no such columns.
 
+        A table without rows may lack columns.
+
         Raises
         ------
         ValueError
             If a value is missing or is no number, or if text stands where numbers must be.
         """
+        if not table.num_rows:
+            return np.empty((0, len(self.features))), np.empty(0), None, None
         X = (_of_lists if self.are_lists else feature_matrix)(place, table, self.features)
         y = target_column(place, table, self.target[0]) if len(self.target) == 1 else None
         if y is None:

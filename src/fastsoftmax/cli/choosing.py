@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ..chunks.paths import is_many
 from ..families import OutputsFamily
 from .fit_options import CS_OPTION, SCORING, SEARCH, VALIDATION, share_of
 
@@ -44,13 +43,9 @@ class Choosing:
         """Whether C is chosen."""
         return self.cv is not None or self.Cs is not None
 
-    def check(self, data: Path, family: object) -> None:
-        """Raise ValueError if these options do not go together, or not with the data."""
+    def check(self, family: object) -> None:
+        """Raise ValueError if these options do not go together."""
         if self.Cs is not None and self.cv is None and self.validation is None:
             raise ValueError("--Cs must be given together with --cv or --validation, which choose among them")
         if self.cv is not None and isinstance(family, OutputsFamily):
             raise ValueError(f"--cv is for --family softmax, found {str(family)!r}; --validation and --Cs serve it")
-        if is_many(data):
-            for option, given in (("--cv", self.cv), ("--Cs", self.Cs), ("--validation with a share", self.share)):
-                if given is not None:
-                    raise ValueError(f"{option} is for a single file, found {data}")

@@ -1,5 +1,6 @@
 """How well a model describes a column of numbers."""
 
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
@@ -35,16 +36,21 @@ def _quality_of_chunks(model: RegressionModel, chunks: Any, threads: int | None)
         weight = chunk[2] if len(chunk) > 2 else None
         return family.check_part(np.asarray(chunk[1]), 1, np.float64)._replace(weight=weight)
 
-    pairs = ((Means.of(samples_of(chunk), are_factors=False), len(chunk[1])) for chunk in chunks)
+    pairs = ((Means.of(samples_of(chunk), are_factors=False), len(chunk[1])) for chunk in filled(chunks))
     means, n_samples = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), pairs)
     b, sums = family.intercept_of(2 * means.half, n_samples), np.zeros(2)
-    for chunk in chunks:
+    for chunk in filled(chunks):
         samples, logits = samples_of(chunk), model.logits(chunk[0], num_threads=threads)
         if len(chunk) > 3 and chunk[3] is not None:
             logits = logits + chunk[3]
         sums += len(logits) * np.array([family.loss_of(samples, logits), family.loss_of(samples, b)])
     loss, of_mean = (sums / means.weight).tolist()
     return {"deviance": 2 * loss, "deviance_explained": 1 - loss / of_mean if of_mean else float(loss == 0)}
+
+
+def filled(chunks: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the chunks that have rows."""
+    return (chunk for chunk in chunks if len(chunk[1]))
 
 
 def column_of(offset: Any) -> Any:

@@ -60,7 +60,7 @@ def fit_command(
     of = as_family(family, link)
     strength.check(choosing.is_search)
     solving.check()
-    choosing.check(data, of)
+    choosing.check(of)
     numbers = of if isinstance(of, OutputsFamily) else None
     start = None if warm_start is None else _start(warm_start, numbers, choosing)
     table = read_training(data, target, report, reading, numeric_for=numbers)

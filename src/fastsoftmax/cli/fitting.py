@@ -1,5 +1,6 @@
 """The work of the command fit: one fit, or the search for C and the fit with the best."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..families import OutputsFamily
@@ -7,10 +8,12 @@ from ..files.model_file import Model
 from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from ..fitting.result import FitResult
+from ..leaves import is_chunks
 from .choosing import Choosing
 from .fit_options import Cs_of, Shape, Solving, Strength
 from .regression import fit_regression
 from .searching import search_facts
+from .searching_chunks import cross_validate_chunks
 from .training import cross_validate, fit_classifier
 from .walking import best_of, walk_path
 
@@ -47,6 +50,11 @@ def fit_table(
     """
     if choosing.is_search:
         Cs = Cs_of(choosing.Cs or DEFAULT_CS)
+        if choosing.cv is not None and is_chunks(train.X):
+            folds = cross_validate_chunks(train, Cs, strength.share, choosing.cv, choosing.scoring, shape, solving)
+            facts = search_facts(folds)
+            best_strength = replace(strength, C=facts["best"]["C"])
+            return Fitted(*fit_classifier(train, best_strength, shape, solving, start), facts)
         if choosing.cv is not None:
             ratios = [strength.share]
             found = cross_validate(train, Cs, ratios, choosing.cv, choosing.scoring, shape, solving, refit=True)

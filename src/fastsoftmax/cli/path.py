@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table as Grid
 
-from ..chunks.paths import is_many
 from ..families import OutputsFamily, as_family
 from ..files.outputs import check_output
 from ..files.reading import Reading
 from .fit_options import CS, FAMILY, LINK, PENALTY, VALIDATION, Cs_of, Shape, Solving, share_of
-from .options import DATA, FORCE, JSON, PLOT, TARGET, sources_of
+from .options import FORCE, JSON, MANY_DATA, PLOT, TARGET, sources_of
 from .output import UNFINISHED, Report, warn
 from .pictures import PICTURE, check_png, save_figure
 from .reading import held_out, read_training
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 @reading_options("features", "text", "drop", "weight", "offset", "id", mixed=True)
 def path_command(
-    data: DATA,
+    data: MANY_DATA,
     *,
     reading: Reading,
     target: TARGET = None,
@@ -47,8 +46,6 @@ def path_command(
 
     report = Report(as_json)
     solving.check()
-    if is_many(data):
-        raise ValueError(f"path is for a single file, found {data}")
     file = None if validation is None or share_of(validation) is not None else Path(validation)
     if plot is not None:
         check_png(plot)

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 
 from ..chunks import from_parquet
 from ..chunks.paths import is_many
+from ..chunks.split import split_chunks
 from ..data.coded_matrix import CodedMatrix
 from ..files.columns import shown
 from ..files.data_file import read_table
@@ -18,6 +19,7 @@ from ..files.model_parts import LinearModel, features_of
 from ..files.reading import Reading
 from ..files.regression_model import RegressionModel
 from ..files.table import Table
+from ..leaves import is_chunks
 from .fit_options import share_of
 from .output import Report, say, warn, working
 from .table_options import chunk_options
@@ -133,6 +135,8 @@ def held_out(
 ) -> tuple[Table, Table | None]:
     """Return the table to train on, and that to judge on, as --validation says: none, a share of the rows, a file."""
     share = share_of(validation)
+    if share is not None and is_chunks(table.X):
+        return chunks_apart(table, 0.0, share, seed)
     if share is not None:
         return split(table, share, seed, stratified=not numeric)
     if validation is None:
@@ -147,6 +151,12 @@ def held_out(
     known = replace(reading, mixed=False, features=None, texts=(), ids=())
     held = read(Path(validation), target, reading=known, n_features=n_features, numeric=numeric, **table.for_model)
     return table, held
+
+
+def chunks_apart(table: Table, low: float, high: float, seed: int) -> tuple[Table, Table]:
+    """Return the rows of a table of chunks whose random number is not in [low, high), and those whose number is."""
+    train, held = split_chunks(table.X, table.X.sizes, low, high, seed)
+    return replace(table, X=train), replace(table, X=held)
 
 
 def split(table: Table, share: float, seed: int, *, stratified: bool) -> tuple[Table, Table]:

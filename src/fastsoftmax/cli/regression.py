@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..estimators.classifier import penalty_of, total_of
-from ..families import OutputsFamily
+from ..families import Family, OutputsFamily
 from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from ..fitting.binding import bind
@@ -32,7 +32,7 @@ def fit_regression(
     """Fit to a column of numbers; errors as of `fit_classifier`."""
     if solving.class_weight:
         raise ValueError(f"--class-weight is for --family softmax, found {solving.class_weight[0]!r}")
-    loss, total = _bound(table, family, solving)
+    loss, total = bound_numbers(table, first_of(family), solving)
     scale, shift, init = loss.X.scale, loss.X.shift, None
     if warm_start is not None:
         check_names("--warm-start", warm_start.feature_names, table.feature_names)
@@ -58,21 +58,20 @@ def fit_regression(
     return result, RegressionModel(W, b, result.family, **table.for_model)
 
 
-def _bound(table: Table, family: OutputsFamily, solving: Solving) -> tuple[Loss, float]:
+def bound_numbers(table: Table, family: Family, solving: Solving) -> tuple[Loss, float]:
     """Return the loss of a table or of its chunks, features scaled as asked, and the weight of all rows."""
     fit_intercept, threads = not solving.no_intercept, solving.threads
     options: dict[str, Any] = {"fit_intercept": fit_intercept, "num_threads": threads}
     if is_chunks(table.X):
         with working("reading all rows once"):
-            passes, of = LocalPasses(as_chunks(table.X)), first_of(family)
-            loss = bind_passes(passes, of, standardize=solving.standardize, **options)
+            loss = bind_passes(LocalPasses(as_chunks(table.X)), family, standardize=solving.standardize, **options)
         return loss, loss.binding.mean_weight * len(loss)
     weight = table.weight
     if solving.standardize:
         found = standardization(table.X, sample_weight=weight, center=fit_intercept, num_threads=threads)
         options |= {"scale": found[0], "shift": found[1]}
     of_samples: dict[str, Any] = {"sample_weight": weight, "offset": column_of(table.offset)}
-    bound = bind(table.X, labels_of(table), family=first_of(family), **of_samples, **options)
+    bound = bind(table.X, labels_of(table), family=family, **of_samples, **options)
     return bound, float(len(bound)) if weight is None else total_of(weight)
 
 

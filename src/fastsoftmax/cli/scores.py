@@ -9,7 +9,7 @@ from ..files.regression_model import RegressionModel
 from ..files.table import Table
 from ..fitting.logits import cross_entropy
 from ..leaves import is_chunks
-from .deviance import quality_of
+from .deviance import filled, quality_of
 from .metrics import class_indices
 from .reading import labels_of
 from .wording import share_in_words
@@ -28,7 +28,7 @@ def scores_of(model: Model | RegressionModel, table: Table, threads: int | None)
     chunks: Any = table.X if is_chunks(table.X) else ((table.X, labels_of(table)),)
     right = count = 0
     loss = 0.0
-    for chunk in chunks:
+    for chunk in filled(chunks):
         X, y = chunk[:2]  # weights may follow
         truth, logits = class_indices(np.asarray(y), model.classes), model.logits(X, num_threads=threads)
         right += int((logits.argmax(axis=1) == truth).sum())

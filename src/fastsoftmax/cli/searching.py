@@ -7,9 +7,10 @@ from rich.table import Table as Grid
 
 if TYPE_CHECKING:
     from ..estimators.softmax_regression_cv import SoftmaxRegressionCV
+    from .searching_chunks import Search
 
 
-def search_facts(search: "SoftmaxRegressionCV") -> dict[str, Any]:
+def search_facts(search: "SoftmaxRegressionCV | Search") -> dict[str, Any]:
     """Return the scores of a search, as JSON has them."""
     scores = search.scores_  # (n_folds, n_l1_ratios, n_cs)
     mean, error = scores.mean(axis=0), scores.std(axis=0, ddof=1) / np.sqrt(len(scores))

@@ -3,24 +3,26 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..estimators.classifier import bounds_of, penalty_of, total_of
-from ..estimators.sklearn_input import weights_of_classes
+from ..estimators.bound import bound_arrays, bound_chunks
+from ..estimators.classifier import bounds_of, penalty_of
+from ..estimators.softmax_regression import SoftmaxRegression
 from ..families import OutputsFamily
 from ..files.model_file import Model
 from ..files.regression_model import RegressionModel
 from ..files.table import Table
-from ..fitting.logits import cross_entropy
-from ..fitting.passes import standardization
-from ..fitting.path import path
+from ..fitting.path import path_of
 from ..fitting.result import FitResult
+from ..fitting.solving import Settings
+from ..leaves import is_chunks
+from ..penalties import as_penalty
+from ..problem.loss import Loss
 from ..runtime.arrays import Float64Array
-from .deviance import column_of, quality_of
 from .fit_options import Shape, Solving
-from .metrics import class_indices
 from .output import Watch, working
-from .reading import labels_of
-from .regression import of_scaled, of_stored
+from .regression import bound_numbers, of_scaled, of_stored
+from .scores import scores_of
 from .training import checked
 
 
@@ -53,46 +55,23 @@ def walk_path(
     KeyboardInterrupt
         On Ctrl-C before the first fit was done.
     """
-    classes = None if family is not None else np.unique(labels_of(table))
-    targets, weights = labels_of(table), table.weight
-    if solving.class_weight and classes is None:
-        raise ValueError(f"--class-weight is for --family softmax, found {solving.class_weight[0]!r}")
-    given = solving.class_weights(classes)
-    n_samples, n_features = table.X.shape
-    n_classes = 1 if classes is None else len(classes)
-    if classes is not None:
-        targets = np.searchsorted(classes, labels_of(table))
-        if given is not None:
-            of_classes = weights_of_classes(given, classes, targets, weights)[targets]
-            weights = of_classes if weights is None else of_classes * weights
-    total = float(n_samples) if weights is None else total_of(weights)
-    of_penalty = shape.settings(n_features, table.feature_names)
+    loss, classes, total = _bound(table, family, solving)
+    n_classes, n_features = 1 if classes is None else len(classes), loss.X.shape[1]
     penalties = [penalty_of(C, l1_ratio, total, n_classes, shape.group) for C in Cs]
-    scale = shift = None
-    if solving.standardize:
-        center = not solving.no_intercept
-        scale, shift = standardization(table.X, sample_weight=weights, center=center, num_threads=solving.threads)
+    of_penalty = shape.settings(n_features, table.feature_names)
     if classes is not None:
         of_penalty["bounds"] = bounds_of(of_penalty["bounds"], n_classes, n_features)
-    of_penalty = of_scaled(of_penalty, scale)
-    settings: dict[str, Any] = {
-        "family": "softmax" if family is None else family,
-        "l1s": [penalty.l1 for penalty in penalties],
-        "l2s": [penalty.l2 for penalty in penalties],
-        "sample_weight": weights,
-        "offset": column_of(table.offset),
-        "scale": scale,
-        "shift": shift,
-        "num_threads": solving.threads,
-        "certify": solving.certifies,
-    }
+    common = as_penalty(0.0, 0.0, (loss.n_outputs, n_features), **of_scaled(of_penalty, loss.X.scale))
+    strengths = [(penalty.l2, penalty.l1) for penalty in penalties]
+    of_solver = {name: value for name, value in solving.settings.items() if name != "fit_intercept"}
     with working("fitting") as show:
-        found = path(table.X, targets, **settings, **of_penalty, **solving.settings, callback=Watch(show))
+        settings = Settings(**of_solver, callback=Watch(show), certify=solving.certifies)
+        found = path_of(loss, common, strengths, None, settings)
     points = []
     for C, result in zip(Cs, found, strict=False):
         if result.status == "interrupted":
             break
-        W, b = of_stored(checked(result), scale, shift)
+        W, b = of_stored(checked(result), loss.X.scale, loss.X.shift)
         model: Model | RegressionModel
         if classes is None:
             assert isinstance(result.family, OutputsFamily)
@@ -105,13 +84,28 @@ def walk_path(
     return points
 
 
+def _bound(table: Table, family: OutputsFamily | None, solving: Solving) -> tuple[Loss, NDArray[Any] | None, float]:
+    """Return the loss of a table or of its chunks, the classes unless y holds numbers, and the weight of all rows."""
+    if family is not None:
+        if solving.class_weight:
+            raise ValueError(f"--class-weight is for --family softmax, found {solving.class_weight[0]!r}")
+        loss, total = bound_numbers(table, family, solving)
+        return loss, None, total
+    options = SoftmaxRegression(
+        standardize=solving.standardize,
+        class_weight=solving.class_weights(None if table.y is None else np.unique(table.y)),
+        fit_intercept=not solving.no_intercept,
+        n_jobs=solving.threads,
+    )
+    bind_table = bound_chunks if is_chunks(table.X) else bound_arrays
+    bound = bind_table(options, table.X, table.y, table.weight, None)
+    return bound.loss, bound.classes, bound.total_weight
+
+
 def _held_out(model: Model | RegressionModel, held: Table | None, threads: int | None) -> float:
     if held is None:
         return np.nan
-    if isinstance(model, RegressionModel):
-        return quality_of(model, held, threads)["deviance"]
-    logits = model.logits(held.X, num_threads=threads)
-    return float(cross_entropy(logits, class_indices(labels_of(held), model.classes)))
+    return scores_of(model, held, threads)["deviance" if isinstance(model, RegressionModel) else "log_loss"]
 
 
 def best_of(points: list[Point]) -> Point:

@@ -8,7 +8,6 @@ their results; `fastsoftmax.dask` and `fastsoftmax.ray` each have one.
 from .engine import Engine
 from .estimator import ClusterClassifier
 from .fit import fit_on
-from .passes import ClusterPasses, names_of
-from .work import chunk_of
+from .passes import ClusterPasses, chunk_parts, names_of
 
-__all__ = ["ClusterClassifier", "ClusterPasses", "Engine", "chunk_of", "fit_on", "names_of"]
+__all__ = ["ClusterClassifier", "ClusterPasses", "Engine", "chunk_parts", "fit_on", "names_of"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..leaves import is_chunks
+from ..leaves import as_chunks, is_chunks
 from ..leaves.cut import MANY_CLASSES, leaf_rows
 from ..leaves.facts import Facts, sum_of
 from ..leaves.protocol import name_of
@@ -69,6 +69,10 @@ class ClusterPasses:
         self._blocks: list[Block] = []
         self._plan: list[list[Block]] = []
         self._known_workers: dict[str, int] = {}
+
+    @property
+    def walk(self) -> None:
+        """Nothing: no worker has all leaves."""
 
     @property
     def facts(self) -> Facts:
@@ -175,6 +179,12 @@ class ClusterPasses:
         except Exception as error:
             self.failure = f"{type(error).__name__}: {error}"
             raise EngineFailed(self.failure) from error
+
+
+def chunk_parts(engine: Engine, X: Any, **others: Any) -> list[Any]:
+    """Return a reference to each of some chunks, which the workers read themselves; there must be no others beside."""
+    chunks = as_chunks(X, **others)
+    return [engine.submit("chunk", work.chunk_of, chunks, index) for index in range(len(chunks))]
 
 
 def names_of(X: Any, n_parts: int) -> list[str]:

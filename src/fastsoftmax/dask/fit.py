@@ -6,8 +6,9 @@ from typing import Any
 
 from distributed import Client
 
-from ..cluster import ClusterPasses, fit_on, names_of
+from ..cluster import ClusterPasses, chunk_parts, fit_on, names_of
 from ..fitting.result import FitResult
+from ..leaves import is_chunks
 from .engine import DaskEngine
 from .parts import parts_of
 
@@ -71,9 +72,12 @@ def passes_of(
     retries: int = 0,
     patience: float = 60.0,
 ) -> ClusterPasses:
-    """Return passes over the partitions of collections."""
-    parts = client.compute(parts_of(X, y, sample_weight, offset), retries=retries)
+    """Return passes over the partitions of collections, or over chunks."""
     engine = DaskEngine(client, retries=retries)
+    if is_chunks(X) and not isinstance(X, list):
+        parts = chunk_parts(engine, X, y=y, sample_weight=sample_weight, offset=offset)
+    else:
+        parts = client.compute(parts_of(X, y, sample_weight, offset), retries=retries)
     return ClusterPasses(engine, parts, names_of(X, len(parts)), patience=patience)
 
 

@@ -6,27 +6,21 @@ from typing import Any
 import numpy as np
 from dask.delayed import delayed
 
-from ..cluster import chunk_of
-from ..leaves import as_chunks, is_chunks
-
 
 def parts_of(X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> list[Any]:
     """Return a delayed tuple for each partition.
 
     Parameters
     ----------
-    X : array or frame of Dask, list of delayed parts, or Chunks
+    X : array or frame of Dask, or list of delayed parts
     y, sample_weight, offset : the same, or None
-        Partitioned as X is. None with Chunks, or with a list of delayed tuples, which hold them.
+        Partitioned as X is. None with a list of delayed tuples, which hold them.
 
     Raises
     ------
     ValueError
         If one has another number of partitions, or X is nothing of these.
     """
-    if is_chunks(X) and not isinstance(X, list):
-        chunks = as_chunks(X, y=y, sample_weight=sample_weight, offset=offset)
-        return [delayed(chunk_of)(chunks, index) for index in range(len(chunks))]
     sizes = X.chunks[0] if hasattr(X, "chunks") else None
     parts = _delayed("X", X, sizes)
     # Those of a list are the first part's. They are a task of their own, since there may be many.

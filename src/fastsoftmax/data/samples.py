@@ -59,6 +59,10 @@ class Samples(NamedTuple):
             parameter,
         )
 
+    def copy(self) -> "Samples":
+        """Return the same samples in memory of their own."""
+        return Samples._make(part.copy() if isinstance(part, np.ndarray) else part for part in self)
+
     def weighted(self, weight: Float64Array | None) -> "Samples":
         """Return the same samples with other weights."""
         return self._replace(weight=weight)

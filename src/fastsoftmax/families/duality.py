@@ -41,7 +41,8 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
     if not penalty.penalizes_all:
         return np.nan
     W, b = at.W, at.b
-    Y, mass, fixed = in_columns(X, samples, W)
+    Y, mass = targets_in_columns(samples, len(X))
+    fixed = logits_in_columns(X, samples, W)
     loss, q = _loss_and_distribution(fixed + b[:, None], Y, mass)
     primal = loss + penalty.absolute(W) + penalty.square(W)
 
@@ -64,26 +65,31 @@ def duality_gap(X: Features, samples: Samples, at: Parameters, penalty: ElasticN
     return primal - dual_mean(q, Y, mass, samples.offset) + penalty.conjugate(-V)
 
 
-def in_columns(X: Features, samples: Samples, W: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Return ȳ (n_classes, n), ω (n,), as if these were all samples, and W x + o (n_classes, n).
+def targets_in_columns(samples: Samples, n_samples: int) -> tuple[Float64Array, Float64Array]:
+    """Return ȳ (n_classes, n) and ω (n,), as if these were all samples.
 
     A sample is a column: NumPy adds up few long rows much faster than many short ones.
     """
-    labels, targets, n_classes, _, sample_weight, offset, _ = samples
+    labels, targets, n_classes, _, sample_weight, _, _ = samples
     if targets is None:
-        Y, mass = np.zeros((n_classes, len(X))), np.full(len(X), 1 / len(X))
-        Y[labels, np.arange(len(X))] = 1
+        Y, mass = np.zeros((n_classes, n_samples)), np.full(n_samples, 1 / n_samples)
+        Y[labels, np.arange(n_samples)] = 1
     else:
         rows = np.ascontiguousarray(targets.T, np.float64)
         mass = rows.sum(axis=0)
         Y = rows / mass
-        mass /= len(X)
+        mass /= n_samples
     if sample_weight is not None:
         mass *= sample_weight
+    return Y, mass
+
+
+def logits_in_columns(X: Features, samples: Samples, W: Float64Array) -> Float64Array:
+    """Return W x + o, (n_classes, n)."""
     fixed = np.ascontiguousarray(X.exact_products(W).T)
-    if offset is not None:
-        fixed += offset.T
-    return Y, mass, fixed
+    if samples.offset is not None:
+        fixed += samples.offset.T
+    return fixed
 
 
 def ruled_out(samples: Samples, n_samples: int) -> NDArray[np.bool_]:

@@ -59,7 +59,7 @@ def fit(
         strides, memory-mapped or not, or SciPy's CSR of float32 or float64. Other integers are copied to float64,
         other sparse formats to CSR. float64 is computed with in float64, all others in float32. Chunks, such as those
         of `fastsoftmax.chunks`, hold X, y, weights and offsets of more rows than memory holds; the result is that of
-        arrays up to the order of sums. "sgd" does not serve them, nor does "negative-binomial(auto)".
+        arrays up to the order of sums. "negative-binomial(auto)" does not serve them.
     y : array_like of shape (n_samples,) or (n_samples, n_classes), None with Chunks
         Class indices 0, 1, …, or rows of target probabilities or counts: floats, or whole numbers of equal sums. For
         another family the outputs that W has a row for, (n_samples,) or (n_samples, n_outputs); for "binomial"

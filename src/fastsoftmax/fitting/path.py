@@ -11,6 +11,7 @@ from ..data.arguments import as_array, as_number
 from ..data.features import AnyMatrix
 from ..families import Family
 from ..penalties import Bounds, ElasticNet, as_penalty
+from ..problem.loss import Loss
 from ..problem.objective import Objective
 from ..runtime.arrays import Float64Array, IndexArray
 from .binding import Init, bind, start
@@ -155,6 +156,13 @@ def path(
     loss = bind(X, y, **of_data)
     shape = loss.n_outputs, loss.X.shape[1]
     common = as_penalty(0.0, 0.0, shape, penalty_factor=penalty_factor, group=group, bounds=bounds)
+    return path_of(loss, common, strengths, init, settings)
+
+
+def path_of(
+    loss: Loss, common: ElasticNet, strengths: Iterable[tuple[float, float]], init: Init | None, settings: Settings
+) -> PathResult:
+    """Return the path of data that are bound already: of the common penalty with each pair (l2, l1) of strengths."""
     penalties = [common.of_strength(ElasticNet(l2, l1)) for l2, l1 in strengths]
     # Of two, the one with the greater l1 is the stronger.
     order = sorted(range(len(penalties)), key=lambda p: (penalties[p].l1, penalties[p].l2), reverse=True)

@@ -23,9 +23,8 @@ class HeldLoss(LeavesLoss):
     """
 
     def __init__(self, passes: Passes, binding: Binding, survey: Survey, ledger: Ledger | None = None) -> None:
-        rows = survey.held.rows
-        assert rows is not None
-        whole = binding.loss(rows)
+        assert survey.held is not None
+        whole = binding.loss(survey.held)
         super().__init__(whole.X, whole.samples, passes, binding, survey, ledger)
 
     @override
@@ -40,5 +39,5 @@ class HeldLoss(LeavesLoss):
 
 def loss_of(passes: Passes, binding: Binding, survey: Survey, ledger: Ledger | None = None) -> LeavesLoss:
     """Return the loss of rows that have been surveyed."""
-    kind = StreamedLoss if survey.held.rows is None else HeldLoss
+    kind = StreamedLoss if survey.held is None else HeldLoss
     return kind(passes, binding, survey, ledger)

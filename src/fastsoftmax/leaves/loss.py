@@ -18,6 +18,7 @@ from ..runtime.precision import Precision
 from .binding import Binding
 from .cut import Leaf, leaf_rows
 from .exact import rounded
+from .kept import Kept
 from .reading import Passes
 from .survey import Survey
 from .tree import Summands
@@ -117,6 +118,12 @@ class LeavesLoss(Loss):
         sums = self.total(partial(_sums_of, self.binding, of_part))
         return tuple(of_all / len(self) for of_all in sums)
 
+    def keep(self, of_part: Callable[[Loss], Any]) -> Kept[Any]:
+        """Keep what a function returns of every leaf, in memory of its own; one pass."""
+        (kept,) = self.total(partial(_kept, self.binding, of_part))
+        assert isinstance(kept, Kept)
+        return kept
+
     @override
     def write_loss_grad(self, grad_out: Parameters, at: Parameters) -> float:
         seen = next((seen for seen in self._seen if all(map(np.array_equal, seen.at, at))), None)
@@ -162,6 +169,10 @@ def _sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]], leaf:
     """Means over a leaf times the number of its rows, which is a power of two but for the last leaf."""
     n_rows = leaf.rows.n_rows
     return tuple(n_rows * mean for mean in of_part(binding.loss(leaf.rows)))
+
+
+def _kept(binding: Binding, of_part: Callable[[Loss], Any], leaf: Leaf) -> tuple[Kept[Any]]:
+    return (Kept(((leaf.number, leaf.rows.n_rows, of_part(binding.loss(leaf.rows))),)),)
 
 
 def _loss_grad(part: Loss, at: Parameters) -> tuple[float, Float64Array, Float64Array]:

@@ -49,6 +49,10 @@ class Passes(Protocol):
     def total(self, of_leaf: OfLeaf, size: int) -> Summands:
         """Return the sum of a function over leaves of this size, added in a tree; one pass."""
 
+    @property
+    def walk(self) -> Callable[[int], Iterator[Leaf]] | None:
+        """A function that yields the leaves of this size in order, one pass; None if nobody has them all in turn."""
+
 
 class LocalPasses:
     """Passes on this machine, forward and backward in turns: of what was read last, a part is still in memory.
@@ -102,6 +106,12 @@ class LocalPasses:
             for leaf in cut(parts, size):
                 tree.add(leaf.number, of_leaf(leaf))
         return tree.total
+
+    def walk(self, size: int) -> Iterator[Leaf]:
+        """Yield the leaves of this size in the order of their numbers; one pass."""
+        self._backward = False
+        with one_blas_thread, closing(read_ahead(self._parts())) as parts:
+            yield from cut(parts, size)
 
     def _parts(self) -> Iterator[tuple[int, Rows]]:
         """Yield the chunks with the number of their first row."""

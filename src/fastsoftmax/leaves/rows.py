@@ -45,25 +45,30 @@ class Rows(NamedTuple):
 
 
 class Held(NamedTuple):
-    """All rows of some leaves, while they are few."""
+    """All rows of some leaves, or some of their columns, while they are few."""
 
-    rows: Rows | None  # None where they have more than MOST_HELD numbers
+    pieces: tuple[Rows, ...] | None  # None where they have more than `most` numbers
     n_numbers: int
+    most: int
 
     @classmethod
-    def of(cls, rows: Rows, start: int) -> "Held":
+    def of(cls, rows: Rows, start: int, most: int) -> "Held":
         """Copy rows, of which the first is row number `start` of all data; not if those before are too many."""
         X, y, _, offset = rows
         n_numbers = (int(X.indptr[-1]) if hasattr(X, "tocsr") else X.size) + y.size
         n_numbers += 0 if offset is None else offset.size
         before = 0 if hasattr(X, "tocsr") else start * X.shape[1]
-        return cls(None if n_numbers + before > MOST_HELD else rows.copy(), n_numbers)
+        return cls(None if n_numbers + before > most else (rows.copy(),), n_numbers, most)
 
     def __add__(self, other: "Held") -> "Held":  # type: ignore[override]
         n_numbers = self.n_numbers + other.n_numbers
-        if self.rows is None or other.rows is None or n_numbers > MOST_HELD:
-            return Held(None, n_numbers)
-        return Held(join([self.rows, other.rows]), n_numbers)
+        if self.pieces is None or other.pieces is None or n_numbers > self.most:
+            return Held(None, n_numbers, self.most)
+        return Held(self.pieces + other.pieces, n_numbers, self.most)
+
+    def rows(self) -> Rows | None:
+        """Return all rows in one piece."""
+        return None if self.pieces is None else join(list(self.pieces))
 
 
 def join(parts: list[Rows]) -> Rows:

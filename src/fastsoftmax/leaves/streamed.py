@@ -1,7 +1,8 @@
 """The data term over rows of which most are never at hand: what is asked of them is a pass, or a draw of rows."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from ..data.features import Parameters
 from ..data.samples import Samples
 from ..penalties import ElasticNet
 from ..problem.ledger import Ledger
-from ..problem.loss import Loss, Phi
+from ..problem.loss import Loss, OnLine, Phi
 from ..problem.sample import Importance
 from ..runtime.arrays import Float64Array, IndexArray
 from ..runtime.override import override
@@ -21,17 +22,19 @@ from .binding import Binding
 from .cut import Leaf
 from .draw import Drawn
 from .gap import duality_gap
+from .kept import MOST_KEPT
 from .loss import LeavesLoss
 from .reading import Passes
-from .rows import MOST_HELD, Held
+from .rows import Held
 from .survey import Survey
 from .tree import Summands
 
 # On a line, values of t that are evaluated with the gradient, and halvings that share a pass after these.
 FULL, HALVINGS = 3, 16
 
-# Gather some features if they have at most this share of the numbers that are held, by rows that were drawn.
-SURELY_HELD = 0.9
+# Features are gathered in memory if they have at most 20 million numbers (80 MB of float32, 160 MB where they are
+# sparse), about as many as proximal Newton steps and dual ascent serve; by rows that were drawn, at most this share.
+MOST_GATHERED, SURELY_GATHERED = 20_000_000, 0.9
 
 # Draw from rows above half of the expected threshold: seldom are there too few of these.
 SAFE = 0.5
@@ -68,8 +71,8 @@ class Description:
 
     @property
     def serves_dual_ascent(self) -> bool:
-        """Dual ascent takes the rows in random order."""
-        return False
+        """As `Features`, once the rows are at hand."""
+        return self.few.X.serves_dual_ascent
 
 
 class StreamedLoss(LeavesLoss):
@@ -98,6 +101,7 @@ class StreamedLoss(LeavesLoss):
         summary = Samples(labels, None, few.n_outputs, weight=least, parameter=few.samples.parameter)
         super().__init__(description, summary, passes, binding, survey, ledger)
         self._few = few
+        self._whole: list[Loss] = []  # once all rows have been gathered; what is copied of this loss shares it
 
     @override
     def _of_binding(self, binding: Binding, ledger: Ledger) -> "StreamedLoss":
@@ -105,18 +109,53 @@ class StreamedLoss(LeavesLoss):
 
     @override
     def columns(self, columns: IndexArray) -> Loss:
-        """Return the loss of some features alone; in memory, after a pass that gathers them, where they are small."""
+        """Return the loss of some features alone; in memory, after a pass that gathers them, where they are few."""
+        whole = self.at_hand()
+        return whole.columns(columns) if whole is not self else self._gathered(columns) or super().columns(columns)
+
+    @override
+    def at_hand(self) -> Loss:
+        if not self._whole:
+            self._whole += filter(None, [self._gathered(None)])
+        return self._part(copy(self._whole[0])) if self._whole else self
+
+    def _gathered(self, columns: IndexArray | None) -> Loss | None:
+        """Return the loss of some features, or all, in memory, after a pass; None where they have too many numbers."""
         few, binding = self._few, self.binding
-        stored = few.X.columns(columns).n_entries / len(few) + few.n_outputs
-        if stored * len(self) <= SURELY_HELD * MOST_HELD:
-            own = columns if binding.columns is None else binding.columns[columns]
-            (held,) = self.total(partial(_held, own))
-            if held.rows is not None:
-                scale, shift = (None if part is None else part[own] for part in (binding.scale, binding.shift))
-                part = replace(binding, columns=None, scale=scale, shift=shift).loss(held.rows)
-                part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
-                return self._part(part)
-        return super().columns(columns)
+        stored = few.X if columns is None else few.X.columns(columns)
+        of_y = 1 if few.samples.labels is not None else few.n_outputs
+        if (stored.n_entries / len(few) + of_y) * len(self) > SURELY_GATHERED * MOST_GATHERED:
+            return None
+        own = columns if columns is None or binding.columns is None else binding.columns[columns]
+        own = binding.columns if own is None else own
+        (held,) = self.total(partial(_held, own, MOST_GATHERED))
+        rows = held.rows()
+        if rows is None:
+            return None
+        scale, shift = binding.scale, binding.shift
+        if own is not None:
+            scale, shift = (None if factors is None else factors[own] for factors in (scale, shift))
+        part = replace(binding, columns=None, scale=scale, shift=shift).loss(rows)
+        part.rows_of_pass = self.rows_of_pass * part.X.n_entries // self.X.n_entries
+        return self._part(part)
+
+    @property
+    @override
+    def has_batches(self) -> bool:  # type: ignore[override]
+        return self.passes.walk is not None
+
+    @override
+    def batches(self, size: int, random: np.random.Generator) -> tuple[int, Iterator[Loss]]:
+        """As in memory, but leaf after leaf, whose rows are in random order."""
+        n_whole, rest = divmod(len(self), self.size)
+        n_batches = n_whole * -(-self.size // size) + -(-rest // size)
+        return n_batches, self._batches(size, random)
+
+    def _batches(self, size: int, random: np.random.Generator) -> Iterator[Loss]:
+        assert self.passes.walk is not None
+        for leaf in self.passes.walk(self.size):
+            _, batches = self._part(self.binding.loss(leaf.rows)).batches(size, random)
+            yield from batches
 
     @override
     def average(self, of_part: Callable[[Loss], tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -135,9 +174,13 @@ class StreamedLoss(LeavesLoss):
     def line(self, theta: Float64Array, direction: Float64Array) -> Phi:
         """Return phi(t) → (L, dL/dt) at theta + t · direction.
 
-        The first FULL values of t take a pass each, which is saved where the gradient is wanted next. After these a
-        pass finds the values at t, t/2, t/4 and so on: so a search goes on that has failed until there.
+        If the logits are few, they are kept: one pass, and none in phi. Otherwise the first FULL values of t take a
+        pass each, which is saved where the gradient is wanted next. After these a pass finds the values at t, t/2, t/4
+        and so on: so a search goes on that has failed until there.
         """
+        if 2 * len(self) * self.n_outputs * self.X.dtype.itemsize <= MOST_KEPT:
+            kept = self.keep(partial(_kept_line, theta=theta, direction=direction))
+            return lambda t: kept.average(partial(OnLine.at, t=t, num_threads=self.num_threads))
         known: dict[float, tuple[float, float]] = {}
 
         def phi(t: float) -> tuple[float, float]:
@@ -199,20 +242,25 @@ class StreamedLoss(LeavesLoss):
     def duality_gap(self, at: Parameters, penalty: ElasticNet) -> float:
         if not self.can_pass or not (penalty.penalizes_all and self.family.has_duality_gap):
             return math.nan
-        return duality_gap(self.average, at, penalty, self.fit_intercept)
+        return duality_gap(self, at, penalty)
 
 
 def _plain_sums_of(binding: Binding, of_part: Callable[[Loss], tuple[Any, ...]], leaf: Leaf) -> Summands:
     return of_part(binding.loss(leaf.rows))
 
 
-def _held(columns: IndexArray, leaf: Leaf) -> tuple[Held]:
-    rows = leaf.rows
-    return (Held.of(rows._replace(X=rows.X[:, columns]), leaf.start),)
+def _held(columns: IndexArray | None, most: int, leaf: Leaf) -> tuple[Held]:
+    rows = leaf.rows if columns is None else leaf.rows._replace(X=leaf.rows.X[:, columns])
+    return (Held.of(rows, leaf.start, most),)
 
 
 def _hess_vec(part: Loss, theta: Float64Array, v: Float64Array) -> tuple[Float64Array]:
     return (part.hess_vec(theta, v),)
+
+
+def _kept_line(part: Loss, theta: Float64Array, direction: Float64Array) -> OnLine:
+    logits, slopes, samples, family = part.on_line(theta, direction)
+    return OnLine(np.ascontiguousarray(logits), np.ascontiguousarray(slopes), samples.copy(), family)
 
 
 def _on_line(part: Loss, theta: Float64Array, direction: Float64Array, ts: list[float]) -> tuple[Float64Array]:

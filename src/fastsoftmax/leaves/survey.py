@@ -19,7 +19,7 @@ from .exact import exact_sums, rounded
 from .facts import Facts
 from .means import Means
 from .reading import Passes
-from .rows import Held, Rows
+from .rows import MOST_HELD, Held, Rows
 from .tree import Summands
 
 CheckLabels = Callable[[NDArray[Any]], object]
@@ -58,7 +58,7 @@ class Survey(NamedTuple):
     classes: Classes | None  # where y holds one label for each row
     means: Means | None  # where it does not
     drawn: Drawn  # rows drawn by their weight
-    held: Held  # all rows, if they are few
+    held: Rows | None  # all rows, if they are few
 
 
 def survey(
@@ -83,7 +83,7 @@ def survey(
     form = passes.look(partial(_judge, binding, check)).form
     n_drawn = max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // form.n_features))
     counted = not form.y_shape and (check is not None or family.is_categorical)
-    of_leaf = partial(_of_leaf, binding, check, counted=counted, n_drawn=n_drawn)
+    of_leaf = partial(_of_leaf, binding, check, counted=counted, n_drawn=n_drawn, most_held=MOST_HELD)
     exact, found, drawn, held = passes.total(of_leaf, leaf_rows(form.n_features, form.is_sparse, passes.n_rows))
     facts, (weight,) = passes.facts, rounded(exact)
     if facts.largest_weight == 0:
@@ -93,7 +93,7 @@ def survey(
     if not weight:
         raise ValueError("y must have trials in some row of positive weight, found none")
     classes, means = (found, None) if counted else (None, found)
-    return Survey(facts, float(weight), classes, means, drawn, held)
+    return Survey(facts, float(weight), classes, means, drawn, held.rows())
 
 
 def _checked(binding: Binding, check: CheckLabels | None, rows: Rows) -> Samples:
@@ -109,11 +109,13 @@ def _judge(binding: Binding, check: CheckLabels | None, rows: Rows) -> None:
     _checked(binding, check, rows)
 
 
-def _of_leaf(binding: Binding, check: CheckLabels | None, leaf: Leaf, *, counted: bool, n_drawn: int) -> Summands:
+def _of_leaf(
+    binding: Binding, check: CheckLabels | None, leaf: Leaf, *, counted: bool, n_drawn: int, most_held: int
+) -> Summands:
     rows = leaf.rows
     samples = _checked(binding, check, rows)
     mass = samples.mass
     drawn = Drawn.of(rows, leaf.start, np.ones(rows.n_rows) if mass is None else mass, n_drawn)
     total = exact_sums(samples.weight, np.zeros(rows.n_rows, np.intp), 1)
     found = Classes.of(rows.y, rows.weight) if counted else Means.of(samples, binding.family.offset_multiplies)
-    return total, found, drawn, Held.of(rows, leaf.start)
+    return total, found, drawn, Held.of(rows, leaf.start, most_held)

@@ -10,7 +10,7 @@ threads are decided here, at the border to the kernels.
 from collections.abc import Callable, Iterator
 from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,21 @@ Phi = Callable[[float], tuple[float, float]]
 # Logits that are kept at a time, and not more: 256 MB of float32. A line search along more logits reads X again for
 # every trial.
 KEPT_LOGITS = 1 << 26
+
+
+class OnLine(NamedTuple):
+    """Logits of some rows, which are linear in t: logits + t · slopes, both (n_samples, n_outputs)."""
+
+    logits: FloatArray
+    slopes: FloatArray
+    samples: Samples
+    family: int
+
+    def at(self, t: float, num_threads: int) -> tuple[float, float]:
+        """Return L and dL/dt."""
+        kernel = _kernels.cross_entropy[C_TYPE[self.logits.dtype]]
+        of_rows: tuple[float, float] = kernel(None, self.logits, self.slopes, t, self.samples, self.family, num_threads)
+        return of_rows
 
 
 class Loss:
@@ -61,13 +76,16 @@ class Loss:
     rows_at_hand : bool
         Whether any of the rows, or all, can be had without a pass.
     in_chunks : bool
-        Whether the rows come in chunks, so that they are not taken in random order.
+        Whether the rows come in chunks.
+    has_batches : bool
+        Whether `batches` can be had.
     can_pass : bool
         Whether a pass over the rows is possible still.
     """
 
     rows_at_hand = True
-    in_chunks = False  # which are read in passes, in their order
+    in_chunks = False
+    has_batches = True
     can_pass = True  # unless whoever reads the rows has failed
 
     def __init__(
@@ -168,6 +186,11 @@ class Loss:
         return float(loss), float(slope)
 
     def _phi(self, theta: Float64Array, direction: Float64Array) -> Phi:
+        on_line = self.on_line(theta, direction)
+        return lambda t: on_line.at(t, self.num_threads)
+
+    def on_line(self, theta: Float64Array, direction: Float64Array) -> OnLine:
+        """Return the logits of all rows at theta + t · direction; one pass over X."""
         both = np.empty((len(self), 2 * self.n_outputs), dtype=self.X.dtype)
         pairs = zip(self.split(theta), self.split(direction), strict=True)
         self.X.predict(both, Parameters(*map(np.concatenate, pairs)), False, self.options)
@@ -175,8 +198,7 @@ class Loss:
         logits, slopes = both[:, : self.n_outputs], both[:, self.n_outputs :]
         if self.samples.offset is not None:
             logits += self.samples.offset
-        kernel = _kernels.cross_entropy[C_TYPE[self.X.dtype]]
-        return lambda t: kernel(None, logits, slopes, t, self.samples, self.family.number, self.num_threads)
+        return OnLine(logits, slopes, self.samples, self.family.number)
 
     def means(self, theta: Float64Array) -> Iterator[tuple[slice, FloatArray]]:
         """Yield the mean of y at theta for all rows, KEPT_LOGITS numbers at a time; a pass over X, none at W = 0."""
@@ -255,6 +277,19 @@ class Loss:
         """
         X = self.X.rows(rows)
         return self._of(X, self.samples.rows(rows, weight_factor), len(X) * self.rows_of_pass // len(self))
+
+    def batches(self, size: int, random: np.random.Generator) -> tuple[int, Iterator["Loss"]]:
+        """Return how many batches of about so many rows there are, and each in turn: every row once, in random order.
+
+        Rows of a batch are in ascending order, which memory and files read faster.
+        """
+        n_batches = -(-len(self) // size)
+        order = random.permutation(len(self))
+        return n_batches, (self.part(np.sort(rows)) for rows in np.array_split(order, n_batches))
+
+    def at_hand(self) -> "Loss":
+        """Return the same with all rows at hand, if they can be; a pass where they are not."""
+        return self
 
     def columns(self, columns: IndexArray) -> "Loss":
         """Return the loss of some features alone, as if the others' weights were zero; a copy of these of X.

@@ -80,8 +80,8 @@ class Objective:
         family, lacking = self.loss.family, {}
         if family.max_curvature is None:
             lacking["curvature_bound"] = f"the curvature of family={family.name!r} has no bound; pass learning_rate"
-        if self.loss.in_chunks:
-            lacking["batch"] = "rows in chunks are not drawn in random order; partial_fit takes chunks in turn"
+        if not self.loss.has_batches:
+            lacking["batches"] = "the rows of a cluster are not walked through one after the other"
         return lacking
 
     @cached_property
@@ -139,14 +139,24 @@ class Objective:
             return None
         return Objective(self.loss.few(LINE_ROWS), self.penalty).line(theta, direction)
 
-    def batch(self, rows: IndexArray | slice, weight_factor: Float64Array | None = None) -> "Objective":
-        """Return the objective of some of the samples, with the same penalty; rows as of `Loss.part`."""
-        return Objective(self.loss.part(rows, weight_factor), self.penalty)
+    def batches(self, size: int, random: np.random.Generator) -> tuple[int, Iterator["Objective"]]:
+        """Return how many batches of about so many rows there are, and each in turn; as of `Loss.batches`."""
+        n_batches, losses = self.loss.batches(size, random)
+        return n_batches, (Objective(loss, self.penalty) for loss in losses)
 
     def columns(self, columns: IndexArray) -> "Objective":
         """Return the objective of some features alone, as if the others' weights were zero."""
-        part = Objective(self.loss.columns(columns), self.penalty.of_columns(columns))
+        return self._of(self.loss.columns(columns), columns)
+
+    def at_hand(self) -> "Objective":
+        """Return the same with all rows at hand, if they can be; a pass where they are not."""
+        loss = self.loss.at_hand()
+        return self if loss is self.loss else self._of(loss, np.arange(self.X.shape[1]))
+
+    def _of(self, loss: Loss, columns: IndexArray) -> "Objective":
+        part = Objective(loss, self.penalty.of_columns(columns))
         part.visited = self.visited.of_columns(columns, self.shape)
+        part.visited.weight = loss.samples.weight  # that of the same samples
         return part
 
     def variant(self, penalty: ElasticNet, weight: Float64Array | None) -> "Objective":
@@ -195,7 +205,9 @@ class Objective:
         """
         if self.split(theta).W.any() or not self._ascent_pays():
             return
-        loss, theta = self.loss, np.zeros_like(theta)
+        loss, theta = self.loss.at_hand(), np.zeros_like(theta)
+        if not loss.rows_at_hand:
+            return
         at, l2 = self.split(theta), self.penalty.l2
         points = loss.family.ascend(loss.X, loss.samples, l2, at, loss.fit_intercept, loss.num_threads)
         for n_passes in points or ():

@@ -5,14 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import ray
 
-from ..chunks.tables import Columns, Parts
-from ..cluster import ClusterClassifier, ClusterPasses, chunk_of, fit_on, names_of
+from ..chunks.tables import Columns
+from ..cluster import ClusterClassifier, ClusterPasses, chunk_parts, fit_on, names_of
 from ..estimators.spellings import explains_spellings
 from ..fitting.result import FitResult
-from ..leaves import as_chunks
 from .engine import RayEngine
 
 
@@ -75,19 +73,14 @@ def _passes_of(
                 raise ValueError(f"y must name the target's column of a dataset, found {type(y).__name__}")
             schema = X.schema()
             columns = Columns.choose("dataset", schema.base_schema, schema.names, y, None, sample_weight, offset)
-            features, tables = columns.feature_names, enumerate(X.to_arrow_refs())
-            parts = [engine.submit("columns", _arrays, columns, index, table) for index, table in tables]
+            features, tables = columns.feature_names, list(X.to_arrow_refs())
+            named = zip(names_of(X, len(tables)), tables, strict=True)
+            parts = [engine.submit("columns", Columns.of, columns, name, table) for name, table in named]
         elif isinstance(X, list) and y is sample_weight is offset is None:
             parts = X
         else:
-            chunks = as_chunks(X, y=y, sample_weight=sample_weight, offset=offset)
-            parts = [engine.submit("chunk", chunk_of, chunks, index) for index in range(len(chunks))]
+            parts = chunk_parts(engine, X, y=y, sample_weight=sample_weight, offset=offset)
         yield ClusterPasses(engine, parts, names_of(X, len(parts)), **options), features
     finally:
         if own:
             ray.shutdown()
-
-
-def _arrays(columns: Columns, index: int, table: Any) -> Parts:
-    """Return X, y and weights of a block; one without rows may have no columns."""
-    return columns.of(f"partition {index}", table) if table.num_rows else (np.empty((0, 1)), np.empty(0), None, None)

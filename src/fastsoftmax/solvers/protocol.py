@@ -7,6 +7,8 @@ methods of `Problem`; `check_needs` says which of them a problem has not.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..penalties import ElasticNet
 from ..runtime.arrays import Float64Array, IndexArray
 
@@ -89,8 +91,11 @@ class Problem(Objective, Protocol):
     def columns(self, columns: IndexArray) -> "Problem":
         """Return the problem of some features alone."""
 
-    def batch(self, rows: IndexArray) -> "Problem":
-        """Return the problem of some samples, an estimate of the whole where they are drawn at random."""
+    def at_hand(self) -> "Problem":
+        """Return the same with all rows at hand, if they can be."""
+
+    def batches(self, size: int, random: np.random.Generator) -> tuple[int, Iterator["Problem"]]:
+        """Return how many batches of about so many samples there are, and the problem of each: every sample once."""
 
     def sample_line(
         self, theta: Float64Array, direction: Float64Array

@@ -80,7 +80,7 @@ def minimize_screened(
         last, slopes = look(theta)
         kept = (slopes >= NEAR * penalty.l1_of_features) | objective.split(theta)[0].any(axis=0)
         if not math.isfinite(last.loss + last.grad_norm) or kept.mean() > MOST:
-            return minimize(objective, method, theta, tol=tol, max_iter=max_iter, callback=callback)
+            return minimize(objective.at_hand(), method, theta, tol=tol, max_iter=max_iter, callback=callback)
         kept[np.argmax(slopes)] = True  # at least one feature
         while True:
             part, begun = Part(objective, kept), history.n_iter
