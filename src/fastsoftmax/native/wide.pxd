@@ -9,7 +9,7 @@ from .gradient cimport Gradient, residual_tile, wide_scratch
 from .layout cimport Shape, shape_of
 from .simd cimport fs_tile, lanes_of, many_depth_of, real, sum_samples, tile_gradient
 from .slots cimport add_run
-from .tile cimport add_tiles, bring, bring_part
+from .tile cimport add_tiles, bring, bring_part, upcoming
 
 
 cdef inline void block_tile(Gradient* g, const real* W, void* scratch, Py_ssize_t block, Py_ssize_t t,
@@ -27,6 +27,8 @@ cdef inline void block_tile(Gradient* g, const real* W, void* scratch, Py_ssize_
     tile.z = z
     tile.y = z + tile.n_outputs * tile.ldz
     bring(&tile, room, &g.X, start, stop, &g.shape)
+    tile.fetch = upcoming(&g.X, start + g.threads * g.shape.tile_rows)      # of the tile that is likely next
+    tile.fetch_all = True
     of_tile[tile.n_outputs] = residual_tile(&tile, g, W)
     memset(of_tile, 0, tile.n_outputs * sizeof(double))
     sum_samples(of_tile, z, tile.rows, tile.n_outputs, tile.ldz)
