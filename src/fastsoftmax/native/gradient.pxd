@@ -59,7 +59,7 @@ cdef inline void wide_scratch(fs_tile* tile_out, real** sums_out, real** room_ou
     if not g.shape.in_place:
         room = max(g.shape.tile_features * g.shape.tile_rows, width * many_depth_of(sums_out[0]))
     room_out[0] = <real*> take(arena, room * sizeof(real))
-    tile_out.work = take(arena, work_bytes_of(sums_out[0]))
+    tile_out.work = take(arena, g.shape.tile_rows * work_bytes_of(sums_out[0]))
 
 
 cdef inline void gradient_layout(Gradient* g, Arena* arena, real* dtype) noexcept nogil:

@@ -1,6 +1,6 @@
 /* The innermost product, of which all others of many operations are made: a block of sums that stay in registers.
- * Included once for every kind of element and size of block, BLOCK_ROWS x BLOCK_VECTORS vectors: a real times samples as
- * they are stored, or a pair of bfloat16 that one instruction multiplies and adds. BLOCK_STEP is what else every step
+ * Included once for every kind of element and size of block, BLOCK_ROWS x BLOCK_VECTORS vectors: a real times samples
+ * as they are stored, or a pair of bfloat16 that one instruction multiplies and adds. BLOCK_STEP is what else every step
  * does with its vectors of x and with a BLOCK_FETCH: bring memory to the cache, keep a copy. BLOCK_SCOPE is INLINE, or
  * APART if the function around is so large that addresses would not stay in registers. */
 

@@ -1,6 +1,6 @@
-/* The two matrix products of a tile for many classes. A block of sums has MANY_ROWS rows of one factor, read as they lie,
- * and MANY_VECTORS vectors of the other, from a panel that is packed: for the logits samples times a panel of W, for the
- * gradient residuals of classes times a panel of samples.
+/* The two matrix products of a tile for many classes. A block of sums has MANY_ROWS rows of one factor, read as they
+ * lie, and MANY_VECTORS vectors of the other, from a panel that is packed: for the logits samples times a panel of W, for
+ * the gradient residuals of classes times a panel of samples, which the first block of the panel packs.
  *
  *     depth     MANY_DEPTH steps of the inner dimension, after which the sums of a block are added to memory:
  *               a panel of so many stays in the first-level cache while all rows pass by
@@ -42,10 +42,8 @@ enum {
     NAME(GROUP) = MANY_GROUP_BYTES / sizeof(real),
     NAME(STRIP) = MANY_STRIP_BYTES / sizeof(real),
     NAME(GROUP_LD) = NAME(GROUP) + LANES, /* rows start in different sets of the cache */
-    NAME(LOGITS_WORK) = FS_MANY_TILE_ROWS * NAME(GROUP_LD),
-    NAME(GRADIENT_WORK) = MANY_DEPTH * (NAME(STRIP) + LANES),
-    NAME(WORK_BYTES) =
-        sizeof(real) * (NAME(LOGITS_WORK) > NAME(GRADIENT_WORK) ? NAME(LOGITS_WORK) : NAME(GRADIENT_WORK)),
+    NAME(STRIP_LD) = NAME(STRIP) + LANES,
+    NAME(WORK_BYTES) = sizeof(real) * (NAME(GROUP_LD) > NAME(STRIP_LD) ? NAME(GROUP_LD) : NAME(STRIP_LD)),
 };
 
 /* A panel, and what is done while all rows are multiplied with it. */
@@ -69,9 +67,9 @@ typedef struct {
 } NAME(factor);
 
 #if DTYPE_IS_F32
-/* The same by products of numbers that are rounded. */
-INLINE void NAME(rounded_rows)(real *out, const real *a, const NAME(factor) *panel, ptrdiff_t rows,
-                               ptrdiff_t ldo, ptrdiff_t lda) {
+/* out += a panel for `rows` rows of a, of numbers that are rounded. */
+INLINE void NAME(rounded_rows)(real *out, const real *a, const NAME(factor) *panel, ptrdiff_t rows, ptrdiff_t ldo,
+                               ptrdiff_t lda) {
     const ptrdiff_t vectors = panel->vectors;
     for (ptrdiff_t i = 0; panel->x != NULL && i < panel->inner; i++) {
         for (ptrdiff_t v = 0; v < vectors; v++) {
@@ -83,7 +81,7 @@ INLINE void NAME(rounded_rows)(real *out, const real *a, const NAME(factor) *pan
 }
 #endif
 
-/* out += a panel for `rows` rows of a. */
+/* out += a panel for `rows` rows of a, block by block. */
 INLINE void NAME(many_rows)(real *out, const real *a, NAME(factor) *panel, ptrdiff_t rows, ptrdiff_t ldo,
                             ptrdiff_t lda) {
     const ptrdiff_t n_blocks = (rows + MANY_ROWS - 1) / MANY_ROWS, vectors = panel->vectors, inner = panel->inner;
@@ -99,13 +97,14 @@ INLINE void NAME(many_rows)(real *out, const real *a, NAME(factor) *panel, ptrdi
         for (ptrdiff_t k = 0; k < height; k++, next_rows += panel->next_ld) {
             for (ptrdiff_t l = 0; l < panel->n_lines; l++) __builtin_prefetch(next_rows + l * NAME(LINE), 0, 2);
         }
-        NAME(meanwhile) meanwhile = {.near = (const char *)panel->at, .far = panel->far, .far_step = panel->far_step, .panel = panel->at};
+        NAME(meanwhile) meanwhile = {(const char *)panel->at, panel->far, 0, panel->far_step, panel->at};
         if (block < panel->next_blocks) {
             meanwhile.near = (const char *)panel->next + block * panel->next_hop;
             meanwhile.near_step = panel->next_step;
         }
         if (block == 0 && panel->x != NULL) {
-            NAME(many_copying_block)(out, a, panel->x, &meanwhile, height, vectors, panel->last, inner, ldo, lda, panel->ldx);
+            NAME(many_copying_block)(out, a, panel->x, &meanwhile, height, vectors, panel->last, inner, ldo, lda,
+                                     panel->ldx);
         } else {
             NAME(many_block)(out, a, panel->at, &meanwhile, height, vectors, (vectors - 1) * LANES, inner, ldo, lda,
                              vectors * LANES);
@@ -206,7 +205,7 @@ INLINE void NAME(strip_gradient)(real *grad_inout, const fs_tile *tile, NAME(fac
         const real *const next = residual + (end < n_outputs ? end * tile->ldz : last_strip ? panel->inner : 0);
         for (ptrdiff_t v = 0; v < n_vectors; v += panel->vectors) {
             panel->vectors = fs_panel_vectors(n_vectors - v, MANY_VECTORS);
-            panel->at = (real *)tile->work + v * LANES * MANY_DEPTH;
+            panel->at = (real *)tile->work + v * LANES * panel->inner;
             panel->x = NULL;
             panel->next_blocks = 0;
             if (group == 0) {
