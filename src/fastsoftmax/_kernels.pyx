@@ -39,7 +39,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from .native.arena cimport Arena, Room, arena_at, give, release
-from .native.blocks cimport feature_start, output_start
+from .native.blocks cimport feature_start, output_start, touch_blocks
 from .native.border cimport features_of, matrix_of, parameters_of, parts_of, pointer_of, samples_of
 from .native.codes cimport FS_DONE, FS_NOT_SERVED, check
 from .native.cross_entropy cimport cross_entropy_rows_pass
@@ -53,13 +53,13 @@ from .native.gradient cimport Gradient, gradient_layout, plan_gradient, residual
 from .native.gram cimport gram_pass
 from .native.layout cimport Features, Matrix, Parameters, Samples, cut, is_direct, pack_center, pack_weights
 from .native.logits cimport Line, cross_entropy_pass, mean_pass
-from .native.partials cimport begin_slot, end_slot, store_mean
+from .native.partials cimport buffer_of, end_slot, store_mean
 from .native.predict cimport predict_pass
 from .native.simd cimport (
     FS_EXACT, FS_FAST, FS_LABELS, FS_N_FAMILIES, FS_ROUGH, FS_ROWS, FS_softmax, family_of, fs_active_use,
     fs_cross_entropy, fs_family_names, fs_product_of, fs_tile, lanes_of, real, sum_samples, tile_gradient,
 )
-from .native.slots cimport flush
+from .native.slots cimport FLUSH_TILES, add_run, add_sums
 from .native.sums cimport sums_pass
 from .native.tile cimport bring, upcoming
 from .native.wide cimport wide_gradient
@@ -76,14 +76,14 @@ cdef void slot_gradient(Gradient* g, Py_ssize_t slot, void* scratch, const real*
         real* sums
         real* room
         real* z
-        double* grad_W = begin_slot(&g.partials)
-        double* grad_b = grad_W + g.shape.n_outputs * g.shape.n_features
+        double* grad_W = NULL
+        double* rest                    # of the gradient of b, then the loss
         double loss = 0
         Py_ssize_t start = slot * g.shape.slot_rows, stop = min(start + g.shape.slot_rows, g.X.n_samples)
-        Py_ssize_t following, tiles = 0
-    slot_scratch(&tile, &sums, &room, &arena, g)
+        Py_ssize_t following, tiles = 0, slots = 1
+    slot_scratch(&tile, &sums, &rest, &room, &arena, g)
     z = <real*> tile.z
-    memset(grad_b, 0, tile.n_outputs * sizeof(double))
+    memset(rest, 0, tile.n_outputs * sizeof(double))
     memset(sums, 0, tile.n_outputs * g.shape.width * sizeof(real))
     while start < stop:
         bring(&tile, room, &g.X, start, stop, &g.shape)
@@ -97,12 +97,18 @@ cdef void slot_gradient(Gradient* g, Py_ssize_t slot, void* scratch, const real*
         # gradient: ∂L/∂W += Σ_i s_i r_i x_iᵀ and ∂L/∂b += Σ_i s_i r_i
         tile.fetch = upcoming(&g.X, following + tile.rows // 2)
         tile_gradient(sums, &tile)
-        sum_samples(grad_b, z, tile.rows, tile.n_outputs, tile.ldz)
+        sum_samples(rest, z, tile.rows, tile.n_outputs, tile.ldz)
 
+        # after a run of tiles, their sums are added to the slot's, in float64
         tiles += 1
-        flush(grad_W, sums, tiles, start >= stop, &g.shape)
-    grad_b[tile.n_outputs] = loss
-    end_slot(&g.partials, slot, grad_W)
+        if tiles % FLUSH_TILES == 0 or start >= stop:
+            if grad_W == NULL:
+                grad_W = buffer_of(&g.partials, slot, start >= stop, &slots)
+            add_run(grad_W, g.shape.n_features, sums, tiles <= FLUSH_TILES and slots == 1, &g.shape)
+            memset(sums, 0, tile.n_outputs * g.shape.width * sizeof(real))
+    rest[tile.n_outputs] = loss
+    add_sums(grad_W + tile.n_outputs * g.shape.n_features, rest, slots == 1, tile.n_outputs + 1)
+    end_slot(&g.partials, slot, slots, grad_W)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -153,6 +159,8 @@ cdef int begin_gradient(Gradient* g, Arena* arena, Features* X, Parameters* at, 
     if direction != NULL:
         pack_weights(<real*> g.W, <real*> g.b, direction, n_outputs, g.n_logits, &g.shape, g.threads)
     pack_center(&g.X, <real*> g.zeros)
+    if g.wide:
+        touch_blocks(&g.blocks, sizeof(real), g.threads)
     return FS_DONE
 
 

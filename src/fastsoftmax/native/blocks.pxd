@@ -9,9 +9,10 @@ follows the number of threads too: no sum does, since every entry of the gradien
 run of samples in the data's precision, then the runs in float64.
 """
 
+from cython.parallel cimport prange
 from libc.string cimport memset
 
-from .arena cimport CACHE_LINE, Arena, round_up, take
+from .arena cimport CACHE_LINE, HUGE_PAGE, Arena, round_up, take
 from .layout cimport Shape
 from .simd cimport FS_MANY_CLASSES, FS_MANY_TILE_ROWS, real
 
@@ -98,6 +99,13 @@ cdef inline Blocks plan_blocks(Shape* shape, Py_ssize_t n_rows, Py_ssize_t n_sam
     blocks.stripe_outputs = (shape.n_outputs + blocks.output_stripes - 1) // blocks.output_stripes
     blocks.tile_size = round_up((shape.n_outputs + 1) * sizeof(double), CACHE_LINE) // <Py_ssize_t> sizeof(double)
     return blocks
+
+
+cdef inline void touch_blocks(Blocks* blocks, Py_ssize_t itemsize, int threads) noexcept nogil:
+    """Have the system find the pages of the residuals: many threads share that, which each tile would do for all."""
+    cdef Py_ssize_t size = blocks.n_rows * blocks.ldr * itemsize, page
+    for page in prange(0, size, HUGE_PAGE, schedule="static", num_threads=threads):
+        (<char*> blocks.residuals)[page] = 0
 
 
 cdef inline void take_blocks(Blocks* blocks, Arena* arena, Py_ssize_t itemsize) noexcept nogil:

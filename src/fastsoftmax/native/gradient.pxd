@@ -39,12 +39,13 @@ cdef inline void plan_gradient(Gradient* g, int num_threads, real* dtype) noexce
         g.partials = partials_of(g.shape.n_slots, g.shape.n_outputs * (g.X.n_features + 1) + 1, g.threads)
 
 
-cdef inline void slot_scratch(fs_tile* tile_out, real** sums_out, real** room_out, Arena* arena,
+cdef inline void slot_scratch(fs_tile* tile_out, real** sums_out, double** rest_out, real** room_out, Arena* arena,
                               Gradient* g) noexcept nogil:
-    """A thread's own memory: a tile, sums in the data's precision, and room for samples."""
+    """A thread's own memory: a tile, sums in the data's precision, those of b and the loss, and room for samples."""
     take_tile(tile_out, arena, &g.shape, g.n_logits, sizeof(real))
     tile_out.product = g.product
     sums_out[0] = <real*> take(arena, g.shape.n_outputs * g.shape.width * sizeof(real))
+    rest_out[0] = <double*> take(arena, (g.shape.n_outputs + 1) * sizeof(double))
     take_samples(tile_out, room_out, arena, &g.shape)
 
 
@@ -58,17 +59,18 @@ cdef inline void wide_scratch(fs_tile* tile_out, real** sums_out, real** room_ou
     if not g.shape.in_place:
         room = max(g.shape.tile_features * g.shape.tile_rows, width * many_depth_of(sums_out[0]))
     room_out[0] = <real*> take(arena, room * sizeof(real))
-    tile_out.work = take(arena, work_bytes_of(sums_out[0]))
+    tile_out.work = take(arena, g.shape.tile_rows * work_bytes_of(sums_out[0]))
 
 
 cdef inline void gradient_layout(Gradient* g, Arena* arena, real* dtype) noexcept nogil:
     cdef Arena own = arena_at(NULL)
     cdef fs_tile tile
     cdef real* room
+    cdef double* rest
     if g.wide:
         wide_scratch(&tile, &dtype, &room, &own, g)
     else:
-        slot_scratch(&tile, &dtype, &room, &own, g)
+        slot_scratch(&tile, &dtype, &rest, &room, &own, g)
     g.scratch_size = own.size
     g.W = take(arena, weights_size(g.n_logits, &g.shape) * sizeof(real))
     g.b = take(arena, g.n_logits * sizeof(real))

@@ -130,7 +130,7 @@ cdef inline void slot_cross_entropy(LogitsPass* p, Py_ssize_t slot, void* scratc
         start += tile.rows
     sums[0] = loss
     sums[1] = slope
-    end_slot(&p.partials, slot, sums)
+    end_slot(&p.partials, slot, 1, sums)
 
 
 cdef inline int cross_entropy_pass(double* loss_out, double* slope_out, Matrix residual_out, Line line,

@@ -1,8 +1,9 @@
 """Sums of slots, added pair by pair as the leaves of a binary tree: the same bits in whatever order slots are finished.
 
 A slot's sums stand in a buffer. Of two neighbours in the tree, the one that is finished last adds the other's sums to
-its own and gives the other's buffer back, then meets its next neighbour. So only as many buffers are touched as there
-are slots in work and whole branches that wait: with one thread 8 for 128 slots. Nobody waits for anybody.
+its own and gives the other's buffer back, then meets its next neighbour. A slot that comes to a buffer with its last
+run of tiles, and is the last of two, adds to the buffer of its neighbour. So only as many buffers are touched as there
+are branches that wait, and slots of several runs: with one thread 8 for 128 slots. Nobody waits for anybody.
 """
 
 from cython.parallel cimport prange
@@ -67,9 +68,20 @@ cdef inline double* begin_slot(Partials* p) noexcept nogil:
     return p.buffers + buffer * p.stride
 
 
-cdef inline void end_slot(Partials* p, Py_ssize_t slot, double* sums) noexcept nogil:
-    """Add the finished sums of a slot to those of its branch, and these to the next, as far as they are finished."""
-    cdef Py_ssize_t half = 1, right, j
+cdef inline double* buffer_of(Partials* p, Py_ssize_t slot, bint finished, Py_ssize_t* slots_out) noexcept nogil:
+    """A buffer for the sums of a slot. If they are finished, and those of its neighbour are, it is the neighbour's.
+    slots_out becomes the slots of the branch whose sums it has then: one, or two."""
+    cdef double* other = NULL
+    if finished and slot | 1 < p.n_slots:
+        other = fs_exchange_pointer(&p.waiting[slot | 1], NULL)
+    slots_out[0] = 1 if other == NULL else 2
+    return begin_slot(p) if other == NULL else other
+
+
+cdef inline void end_slot(Partials* p, Py_ssize_t slot, Py_ssize_t slots, double* sums) noexcept nogil:
+    """Add the finished sums of a slot, or of its branch of so many, to those of its branch, and these to the next, as
+    far as they are finished."""
+    cdef Py_ssize_t half = slots, right, j
     cdef double* other
     while half < p.n_slots:
         right = slot & ~(2 * half - 1) | half

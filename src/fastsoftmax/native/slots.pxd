@@ -7,6 +7,7 @@ from .simd cimport real
 
 cdef enum:
     FLUSH_TILES = 32    # tiles summed in the data's precision before they are added to the slot's float64
+    ROWS_AHEAD = 4      # rows of a gradient that are on their way to the cache
 
 
 cdef inline void add_sums(double* sum_inout, const real* sums, bint first, Py_ssize_t count) noexcept nogil:
@@ -20,10 +21,23 @@ cdef inline void add_sums(double* sum_inout, const real* sums, bint first, Py_ss
             sum_inout[j] += sums[j]
 
 
+cdef extern from *:
+    """
+    /* Memory that is written soon. */
+    static inline void fs_fetch_numbers(const double *numbers, Py_ssize_t count) {
+        for (Py_ssize_t j = 0; j < count; j += 8) __builtin_prefetch(numbers + j, 1);
+    }
+    """
+    void fs_fetch_numbers(const double* numbers, Py_ssize_t count) noexcept nogil
+
+
 cdef inline void add_run(double* grad_inout, Py_ssize_t ldg, const real* sums, bint first, Shape* shape) noexcept nogil:
     """Add the packed sums of a shape to its gradient, rows of which are ldg apart."""
     cdef Py_ssize_t head = shape.width - shape.lanes, k
     for k in range(shape.n_outputs):
+        # The rows of a stripe are short: the processor's own prefetching starts anew with each.
+        if k + ROWS_AHEAD < shape.n_outputs:
+            fs_fetch_numbers(grad_inout + (k + ROWS_AHEAD) * ldg, shape.n_features)
         add_sums(grad_inout + k * ldg, sums + k * shape.width, first, head)
         add_sums(grad_inout + k * ldg + head, sums + k * shape.width + packed_feature(head, shape), first,
                  shape.n_features - head)

@@ -69,7 +69,7 @@ cdef inline void slot_sums(Sums* s, Py_ssize_t slot, void* scratch, real* dtype)
         tile.fetch = upcoming(&s.X, start)
         tile_gradient(sums, &tile)
         flush(sum, sums, tiles, start >= stop, &s.shape)
-    end_slot(&s.partials, slot, sum)
+    end_slot(&s.partials, slot, 1, sum)
 
 
 cdef inline int sums_pass(double* mean_out, Features* X, const double* weight, bint squares, int num_threads,

@@ -30,7 +30,8 @@ cdef inline void take_tile(fs_tile* tile_out, Arena* arena, Shape* shape, Py_ssi
 cdef inline void take_samples(fs_tile* tile_out, real** room_out, Arena* arena, Shape* shape) noexcept nogil:
     """Take room for samples that are not read in place, and for the products of many classes."""
     room_out[0] = <real*> take(arena, 0 if shape.in_place else shape.tile_features * shape.tile_rows * sizeof(real))
-    tile_out.work = take(arena, work_bytes_of(room_out[0]) if tile_out.n_logits >= FS_MANY_CLASSES else 0)
+    if tile_out.n_logits >= FS_MANY_CLASSES:
+        tile_out.work = take(arena, shape.tile_rows * work_bytes_of(room_out[0]))
 
 
 cdef inline void make_block(real* x_out, Features* X, Py_ssize_t start, Py_ssize_t first, Py_ssize_t rows,

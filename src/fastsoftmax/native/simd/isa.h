@@ -98,27 +98,6 @@ INLINE void fs_fetch_step(fs_fetch *fetch) {
     fetch->at += fetch->step;
 }
 
-/* Memory on its way to the second-level cache: so many lines in so many steps, as even as they can be. No step
- * divides. */
-typedef struct {
-    const char *at;
-    ptrdiff_t lines, steps, credit;
-} fs_ahead;
-
-/* One of n_parts parts of some bytes; nothing where they are at NULL. */
-INLINE fs_ahead fs_ahead_part(const void *at, ptrdiff_t bytes, ptrdiff_t part, ptrdiff_t n_parts, ptrdiff_t steps) {
-    if (at == NULL) return (fs_ahead){NULL, 0, 1, 0};
-    const ptrdiff_t start = part * (bytes / 64) / n_parts, stop = (part + 1) * (bytes / 64) / n_parts;
-    return (fs_ahead){(const char *)at + start * 64, stop - start, steps, 0};
-}
-
-INLINE void fs_ahead_step(fs_ahead *ahead) {
-    for (ahead->credit += ahead->lines; ahead->credit >= ahead->steps; ahead->credit -= ahead->steps) {
-        __builtin_prefetch(ahead->at, 0, 2);
-        ahead->at += 64;
-    }
-}
-
 /* The halves of float32's width are stored as integers: no compiler has arithmetic for them on every processor. */
 typedef uint16_t fs_half, fs_bfloat;
 

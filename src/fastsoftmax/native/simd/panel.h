@@ -7,7 +7,8 @@
 #define BLOCK_VECTOR PANEL_VECTOR
 #define BLOCK_LOAD PANEL_LOAD
 #define BLOCK_MULTIPLY_ADD PANEL_MULTIPLY_ADD
-#define BLOCK_STEP fs_fetch_step
+#define BLOCK_FETCH fs_fetch
+#define BLOCK_STEP(fetch, sample, vectors) fs_fetch_step(fetch)
 #define BLOCK_SCOPE INLINE
 #include "block.h"
 

@@ -66,7 +66,7 @@ typedef struct {
 
     /* The parameter of the family, such as the power of a Tweedie family; without meaning for one that has none. */
     double parameter;
-    /* Room for the products of many classes: work_bytes of the instruction set. */
+    /* Room for the products of many classes: work_bytes of the instruction set for each sample of the pass's tiles. */
     void *work;
 
     /* Memory that the next tile will read, or NULL. Each of tile_logits and tile_gradient brings half a tile of
@@ -125,7 +125,7 @@ enum {
         /* Features of a panel. */                                                                                    \
         ptrdiff_t panel_width;                                                                                        \
         /* Of many classes: how many share a panel, the inner dimension that is summed before a sum goes to memory, \
-         * and the memory that the products of a tile want. */                                                        \
+         * and the memory that the products of a tile want for each of its samples. */                                \
         ptrdiff_t many_width, many_depth, work_bytes;                                                                 \
         /* z_ik = Σ_j W_kj x_ij + b_k. For fewer than FS_MANY_CLASSES logits W, as grad below for any number, is      \
          * contiguous, (n_logits, width): width is n_features rounded up to whole vectors of `lanes` elements. The last\
