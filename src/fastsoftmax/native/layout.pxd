@@ -13,6 +13,8 @@ cdef enum:
     PACK_FEATURES = 64          # features of W that a thread packs at a time
     TILE_BYTES = 512 * 1024     # samples of a tile at most: they fit the second-level cache
     TILE_ROWS = 64              # samples of a tile at most: their logits fit the first-level cache
+    NEAR_LOGITS = 6             # outputs at most that a tile waits for memory with
+    NEAR_BYTES = 20000          # samples of such a tile, about: they fit the first-level cache beside those of the next
     SLOT_ROWS = 256             # samples of a slot at least, if there are that many: adding its sums costs little then
     LARGE_SLOT_ROWS = 768       # the same if there are many outputs: the sums of a slot are large
     LARGE_SLOTS = 64            # this many of them, rather than a few more: of so many threads each has one then
@@ -76,6 +78,14 @@ cdef inline Shape shape_of(Py_ssize_t n_features, Py_ssize_t n_outputs, Py_ssize
     return shape
 
 
+cdef inline Py_ssize_t few_rows(Py_ssize_t n_logits, Py_ssize_t row_bytes) noexcept nogil:
+    """Samples of a tile of few outputs."""
+    cdef Py_ssize_t near = (NEAR_BYTES // row_bytes + FS_ROW_ALIGN // 2) // FS_ROW_ALIGN * FS_ROW_ALIGN
+    if n_logits <= NEAR_LOGITS and FS_ROW_ALIGN * row_bytes <= NEAR_BYTES:
+        return min(near, <Py_ssize_t> TILE_ROWS)
+    return min(TILE_ROWS, TILE_BYTES // row_bytes // FS_ROW_ALIGN * FS_ROW_ALIGN)
+
+
 cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_outputs, Py_ssize_t n_logits,
                       Py_ssize_t lanes, Py_ssize_t itemsize, bint in_place) noexcept nogil:
     """Cut the samples into tiles and slots: by the problem's shape and nothing else."""
@@ -84,7 +94,7 @@ cdef inline Shape cut(Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t n_
     if n_logits >= FS_MANY_CLASSES:
         rows = FS_MANY_TILE_ROWS if is_wide(n_outputs, n_features) else MANY_ROWS
     else:
-        rows = min(TILE_ROWS, TILE_BYTES // (itemsize * shape.width) // FS_ROW_ALIGN * FS_ROW_ALIGN)
+        rows = few_rows(n_logits, itemsize * shape.width)
     rows = min(rows, round_up(n_samples, FS_ROW_ALIGN))
     shape.tile_rows = max(rows, FS_ROW_ALIGN)
     rows = SLOT_ROWS
