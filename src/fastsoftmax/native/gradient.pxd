@@ -7,6 +7,9 @@ from .partials cimport Partials, partials_of, take_partials
 from .simd cimport FS_ROWS, fs_residual, fs_tile, many_depth_of, many_width_of, real, tile_logits, work_bytes_of
 from .tile cimport add_rows, begin_tile, loss_and_residual, take_samples, take_tile
 
+cdef enum:
+    SCRATCH_GAP = 4096          # between the memory of two threads: what a processor fetches ahead is not the other's
+
 cdef struct Gradient:           # a pass: what its tiles have in common
     Features X
     Samples samples
@@ -71,7 +74,7 @@ cdef inline void gradient_layout(Gradient* g, Arena* arena, real* dtype) noexcep
         wide_scratch(&tile, &dtype, &room, &own, g)
     else:
         slot_scratch(&tile, &dtype, &rest, &room, &own, g)
-    g.scratch_size = own.size
+    g.scratch_size = own.size + SCRATCH_GAP
     g.W = take(arena, weights_size(g.n_logits, &g.shape) * sizeof(real))
     g.b = take(arena, g.n_logits * sizeof(real))
     g.zeros = take(arena, g.X.n_features * sizeof(real))
