@@ -37,6 +37,16 @@ def optimum(X, Y, l2, s=None):
     return found.fun, found.x[:split].reshape(shape)
 
 
+def test_a_first_step_that_goes_too_far_is_shortened():
+    # Four samples a class, which the unit step separates by weights four times too large.
+    random, y = np.random.default_rng(0), np.repeat(np.arange(500), 4)
+    X = random.standard_normal((500, 64))[y] + random.standard_normal((2000, 64))
+    least = fs.fit(X, y, l2=1e-5, tol=1e-7).loss
+    near = fs.fit(X, y, l2=1e-5, tol=0, callback=lambda state: state.loss <= 1.5 * least)
+    assert near.status == "callback"
+    assert near.n_passes <= 12
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_gradient_descent_is_the_textbook_step_by_step(soft):
     p = make_problem(300, 20, 5)
