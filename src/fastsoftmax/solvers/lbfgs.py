@@ -21,6 +21,10 @@ MANY_PARAMETERS = 1_000_000
 # changes much while the loss falls little.
 FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 
+# A curvature still serves, and a new one would cost more than it saves, while by it the distance to the minimum has
+# fallen to a quarter an iteration.
+SERVES = 0.25
+
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
 
@@ -218,7 +222,7 @@ class LBFGS:
             return
         if inverse is None or curvature is None:
             inverse, curvature = state.curved(objective)
-        elif self._is_outdated(objective, state.loss, curvature):
+        elif self._is_outdated(objective, state, curvature):
             matrix = objective.curvature(state.theta, state.grad)
             lifetime = max(FIRST_CURVATURE, matrix.price) if matrix.is_exact else 2 * curvature.lifetime
             curvature = Curvature(matrix, state.loss, lifetime=lifetime)
@@ -231,14 +235,18 @@ class LBFGS:
             yield inverse, curvature
         yield state.inverse_of(None, objective), curvature
 
-    def _is_outdated(self, objective: Problem, loss: float, curvature: Curvature) -> bool:
+    def _is_outdated(self, objective: Problem, state: LBFGSState, curvature: Curvature) -> bool:
+        loss = state.loss
         better_below = curvature.matrix.better_below
         if objective.n_passes >= curvature.matrix.better_at and (
             better_below is None or has_fallen(loss, curvature.loss, objective.floor, better_below)
         ):
             return True
         share = EXACT_FALLEN if curvature.matrix.is_exact else FALLEN
-        return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, share)
+        if curvature.age < curvature.lifetime or not has_fallen(loss, curvature.loss, objective.floor, share):
+            return False
+        distance = state.distance()
+        return not distance < SERVES**curvature.age * (curvature.loss - loss + distance)
 
     def _advance(
         self, objective: Problem, state: LBFGSState, inverse: InverseHessian, curvature: Curvature | None

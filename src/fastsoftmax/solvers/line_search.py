@@ -24,7 +24,7 @@ def satisfies_wolfe(
 
 
 def least_of_cubic(loss0: float, slope0: float, t: float, loss: float, slope: float) -> float | None:
-    """Return where the cubic of these values and slopes is least, between 0 and t; None if rounding leaves no such place.
+    """Return where the cubic of these values and slopes is least, in (0, t); None if rounding leaves no such place.
 
     slope0 < 0 is at 0, slope > 0 at t (Nocedal & Wright, 2006, equation 3.59).
     """
