@@ -25,7 +25,7 @@ from .visited import Visited
 
 # Dual ascent pays where the curvature of the loss at zero, in all features together, is at least so many times l2. Else
 # H is not far from l2 itself, so that few steps find the minimum; and the larger l2, the less the ascent moves b.
-WEAK_PENALTY = 10
+WEAK_PENALTY = 4
 
 # Estimate the line on 500 rows, if n ≥ 20 · 500 and a pass costs ≥ 1e8 multiply-adds.
 LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
