@@ -153,7 +153,7 @@ class CurvatureChoice:
 
     def _at_zero(self, sample: Sample, theta: Float64Array, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
         """Return the Kronecker product, which is exact there; by components where the classes' shares differ."""
-        inputs, bought = self._inputs_of(sample, grad), Plan(0, len(sample.X), 0.0, False)
+        inputs, bought = self._inputs_of(sample, grad), Plan(0, len(sample.X), self._plan(len(self.loss)).price, False)
         if not self.loss.split(theta).b.any():
             # One Cholesky factor serves all classes, which are alike there. Components take twenty times as long: they
             # are made where a fit asks for a second curvature, of the same rows.

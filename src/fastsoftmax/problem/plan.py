@@ -83,6 +83,7 @@ def plan(n_weighty: int, n_samples: int, n_inputs: int, n_classes: int, pass_wor
         size = count * directions
         work = n_rows * size**2 / 4 + size**3
         if work <= BLOCK_PASSES * pass_work:
+            work += n_rows * ROW_WORK * (n_inputs + directions)
             return Plan(count, n_rows, work / iteration, False, better_at)
     return Plan(0, n_rows, 0.0, False, better_at)
 
