@@ -10,7 +10,7 @@ import numpy as np
 from ..runtime.arrays import Float64Array
 from ..runtime.vectors import along, dot
 from .inverse_hessian import InverseHessian
-from .line_search import CURVATURE, ROUNDING, least_of_cubic, satisfies_wolfe, strong_wolfe
+from .line_search import ROUNDING, least_of_cubic, satisfies_wolfe, strong_wolfe
 from .loop import NO_PROGRESS, Lowest, State
 from .protocol import Objective, Preconditioner, Problem
 
@@ -27,9 +27,6 @@ SERVES = 0.25
 
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
-
-# What a cubic proposes must flatten the slope more than other steps: a line search finds a better one for another pass.
-CUBIC_CURVATURE = 0.5
 
 # A step went too far where the slope at its end promises that the loss falls by this share of itself on the way back:
 # it has led into the flat part, where classes are separated and the penalty is far too large.
@@ -66,9 +63,9 @@ class Step(NamedTuple):
     size: float  # of the direction
     slope: float  # along it, there
 
-    def satisfies(self, loss: float, slope: float, flat: float = CURVATURE) -> bool:
+    def satisfies(self, loss: float, slope: float) -> bool:
         """Whether it satisfies the Wolfe conditions; loss and slope are those where it begins."""
-        return satisfies_wolfe(loss, slope, self.size, self.loss, self.slope, flat)
+        return satisfies_wolfe(loss, slope, self.size, self.loss, self.slope)
 
     def nearer(self, loss: float, slope: float) -> float | None:
         """Return where the cubic from the start to here is least; None where it is not known.
@@ -267,9 +264,9 @@ class LBFGS:
         if not slope < 0:
             return None
         tried: list[Step] = []
-        for size, flat in self._sizes(objective, state, inverse, curvature, direction, slope, tried):
+        for size in self._sizes(objective, state, inverse, curvature, direction, slope, tried):
             step = self._take(objective, state, direction, size)
-            if step.satisfies(state.loss, slope, flat):
+            if step.satisfies(state.loss, slope):
                 return self._shortened(objective, state, direction, slope, step)
             tried.append(step)
         return None
@@ -283,29 +280,29 @@ class LBFGS:
         direction: Float64Array,
         slope: float,
         tried: list[Step],
-    ) -> Iterator[tuple[float, float]]:
+    ) -> Iterator[float]:
         """Yield step sizes to try: 1, the best on a sample of the rows, that of a cubic, the best on all rows.
 
-        With each, to which share of itself the slope must fall; tried are the steps that were refused so far.
+        tried are the steps that were refused so far.
         """
         if inverse.slots or inverse.matrix is not None:
             # A new curvature may not hold as far as a unit step.
             proven = curvature is None or curvature.age > 1
             if proven:
-                yield 1.0, CURVATURE
+                yield 1.0
             phi = objective.sample_line(state.theta, direction)
             size = 1.0 if phi is None else strong_wolfe(phi, 1.0, CHEAP_CURVATURE)
             if size is not None and not (proven and size == 1):
-                yield size, CURVATURE
+                yield size
             size = tried[-1].nearer(state.loss, slope) if tried else None
             if size is not None:
-                yield size, CUBIC_CURVATURE
+                yield size
             first = tried[-1].size if tried else 1.0
         else:
             first = 1.0 / float(np.abs(direction).sum())
         size = strong_wolfe(objective.line(state.theta, direction), first, CHEAP_CURVATURE)
         if size is not None:
-            yield size, CURVATURE
+            yield size
 
     def _shortened(
         self, objective: Problem, state: LBFGSState, direction: Float64Array, slope: float, step: Step
