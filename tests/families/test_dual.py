@@ -7,7 +7,7 @@ from problems import make_objective
 from tolerances import ASCENT
 
 import fastsoftmax as fs
-from fastsoftmax.families.ascent import EPOCHS
+from fastsoftmax.problem.objective import EPOCHS
 
 
 def sparse_problem(dtype=np.float64, n=400, n_features=1500, n_classes=5):

@@ -7,12 +7,15 @@ import numpy as np
 from ..data.features import Features, Parameters
 from ..data.samples import Samples
 
-# Epochs (passes over X) between two points that are yielded: an epoch takes the time of three evaluations.
-EPOCHS = 2
-
 
 def ascend(
-    X: Features, samples: Samples, l2: float, at_out: Parameters, fit_intercept: bool, num_threads: int
+    X: Features,
+    samples: Samples,
+    l2: float,
+    at_out: Parameters,
+    fit_intercept: bool,
+    n_epochs: int,
+    num_threads: int,
 ) -> Iterator[int]:
     """Move W from zero and b towards the optimum, without end; yield the passes over X that the point took.
 
@@ -28,6 +31,8 @@ def ascend(
         Zeros, changed in place.
     fit_intercept : bool
         If False, b stays zero.
+    n_epochs : int
+        Passes over X between two points that are yielded.
     num_threads : int
     """
     n_samples, b_out = len(X), at_out.b
@@ -50,6 +55,6 @@ def ascend(
         # proximal point algorithm, SIAM Journal on Control and Optimization 14, 1976). That does not change b − centre,
         # which is a sum over the samples, as W is.
         center, b_out[:] = b_out.copy(), 2 * b_out - center
-        order = np.concatenate([random.permutation(n_samples) for _ in range(EPOCHS)])
+        order = np.concatenate([random.permutation(n_samples) for _ in range(n_epochs)])
         X.dual_ascent(at_out, probabilities, step, order, fit_intercept, num_threads)
-        yield EPOCHS
+        yield n_epochs
