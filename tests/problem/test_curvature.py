@@ -73,6 +73,29 @@ def test_a_model_that_is_sure_of_all_rows_of_a_small_problem_has_the_curvature_o
     np.testing.assert_allclose(guess.solve(v), curvature.solve(v), rtol=1e-9)
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [8, 200])
+def test_the_curvature_at_zero_is_the_hessian(n_classes, fit_intercept):
+    p = make_problem(700, 60, n_classes, dtype=np.float64)
+    objective = make_objective(p.X, p.y, l2=0.01, sample_weight=p.s, fit_intercept=fit_intercept)
+    theta, direction = np.zeros(objective.n_params), np.random.default_rng(8).standard_normal(objective.n_params)
+    for part in objective.split(direction):
+        part -= part.mean(axis=0)
+
+    solved = objective.curvature(theta, objective.loss_grad(theta)[1]).solve(objective.hess_vec(theta, direction))
+
+    np.testing.assert_allclose(solved, direction, atol=1e-3 * np.abs(direction).max())
+
+
+@pytest.mark.parametrize("offset", [False, True])
+def test_the_diagonal_is_that_of_the_hessian(offset):
+    p = make_problem(80, 5, 4, dtype=np.float64)
+    loss = make_objective(p.X, p.y, l2=0.01, sample_weight=p.s, offset=p.offset if offset else None)
+    for theta in np.zeros(loss.n_params), np.random.default_rng(3).standard_normal(loss.n_params):
+        hessian = np.stack([loss.hess_vec(theta, column) for column in np.eye(loss.n_params)])
+        np.testing.assert_allclose(loss.diagonal(theta), hessian.diagonal(), rtol=1e-9)
+
+
 def test_a_line_of_some_samples_estimates_that_of_all(monkeypatch):
     X = np.random.default_rng(0).standard_normal((30_000, 5))
     y = X[:, :3].argmax(axis=1)

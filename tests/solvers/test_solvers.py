@@ -37,6 +37,16 @@ def optimum(X, Y, l2, s=None):
     return found.fun, found.x[:split].reshape(shape)
 
 
+def test_a_first_step_that_goes_too_far_is_shortened():
+    # Four samples a class, which the unit step separates by weights four times too large.
+    random, y = np.random.default_rng(0), np.repeat(np.arange(500), 4)
+    X = random.standard_normal((500, 64))[y] + random.standard_normal((2000, 64))
+    least = fs.fit(X, y, l2=1e-5, tol=1e-7).loss
+    near = fs.fit(X, y, l2=1e-5, tol=0, callback=lambda state: state.loss <= 1.5 * least)
+    assert near.status == "callback"
+    assert near.n_passes <= 12
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_gradient_descent_is_the_textbook_step_by_step(soft):
     p = make_problem(300, 20, 5)
@@ -249,10 +259,11 @@ def test_an_offset_of_minus_infinity_rules_a_class_out():
 
 def test_auto_says_what_it_is():
     p, larger = make_problem(60, 5, 3), make_problem(1000, 64, 10)
+    largest = larger.X[:, :10].argmax(axis=1)
     wide = scipy.sparse.random_array((60, 5000), density=0.01, format="csr", rng=np.random.default_rng(0))
     for X, y, l2, l1, choice in (
         (p.X, p.y, 1e-3, 0, '"preconditioned-lbfgs" with the Hessian in the features themselves'),
-        (larger.X, larger.y, 1e-6, 0, '"preconditioned-lbfgs" with the principal components of the features'),
+        (larger.X, largest, 1e-6, 0, '"preconditioned-lbfgs" with the principal components of the features'),
         (wide, p.y, 1e-3, 0, '"preconditioned-lbfgs" with the Hessian\'s diagonal'),
         (p.X, p.y, 1e-3, 1e-3, '"proximal", for there is an L1 penalty'),
     ):

@@ -188,11 +188,18 @@ class Family(ABC):
         return False
 
     def ascend(
-        self, X: Features, samples: Samples, l2: float, at_out: Parameters, fit_intercept: bool, num_threads: int
+        self,
+        X: Features,
+        samples: Samples,
+        l2: float,
+        at_out: Parameters,
+        fit_intercept: bool,
+        n_epochs: int,
+        num_threads: int,
     ) -> Iterator[int] | None:
         """Bring parameters from zero towards the optimum, a point at a time; None where the family cannot.
 
-        Yields the passes over X that the point took.
+        Yields the passes over X that the point took, n_epochs if it may choose.
         """
         return None
 

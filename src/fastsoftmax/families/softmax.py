@@ -135,11 +135,18 @@ class Softmax(Family):
 
     @override
     def ascend(
-        self, X: Features, samples: Samples, l2: float, at_out: Parameters, fit_intercept: bool, num_threads: int
+        self,
+        X: Features,
+        samples: Samples,
+        l2: float,
+        at_out: Parameters,
+        fit_intercept: bool,
+        n_epochs: int,
+        num_threads: int,
     ) -> Iterator[int] | None:
         if not X.serves_dual_ascent or samples.offset is not None:
             return None
-        return ascend(X, samples, l2, at_out, fit_intercept, num_threads)
+        return ascend(X, samples, l2, at_out, fit_intercept, n_epochs, num_threads)
 
     @override
     def duality_gap(

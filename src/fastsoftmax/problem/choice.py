@@ -33,6 +33,9 @@ BASIS_PASSES = 150
 # The norms of rows are worth their cost up to this many samples: drawn from more, no row matters so much.
 MOST_SPANS = 50_000
 
+# The Gram matrix of the first curvature may cost this many passes.
+FIRST_PASSES = 4
+
 # Rows are even if at least this share of a sample of them is effective.
 EVEN = 0.3
 
@@ -51,6 +54,7 @@ class Bases:
 
     inputs: Inputs | None = None
     latest: Basis | None = None
+    first: Sample | None = None  # at W = 0, that the components will be of
     whole: WholeProblem | None = None
     spans: Float64Array | None = None
 
@@ -91,8 +95,7 @@ class CurvatureChoice:
         if at_zero or inputs is None or not inputs.serves(self.penalty):
             sample = draw_sample(loss, theta, None, self._first_rows(), self._dtype(at_zero))
             if at_zero:
-                # The Kronecker product is exact there. Where labels are noise, the loss hardly falls on the way.
-                return self._curvature_of(sample, Plan(0, len(sample.X), 0.0, False, LONG_FIT), grad)
+                return self._at_zero(sample, theta, grad)
             self._inputs_of(sample, grad)
         return self._curvature_of(*self._sample_of_classes(theta), grad)
 
@@ -157,8 +160,24 @@ class CurvatureChoice:
             return InputCurvature(sample, inputs, bought, threads)
         basis = self.bases.latest
         if basis is None:
-            basis = self.bases.latest = Basis.of(sample, inputs, threads)
+            first = self.bases.first
+            basis = self.bases.latest = Basis.of(sample if first is None else first, inputs, threads)
+            self.bases.first = None
         return PrincipalCurvature(sample, basis.penalized(self.penalty), bought, threads)
+
+    def _at_zero(self, sample: Sample, theta: Float64Array, grad: Float64Array) -> InputCurvature | PrincipalCurvature:
+        """Return the Kronecker product, which is exact there; by components where the classes' shares differ."""
+        # Where labels are noise, the loss hardly falls on the way from there.
+        bought = Plan(0, len(sample.X), self._plan(len(self.loss)).price, False, LONG_FIT)
+        inputs = self._inputs_of(sample, grad)
+        if not self.loss.split(theta).b.any():
+            # One Cholesky factor serves all classes, which are alike there. Components take twenty times as long: they
+            # are made where a fit asks for a second curvature, of the same rows.
+            curvature = InputCurvature(sample, inputs, bought, self.loss.asked_threads)
+            if curvature.factors is not None:
+                self.bases.first = sample
+                return curvature
+        return self._curvature_of(sample, bought, grad)
 
     @property
     def _is_small(self) -> bool:
@@ -203,7 +222,7 @@ class CurvatureChoice:
     def _first_rows(self) -> int:
         """Rows of a sample of which nothing is known: more than usual if they are few for so many parameters."""
         n_samples, enough = len(self.loss), ROWS * self._n_whole
-        cheap = 2 * self.loss.pass_work / self.n_inputs**2
+        cheap = FIRST_PASSES * 2 * (self.loss.pass_work + CALL_WORK) / self.n_inputs**2
         return min(n_samples, max(sample_rows(n_samples), int(min(enough, cheap, MOST_ROWS))))
 
     def _spans(self) -> Float64Array:
@@ -257,7 +276,7 @@ class CurvatureChoice:
                 return loss.second_moments(center) * moving
 
             bases.inputs = Inputs.of(sample, self.penalty, loss.fit_intercept, second_moments)
-            bases.latest = bases.whole = bases.spans = None
+            bases.latest = bases.first = bases.whole = bases.spans = None
         return bases.inputs.penalized(self.penalty)
 
     def diagonal(self, theta: Float64Array) -> DiagonalCurvature:

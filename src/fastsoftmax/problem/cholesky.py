@@ -18,7 +18,8 @@ class Cholesky(NamedTuple):
     """The Cholesky factor R of a symmetric matrix RᵀR."""
 
     factor: FloatArray  # R in the upper triangle; the lower one is not used
-    trsv: Callable[..., FloatArray]  # BLAS's triangular solve for this dtype
+    trsv: Callable[..., FloatArray]  # BLAS's triangular solve for this dtype, of a vector
+    trsm: Callable[..., FloatArray]  # of columns
 
     @classmethod
     def of(cls, matrix: FloatArray, precision: np.dtype[np.floating]) -> "Cholesky | None":
@@ -28,31 +29,38 @@ class Cholesky(NamedTuple):
         """
         diagonal = np.arange(len(matrix))
         matrix[diagonal, diagonal] *= 1 + RIDGE[precision]
-        potrf, trsv = _functions(matrix.dtype)
+        potrf, trsv, trsm = _functions(matrix.dtype)
         # LAPACK stores matrices by columns: its upper triangle is the lower one here.
         factor, failed = potrf(matrix.T, lower=False, overwrite_a=True, clean=False)
-        return None if failed else cls(factor, trsv)
+        return None if failed else cls(factor, trsv, trsm)
 
     @classmethod
     def of_factor(cls, factor: FloatArray) -> "Cholesky":
         """Take a factor that is at hand, in the lower triangle."""
-        return cls(factor.T, _functions(factor.dtype)[1])
+        _, trsv, trsm = _functions(factor.dtype)
+        return cls(factor.T, trsv, trsm)
 
     def solve(self, v: FloatArray) -> FloatArray:
         """Multiply a vector with the inverse; LAPACK's potrs, made for many vectors, takes four times as long."""
         return self.trsv(self.factor, self.trsv(self.factor, v, trans=1))
 
+    def solve_columns(self, V: FloatArray) -> FloatArray:
+        """Multiply columns with the inverse."""
+        return self.trsm(1.0, self.factor, self.trsm(1.0, self.factor, V, trans_a=1))
+
 
 @cache
-def _functions(dtype: np.dtype[np.floating]) -> tuple[Callable[..., Any], Callable[..., FloatArray]]:
-    """Return potrf and trsv for a dtype; finding them takes longer than to factorise a small matrix."""
+def _functions(
+    dtype: np.dtype[np.floating],
+) -> tuple[Callable[..., Any], Callable[..., FloatArray], Callable[..., FloatArray]]:
+    """Return potrf, trsv and trsm for a dtype; finding them takes longer than to factorise a small matrix."""
     from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
-    return get_lapack_funcs("potrf", dtype=dtype), get_blas_funcs("trsv", dtype=dtype)
+    return get_lapack_funcs("potrf", dtype=dtype), *get_blas_funcs(("trsv", "trsm"), dtype=dtype)
 
 
 class Factors(NamedTuple):
-    """Those of blocks that do not touch each other."""
+    """Those of blocks that do not touch each other; one alone is that of as many equal blocks as are asked for."""
 
     of_blocks: list[Cholesky]
 
@@ -66,6 +74,8 @@ class Factors(NamedTuple):
 
     def solve(self, v: FloatArray) -> FloatArray:
         """Multiply (n_blocks · m, n) with the inverse."""
+        if len(self.of_blocks) == 1 and v.size > len(self.of_blocks[0].factor):
+            return self.of_blocks[0].solve_columns(v.T).T
         parts = v.reshape(len(self.of_blocks), -1)
         solved = [factor.solve(part) for factor, part in zip(self.of_blocks, parts, strict=True)]
         return np.concatenate(solved).reshape(v.shape)

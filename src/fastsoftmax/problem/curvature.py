@@ -88,14 +88,15 @@ class InputCurvature(DirectionsCurvature):
         super().__init__(sample, inputs, plan, num_threads)
         Z = inputs.of_rows(sample.X)
         blocks = hessian_blocks(sample, self.classes, Z, num_threads) if plan.n_leading else None
-        self.factors = None if blocks is None else self._factorized(blocks, sample)
+        self.factors = None if blocks is None else self._factorized(blocks, sample, self.spread)
         if self.factors is None:
             # Also where an output has no curvature of its own: here it has a small share of the others'.
-            self.factors = self._factorized(kronecker_blocks(sample, self.spread, Z, num_threads), sample)
+            spread = self.spread[:1] if is_even(self.spread) else self.spread
+            self.factors = self._factorized(kronecker_blocks(sample, spread, Z, num_threads), sample, spread)
 
-    def _factorized(self, blocks: FloatArray, sample: Sample) -> Factors | None:
+    def _factorized(self, blocks: FloatArray, sample: Sample, spread: Float64Array) -> Factors | None:
         inputs = self.inputs
-        add_alone(blocks, np.diag(inputs.l2), np.diag(inputs.unseen), self.spread)
+        add_alone(blocks, np.diag(inputs.l2), np.diag(inputs.unseen), spread)
         of_inputs = np.einsum("bcjcj->j", blocks)
         # An input without curvature gets the largest one: its gradient is a rounding error, not to be magnified.
         flat = of_inputs <= np.finfo(sample.precision).eps * of_inputs.max()
@@ -146,7 +147,8 @@ class PrincipalCurvature(DirectionsCurvature):
             leading = self.components_T[-n_leading:]
             alone = (leading * inputs.l2) @ leading.T
             alone[np.diag_indices(n_leading)] += flat[-n_leading:] * moments.max() * spread.max()
-            blocks = hessian_blocks(sample, self.classes, product(Z, leading, num_threads), num_threads)
+            Y = rotated[:, -n_leading:] if len(rotated) == len(Z) else product(Z, leading, num_threads)
+            blocks = hessian_blocks(sample, self.classes, np.ascontiguousarray(Y), num_threads)
             if blocks is not None:
                 add_alone(blocks, alone, (leading * inputs.unseen) @ leading.T, spread)
                 self.factors = Factors.of(blocks, sample.precision)
@@ -158,6 +160,11 @@ class PrincipalCurvature(DirectionsCurvature):
         if self.factors is not None:
             solved[-self.n_leading :] = self.factors.solve(rotated[-self.n_leading :].T).T
         return product(self.components, self._from_directions(solved).T, self.num_threads).T
+
+
+def is_even(spread: Float64Array) -> bool:
+    """Whether all directions of outputs have the same curvature, up to rounding."""
+    return bool(spread.max() <= (1 + RESOLUTION) * spread.min())
 
 
 def add_alone(blocks_inout: FloatArray, alone: FloatArray, unseen: FloatArray, spread: Float64Array) -> None:

@@ -200,18 +200,27 @@ def _diagonal(loss: Loss, theta: Float64Array, guess: bool) -> tuple[Float64Arra
     mass = np.ones(len(loss)) if loss.mass is None else loss.mass
     diagonal, traces, family = np.zeros_like(theta), 0.0, loss.family
     at_zero = family.mean_at_zero(loss.n_outputs)
+    alike = guess or (loss.samples.offset is None and not loss.split(theta).W.any())
     for rows, mean in loss.means(theta):
-        _add_diagonal(diagonal, loss, rows, np.full_like(mean, at_zero) if guess else mean, mass)
+        _add_diagonal(diagonal, loss, rows, np.full_like(mean, at_zero) if guess else mean, mass, alike)
         traces += float((mass[rows] * family.trace(mean)).sum())
     if not guess:
         loss.count_pass()
     return diagonal, traces / len(loss), float(mass.sum()) / len(loss)
 
 
-def _add_diagonal(diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array) -> None:
-    """Add what some rows contribute."""
+def _add_diagonal(
+    diagonal_inout: Float64Array, loss: Loss, rows: slice, mean: FloatArray, mass: Float64Array, alike: bool
+) -> None:
+    """Add what some rows contribute; alike tells that all of them have the same mean."""
     of_W, of_b = loss.split(diagonal_inout)
-    weights = loss.family.curvature(mean) * (mass[rows] / len(loss))[:, None]
-    whole = len(mean) == len(loss)
-    of_W += (loss.X if whole else loss.X.rows(rows)).squares(weights)
+    X = loss.X if len(mean) == len(loss) else loss.X.rows(rows)
+    weights = (mass[rows] / len(loss))[:, None]
+    if alike:
+        of_outputs = np.asarray(loss.family.curvature(mean[:1]))[0]
+        of_W += np.multiply.outer(of_outputs, X.squares(weights)[0])
+        of_b += of_outputs * weights.sum()
+        return
+    weights = loss.family.curvature(mean) * weights
+    of_W += X.squares(weights)
     of_b += weights.sum(axis=0)

@@ -25,7 +25,11 @@ from .visited import Visited
 
 # Dual ascent pays where the curvature of the loss at zero, in all features together, is at least so many times l2. Else
 # H is not far from l2 itself, so that few steps find the minimum; and the larger l2, the less the ascent moves b.
-WEAK_PENALTY = 10
+WEAK_PENALTY = 4
+
+# An epoch of it takes as long as three evaluations of the loss, and after two of them only the intercepts may be wrong.
+# Where that curvature is 100,000 times l2, five take it further.
+EPOCHS, MANY_EPOCHS, VERY_WEAK_PENALTY = 2, 5, 1e5
 
 # Estimate the line on 500 rows, if n ≥ 20 · 500 and a pass costs ≥ 1e8 multiply-adds.
 LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
@@ -203,25 +207,28 @@ class Objective:
 
         Only for sparse X that is too wide for principal components, which are worth more.
         """
-        if self.split(theta).W.any() or not self._ascent_pays():
+        weakness = 0.0 if self.split(theta).W.any() else self._weakness()
+        if not weakness >= WEAK_PENALTY:
             return
         loss, theta = self.loss.at_hand(), np.zeros_like(theta)
         if not loss.rows_at_hand:
             return
         at, l2 = self.split(theta), self.penalty.l2
-        points = loss.family.ascend(loss.X, loss.samples, l2, at, loss.fit_intercept, loss.num_threads)
+        n_epochs = EPOCHS if weakness < VERY_WEAK_PENALTY else MANY_EPOCHS
+        points = loss.family.ascend(loss.X, loss.samples, l2, at, loss.fit_intercept, n_epochs, loss.num_threads)
         for n_passes in points or ():
             for _ in range(n_passes):
                 loss.count_pass()
             yield theta.copy()
 
-    def _ascent_pays(self) -> bool:
+    def _weakness(self) -> float:
+        """Return the loss's curvature at zero, of all features together, over l2; zero where no ascent is."""
         loss, penalty = self.loss, self.penalty
         if self._choice.has_components or not self.X.serves_dual_ascent or not (penalty.l2 and penalty.is_uniform):
-            return False
+            return 0.0
         part, mean = loss.few(LINE_ROWS) if len(loss) > LINE_ROWS else loss, loss.family.mean_at_zero(loss.n_outputs)
         curvature = mean * (1 - mean) * part.second_moments(np.zeros(self.X.shape[1])).sum()
-        return bool(curvature >= WEAK_PENALTY * penalty.l2)
+        return float(curvature / penalty.l2)
 
     def curvature(self, theta: Float64Array, grad: Float64Array) -> AnyCurvature:
         """Return an approximation of ∂²F/∂theta² at theta, whose inverse `solve` multiplies with; grad is ∂F/∂theta."""

@@ -101,6 +101,7 @@ def plan(
         size = count * directions
         work = n_rows * size**2 / 4 + size**3
         if work <= BLOCK_PASSES * pass_work:
+            work += n_rows * ROW_WORK * (n_inputs + directions)
             return Plan(count, n_rows, work / iteration, False, better_at)
     return Plan(0, n_rows, 0.0, False, better_at)
 

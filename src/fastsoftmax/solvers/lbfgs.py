@@ -1,5 +1,6 @@
 """L-BFGS: a limited-memory quasi-Newton method (Nocedal & Wright, Numerical Optimization, 2006, section 7.2)."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from ..runtime.arrays import Float64Array
 from ..runtime.vectors import along, dot
 from .inverse_hessian import InverseHessian
-from .line_search import satisfies_wolfe, strong_wolfe
+from .line_search import ROUNDING, least_of_cubic, satisfies_wolfe, strong_wolfe
 from .loop import NO_PROGRESS, Lowest, State
 from .protocol import Objective, Preconditioner, Problem
 
@@ -24,8 +25,16 @@ FIRST_CURVATURE, FALLEN, EXACT_FALLEN = 5, 0.95, 0.9999
 # But not after the loss has fallen by less than a millionth: that is rounding, or the last step.
 CHEAP_HESSIAN, CHEAP_FALLEN = 1, 0.999_999
 
+# A curvature serves for as many iterations more as another one costs, if by it the distance to the minimum has fallen
+# to a quarter an iteration.
+SERVES = 0.25
+
 # A line search is nearly exact where its trials are cheap: on a sample of the rows, or where the logits are at hand.
 CHEAP_CURVATURE = 0.1
+
+# A step went too far where the slope at its end promises that the loss falls by this share of itself on the way back:
+# it has led into the flat part, where classes are separated and the penalty is far too large.
+OVERSHOT = 0.3
 
 # Use rough products until an iteration lowers the loss by less than 0.05 %: they tell such a fall to a few percent.
 ROUGH_FALL = 5e-4
@@ -49,12 +58,29 @@ class Curvature(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An accepted step, and where it leads."""
+    """A step along a direction, and where it leads."""
 
     change: Float64Array  # of theta
     theta: Float64Array
     loss: float
     grad: Float64Array
+    size: float  # of the direction
+    slope: float  # along it, there
+
+    def satisfies(self, loss: float, slope: float) -> bool:
+        """Whether it satisfies the Wolfe conditions; loss and slope are those where it begins."""
+        return satisfies_wolfe(loss, slope, self.size, self.loss, self.slope)
+
+    def nearer(self, loss: float, slope: float) -> float | None:
+        """Return where the cubic from the start to here is least; None where it is not known.
+
+        The loss must rise here, to a finite value, and by more than rounding may.
+        """
+        if not (self.slope > 0 and math.isfinite(self.loss + self.slope)):
+            return None
+        if abs(self.loss - loss) <= ROUNDING * abs(loss):
+            return None
+        return least_of_cubic(loss, slope, self.size, self.loss, self.slope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +145,9 @@ class LBFGS:
 
     The unit step is tried by a whole pass: it is nearly always accepted, and the next iteration then uses the same
     pass. If it is refused or the curvature is new, a line search on a sample of the rows proposes a step. If that step
-    is refused too, and in the first iteration without a curvature, the line search uses `objective.line`: one pass, and
-    none for its trials.
+    is refused too, the cubic between the start and it proposes the next. Only then, and in the first iteration without
+    a curvature, the line search uses `objective.line`: one pass, and none for its trials, which for many classes take
+    as long as passes, however. A step that is accepted but went much too far is shortened by a cubic as well.
 
     Where the Hessian itself is cheap, it is the curvature, made anew in every iteration: Newton's method.
 
@@ -206,7 +233,7 @@ class LBFGS:
             return
         if inverse is None or curvature is None:
             inverse, curvature = state.curved(objective)
-        elif self._is_outdated(objective, state.loss, curvature):
+        elif self._is_outdated(objective, state, curvature):
             matrix = objective.curvature(state.theta, state.grad)
             curvature = Curvature(matrix, state.loss, lifetime=lifetime_of(matrix, 2 * curvature.lifetime))
             # A pair tells the mean curvature along its step, which the Hessian knows better.
@@ -218,7 +245,8 @@ class LBFGS:
             yield inverse, curvature
         yield state.inverse_of(None, objective), curvature
 
-    def _is_outdated(self, objective: Problem, loss: float, curvature: Curvature) -> bool:
+    def _is_outdated(self, objective: Problem, state: LBFGSState, curvature: Curvature) -> bool:
+        loss = state.loss
         better_below = curvature.matrix.better_below
         if objective.n_passes >= curvature.matrix.better_at and (
             better_below is None or has_fallen(loss, curvature.loss, objective.floor, better_below)
@@ -227,7 +255,12 @@ class LBFGS:
         share = FALLEN
         if curvature.matrix.is_exact:
             share = CHEAP_FALLEN if is_cheap(curvature.matrix) else EXACT_FALLEN
-        return curvature.age >= curvature.lifetime and has_fallen(loss, curvature.loss, objective.floor, share)
+        if curvature.age < curvature.lifetime or not has_fallen(loss, curvature.loss, objective.floor, share):
+            return False
+        if curvature.age >= curvature.lifetime + int(curvature.matrix.price):
+            return True
+        distance = state.distance()
+        return not distance < SERVES**curvature.age * (curvature.loss - loss + distance)
 
     def _advance(
         self, objective: Problem, state: LBFGSState, inverse: InverseHessian, curvature: Curvature | None
@@ -237,46 +270,65 @@ class LBFGS:
         slope = dot(direction, state.grad, objective.asked_threads)
         if not slope < 0:
             return None
-        for size in self._sizes(objective, state.theta, inverse, curvature, direction):
-            step = self._try(objective, state, direction, slope, size)
-            if step is not None:
-                return step
+        tried: list[Step] = []
+        for size in self._sizes(objective, state, inverse, curvature, direction, slope, tried):
+            step = self._take(objective, state, direction, size)
+            if step.satisfies(state.loss, slope):
+                return self._shortened(objective, state, direction, slope, step)
+            tried.append(step)
         return None
 
     def _sizes(
         self,
         objective: Problem,
-        theta: Float64Array,
+        state: LBFGSState,
         inverse: InverseHessian,
         curvature: Curvature | None,
         direction: Float64Array,
+        slope: float,
+        tried: list[Step],
     ) -> Iterator[float]:
-        """Yield step sizes to try: 1, then the best on a sample of the rows, then the best on all rows."""
-        size: float | None = None
+        """Yield step sizes to try: 1, the best on a sample of the rows, that of a cubic, the best on all rows.
+
+        tried are the steps that were refused so far.
+        """
         if inverse.matrix is not None or inverse.has_pairs:
             # A new curvature may not hold as far as a unit step.
             proven = curvature is None or curvature.age > 1
             if proven:
                 yield 1.0
-            phi = objective.sample_line(theta, direction)
+            phi = objective.sample_line(state.theta, direction)
             size = 1.0 if phi is None else strong_wolfe(phi, 1.0, CHEAP_CURVATURE)
             if size is not None and not (proven and size == 1):
                 yield size
+            size = tried[-1].nearer(state.loss, slope) if tried else None
+            if size is not None:
+                yield size
+            first = tried[-1].size if tried else 1.0
         else:
-            size = 1.0 / float(np.abs(direction).sum())
-        size = strong_wolfe(objective.line(theta, direction), size or 1.0, CHEAP_CURVATURE)
+            first = 1.0 / float(np.abs(direction).sum())
+        size = strong_wolfe(objective.line(state.theta, direction), first, CHEAP_CURVATURE)
         if size is not None:
             yield size
 
-    def _try(
-        self, objective: Problem, state: LBFGSState, direction: Float64Array, slope: float, step_size: float
-    ) -> Step | None:
-        """Return the step of this size if it satisfies the Wolfe conditions, else None."""
-        change = direction if step_size == 1 else step_size * direction
+    def _shortened(
+        self, objective: Problem, state: LBFGSState, direction: Float64Array, slope: float, step: Step
+    ) -> Step:
+        """Return a shorter step where this one went much too far and that is better, else the step itself."""
+        size = None
+        if step.slope * step.size > OVERSHOT * (step.loss - objective.floor):
+            size = step.nearer(state.loss, slope)
+        if size is None:
+            return step
+        shorter = self._take(objective, state, direction, size)
+        return shorter if shorter.satisfies(state.loss, slope) and shorter.loss < step.loss else step
+
+    def _take(self, objective: Problem, state: LBFGSState, direction: Float64Array, size: float) -> Step:
+        """Return the step of this size."""
+        change = direction if size == 1 else size * direction
         theta = along(state.theta, 1.0, change, objective.asked_threads)
         loss, grad = objective.loss_grad(theta)
-        accepted = satisfies_wolfe(state.loss, slope, step_size, loss, dot(grad, direction, objective.asked_threads))
-        return Step(change, theta, loss, grad) if accepted else None
+        return Step(change, theta, loss, grad, size, dot(grad, direction, objective.asked_threads))
 
 
 def lifetime_of(matrix: Preconditioner, otherwise: float) -> float:

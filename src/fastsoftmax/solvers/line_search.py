@@ -23,6 +23,18 @@ def satisfies_wolfe(
     return decrease or approximate
 
 
+def least_of_cubic(loss0: float, slope0: float, t: float, loss: float, slope: float) -> float | None:
+    """Return where the cubic of these values and slopes is least, in (0, t); None if rounding leaves no such place.
+
+    slope0 < 0 is at 0, slope > 0 at t (Nocedal & Wright, 2006, equation 3.59).
+    """
+    middle = slope0 + slope - 3 * (loss - loss0) / t
+    unit = max(abs(middle), -slope0, slope)
+    root = unit * math.sqrt((middle / unit) ** 2 - (slope0 / unit) * (slope / unit))
+    least = t * (1 - (slope + root - middle) / (slope - slope0 + 2 * root))
+    return least if 0 < least < t else None
+
+
 def strong_wolfe(phi: Callable[[float], tuple[float, float]], t: float, curvature: float = CURVATURE) -> float | None:
     """Return a step size that satisfies the strong Wolfe conditions, or None if rounding leaves none.
 
