@@ -28,8 +28,8 @@ from .visited import Visited
 WEAK_PENALTY = 4
 
 # An epoch of it takes as long as three evaluations of the loss, and after two of them only the intercepts may be wrong.
-# Where that curvature is 100,000 times l2, five take it further.
-EPOCHS, MANY_EPOCHS, VERY_WEAK_PENALTY = 2, 5, 1e5
+# Where that curvature is 20,000 times l2, five take it further.
+EPOCHS, MANY_EPOCHS, VERY_WEAK_PENALTY = 2, 5, 2e4
 
 # Estimate the line on 500 rows, if n ≥ 20 · 500 and a pass costs ≥ 1e8 multiply-adds.
 LINE_ROWS, LINE_SHARE, LINE_WORK = 500, 20, 100_000_000
