@@ -32,6 +32,14 @@ FLOORS = (
 )
 
 
+def test_no_two_compiled_files_define_the_same_macro():
+    """Those of one module become one C file, where only the last definition holds, for the code of both."""
+    files = [path for path in SOURCE.rglob("*") if path.suffix in {".pxd", ".pxi", ".pyx"}]
+    defined = [name for path in files for name in set(re.findall(r"#define +(\w+)", path.read_text()))]
+    assert len(defined) > 10
+    assert sorted(defined) == sorted(set(defined))
+
+
 def test_meson_installs_every_module():
     for room in {path.parent for path in SOURCE.rglob("*.py")} - {SOURCE}:
         listed = re.findall(r"'(\w+\.py)'", (room / "meson.build").read_text())

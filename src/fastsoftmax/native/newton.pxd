@@ -17,10 +17,10 @@ from .rows cimport Column, Rows, add_product, column_of, find_limits, find_slope
 
 cdef extern from * nogil:
     """
-    // Sweeps over a model end once what they would gain still is about LEFT times what they have, or at most STALLED is
+    // Sweeps over a model end once what they would gain still is about LEFT times what they have, or at most NO_GAIN is
     // gained; also once no slope changes by more than LOOSE times the steepest before. At most MOST_SWEEPS for a model.
     #define LEFT 1e-2
-    #define STALLED 1e-5
+    #define NO_GAIN 1e-6
     // Each fourth sweep that gains more than half of what the one before has is followed by a step along what it moved.
     #define EXTRAPOLATED 4
     #define CRAWLING 0.5
@@ -34,7 +34,7 @@ cdef extern from * nogil:
     #define CONSTANT 1e-10
     """
     const int MOST_SWEEPS, HALVINGS, EXTRAPOLATED
-    const double CRAWLING, LEFT, STALLED, LOOSE, SUFFICIENT, CONSTANT
+    const double CRAWLING, LEFT, NO_GAIN, LOOSE, SUFFICIENT, CONSTANT
 
 
 cdef inline void follow(Rows* m) noexcept nogil:
@@ -207,7 +207,7 @@ cdef inline void sweep_model(Rows* m, double enough, double* d) noexcept nogil:
             if everything or m.l1[j] == 0 or not is_zero(m, j):
                 worst = larger(worst, update(m, j))
         total += m.gain
-        if m.gain <= STALLED * total or (worst <= enough and everything):
+        if m.gain <= NO_GAIN * total or (worst <= enough and everything):
             return
         if m.gain * m.gain <= LEFT * total * (before - m.gain):
             return
