@@ -16,7 +16,7 @@ from ..runtime.arrays import Float64Array, FloatArray, IndexArray
 from .hessian import PAIRED_CLASSES, WEIGHTS, hessian_block, loss_diagonal, output_hessians
 from .loss import Loss
 from .products import gram
-from .sample import CHOICE, MOST_ROWS, Sample, curvatures, sample_rows, unsaturated
+from .sample import CHOICE, MOST_ROWS, Sample, curvatures, sample_rows, unsaturated, weights_of
 
 # A matrix has at most 3,000 rows (72 MB), and its Gram matrices for all pairs of classes 6,000 (144 MB of float32).
 MOST_ENTRIES, MOST_PAIRED = 3_000, 6_000
@@ -193,8 +193,7 @@ class Entries:
     @cached_property
     def mass(self) -> Float64Array:
         """Weight of each row in the mean of the losses."""
-        loss = self.loss
-        return (np.ones(len(loss)) if loss.mass is None else loss.mass) / len(loss)
+        return weights_of(self.loss)
 
     @cached_property
     def inputs(self) -> FloatArray:

@@ -35,7 +35,6 @@ FALLEN_FOR_NEW = 0.99
 # Where outputs are independent, their matrices have at most 32 million numbers together (256 MB of float64).
 MOST_MATRICES = 32_000_000
 
-
 # From so many passes on, a fit is long: what a first curvature is made of has not served.
 LONG_FIT = 20
 
